@@ -19,7 +19,7 @@ from jax import lax
 
 from nacre.core import scope
 from nacre.core.errors import ArgumentError, NonFiniteError, ShapeError, message
-from nacre.core.numbers import whole_number
+from nacre.core.numbers import as_whole, whole_number
 from nacre.core.program import CallProgram, programs_of
 from nacre.core.random import draw_key
 from nacre.core.state import State
@@ -98,7 +98,8 @@ def generate(
             it is the longest prompt's length and `max_new_tokens`
     Raises:
         ArgumentError: An argument breaks its rule, or the arguments contradict each other.
-        ShapeError: A prompt is empty or longer than `max_length`, or the model takes fewer steps.
+        ShapeError: A prompt is empty or longer than `max_length`, the model takes fewer steps, or
+            it does not predict a token for each step.
         NonFiniteError: A prediction that a token is chosen by holds NaN.
     Source:
         Temperature and top-k: Fan et al. 2018, arXiv:1805.04833; top-p: Holtzman et al. 2020,
@@ -110,6 +111,10 @@ def generate(
         [1, 2, 3, 4, 5, 6]
     """
     rows, is_single = _rows(prompt)
+    pad_token = _token("pad_token", pad_token)
+    end_token = None if end_token is None else _token("end_token", end_token)
+    top_k = None if top_k is None else whole_number(_WHO, "top_k", top_k, or_else=" or None")
+    num_beams = whole_number(_WHO, "num_beams", num_beams)
     max_length = _result_length(rows, max_length, max_new_tokens)
     tokens, lengths = _buffer(rows, max_length, pad_token)
     new_tokens = max_length if max_new_tokens is None else max_new_tokens
@@ -203,6 +208,13 @@ def _without_numbers(
     )
 
 
+def _token(name: str, value: Any) -> int:
+    found = as_whole(value)
+    if found is None:
+        raise ArgumentError(message(_WHO, f"{name} must be one token, an int", repr(value)[:100]))
+    return found
+
+
 def _result_length(
     rows: list[np.ndarray], max_length: int | None, max_new_tokens: int | None
 ) -> int:
@@ -210,12 +222,12 @@ def _result_length(
     if max_new_tokens is not None:
         max_new_tokens = whole_number(_WHO, "max_new_tokens", max_new_tokens)
         longest = max((row.size for row in rows), default=0) + max_new_tokens
-        return longest if max_length is None else max_length
+        return longest if max_length is None else whole_number(_WHO, "max_length", max_length)
     if max_length is None:
         rule = "the number of tokens must be limited"
         fix = "Pass max_length, which counts the prompt, or max_new_tokens, which does not."
         raise ArgumentError(message(_WHO, rule, "neither max_length nor max_new_tokens", fix))
-    return max_length
+    return whole_number(_WHO, "max_length", max_length)
 
 
 def _buffer(
@@ -236,12 +248,8 @@ def _check(temperature: Any, top_k: Any, top_p: Any, num_beams: Any) -> None:
     wrong = []
     if not temperature >= 0:
         wrong.append(f"temperature={temperature}: it must not be negative")
-    if top_k is not None and top_k < 1:
-        wrong.append(f"top_k={top_k}: it must be at least 1")
     if top_p is not None and not 0 < top_p <= 1:
         wrong.append(f"top_p={top_p}: it must be above 0 and at most 1")
-    if num_beams < 1:
-        wrong.append(f"num_beams={num_beams}: it must be at least 1")
     if temperature == 0 and (top_k is not None or top_p is not None):
         wrong.append("temperature=0 with top_k or top_p: nothing is drawn")
     if num_beams > 1 and temperature:
@@ -320,6 +328,7 @@ def _program(model: Any, settings: Settings) -> Callable[..., Any]:
                 else:
                     with decoding(state):
                         outputs = call(inputs)
+            _check_outputs(outputs, inputs)
             return outputs if settings.from_logits else jnp.log(outputs)
 
         predictor = _Predictor(predict, settings.use_cache)
@@ -334,6 +343,19 @@ def _program(model: Any, settings: Settings) -> Callable[..., Any]:
 
 def _call_model(model: Any, inputs: Any) -> Any:
     return model._call_now(inputs, training=False) if isinstance(model, Model) else model(inputs)
+
+
+def _check_outputs(outputs: Any, tokens: Any) -> None:
+    """Refuse what would be read at a wrong place: `dynamic_slice` takes any index."""
+    shape = tuple(getattr(outputs, "shape", ()))
+    if len(shape) == 3 and shape[:2] == tuple(tokens.shape):
+        return
+    rule = "the model must predict the next token after each step: outputs (batch, time, vocab)"
+    got = f"shape {shape}" if shape else f"an object of type {type(outputs).__name__}"
+    fix = ""
+    if len(shape) == 2:
+        fix = "Recurrent layers keep the steps with return_sequences=True."
+    raise ShapeError(message(_WHO, f"{rule} for tokens {tuple(tokens.shape)}", got, fix))
 
 
 def _repeat(values: Any, count: int) -> Any:

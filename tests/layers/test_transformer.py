@@ -238,6 +238,15 @@ def test_a_finished_beam_goes_on_with_padding():
     assert int(beams.tokens[0, 0]) == 0
 
 
+def test_a_finished_beam_stays_whatever_token_pads():
+    logits = jnp.log(jnp.array([[[0.5, 0.5], [0.5, 0.5]]]))
+    for pad_token in (0, 1, 2, -1, -100):
+        beams = beam_step(jnp.array([[-0.1, -5.0]]), logits, jnp.array([[True, False]]), pad_token)
+        close(beams.scores, [[-0.1, -5.0 + np.log(0.5)]])
+        np.testing.assert_array_equal(beams.parents, [[0, 1]])
+        np.testing.assert_array_equal(beams.tokens, [[pad_token, 0]])
+
+
 # ------------------------------------------------------------------- relative positions
 
 

@@ -193,7 +193,12 @@ def test_a_recurrent_model_and_a_fixed_number_of_steps():
     ("options", "rule"),
     [
         ({"temperature": -1.0}, "must not be negative"),
-        ({"top_k": 0}, "at least 1"),
+        ({"top_k": 0}, "top_k must be a positive int or None"),
+        ({"top_k": 1.5}, "top_k must be a positive int or None"),
+        ({"num_beams": 0}, "num_beams must be a positive int"),
+        ({"end_token": (4, 5)}, "end_token must be one token"),
+        ({"end_token": "4"}, "end_token must be one token"),
+        ({"pad_token": None}, "pad_token must be one token"),
         ({"top_p": 0.0}, "above 0"),
         ({"temperature": 0.0, "top_k": 2}, "nothing is drawn"),
         ({"num_beams": 2, "top_k": 2}, "draws nothing"),
@@ -237,6 +242,16 @@ def test_predictions_that_are_nan_choose_no_token(options):
 def test_logits_taken_for_probabilities_are_told():
     with pytest.raises(NonFiniteError, match="ends in a softmax"):
         generate(lambda tokens: chain(tokens) - 50.0, [1], 4, from_logits=False)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_beams": 2}])
+def test_a_model_that_predicts_no_token_for_each_step_is_refused(options):
+    for layer in (nacre.layers.GRU(4), nacre.layers.Conv1D(4, 2)):
+        model = nacre.Sequential(
+            [Input((None,), dtype="int32"), Embedding(VOCAB, 4), layer, Dense(VOCAB)]
+        )
+        with pytest.raises(ShapeError, match=r"after each step: outputs \(batch, time, vocab\)"):
+            generate(model, PROMPT, 6, **options)
 
 
 # ------------------------------------------------------------------- encoder and decoder

@@ -104,7 +104,7 @@ def beam_step(scores: Any, logits: Any, finished: Any, pad_token: int = 0) -> Be
         scores: (batch, beams) sums of log probabilities so far; -inf for a beam that is not there.
         logits: (batch, beams, vocab).
         finished: (batch, beams) bool; a finished beam goes on with `pad_token` at no cost.
-        pad_token: That token.
+        pad_token: That token, which need not be one of the vocabulary.
 
     Source:
         Graves 2012, arXiv:1211.3711, section 2.5, without a sum over equal sequences.
@@ -116,8 +116,12 @@ def beam_step(scores: Any, logits: Any, finished: Any, pad_token: int = 0) -> Be
     """
     logs = jax.nn.log_softmax(jnp.asarray(logits).astype("float32"), axis=-1)
     vocab, count = logs.shape[-1], logs.shape[1]
-    only_padding = jnp.where(jnp.arange(vocab) == pad_token, 0.0, -jnp.inf)
-    logs = jnp.where(finished[..., None], only_padding, logs)
+    # A finished beam goes on once, at the place of token 0: `pad_token` may be none of the model's.
+    only_once = jnp.where(jnp.arange(vocab) == 0, 0.0, -jnp.inf)
+    logs = jnp.where(finished[..., None], only_once, logs)
     totals = (scores[..., None] + logs).reshape((logs.shape[0], count * vocab))
     best, places = jax.lax.top_k(totals, count)
-    return Beams(best, places // vocab, (places % vocab).astype("int32"))
+    parents = places // vocab
+    is_over = jnp.take_along_axis(finished, parents, axis=1)
+    tokens = jnp.where(is_over, pad_token, places % vocab).astype("int32")
+    return Beams(best, parents, tokens)
