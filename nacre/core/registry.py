@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -299,6 +300,27 @@ def is_builtin(cls_or_function: Any) -> bool:
     return (getattr(cls_or_function, "__module__", None) or "").split(".")[0] == "nacre"
 
 
+# Functions that compute what a built-in one does, as those that stand in for TensorFlow's.
+_written_as: dict[Callable[..., Any], str] = {}
+
+
+def write_as(function: Callable[..., Any], name: str) -> None:
+    """Let configs name a function as the built-in one that computes the same.
+
+    Args:
+        function: The function. It is looked for as itself: what wraps it is another one.
+        name: The built-in function's name, which readers know.
+    """
+    _written_as[function] = name
+
+
+def _builtin_name(function: Any) -> str | None:
+    """The name that a config has of a built-in function; None for any other."""
+    if is_builtin(function):
+        return getattr(function, "__name__", None)
+    return _written_as.get(function) if isinstance(function, FunctionType) else None
+
+
 def serialize_keras_object(obj: Any) -> Any:
     """An object as plain data that JSON can hold, which `deserialize_keras_object` turns back.
 
@@ -315,9 +337,8 @@ def serialize_keras_object(obj: Any) -> Any:
         True
     """
     if _is_builtin_function(obj):  # a name alone would come back as a string
-        name = obj.__name__
         return {
-            "module": "builtins", "class_name": "function", "config": name,
+            "module": "builtins", "class_name": "function", "config": _builtin_name(obj),
             "registered_name": "function",
         }  # fmt: skip
     return plain_config(obj)
@@ -325,7 +346,7 @@ def serialize_keras_object(obj: Any) -> Any:
 
 def _is_builtin_function(obj: Any) -> bool:
     plain = callable(obj) and not isinstance(obj, type) and not hasattr(obj, "get_config")
-    return plain and is_builtin(obj) and isinstance(getattr(obj, "__name__", None), str)
+    return plain and isinstance(_builtin_name(obj), str)
 
 
 def plain_config(obj: Any) -> Any:
@@ -445,8 +466,9 @@ def _all_vars(cls: type) -> set[str]:
 
 
 def _serialize_function(function: Any) -> Any:
-    if is_builtin(function):
-        return getattr(function, "__name__", None)
+    name = _builtin_name(function)
+    if name is not None or is_builtin(function):
+        return name
     name = getattr(function, "__name__", type(function).__name__)
     held = identity.held()
     if lambdas.is_lambda(function) and (held is None or held.writes_code):

@@ -185,7 +185,7 @@ def _no_tokens(found: Any) -> ArgumentError:
     rule = "a prompt must be tokens, whole numbers"
     fix = "Text becomes tokens by the tokenizer that the model was trained with: tokenizer([text])."
     is_text = np.asarray(found).dtype.kind in "USO"
-    return ArgumentError(message(_WHO, rule, repr(found)[:60], fix if is_text else None))
+    return ArgumentError(message(_WHO, rule, repr(found)[:60], fix if is_text else ""))
 
 
 def _without_numbers(

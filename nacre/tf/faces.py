@@ -26,6 +26,7 @@ CONSTANTS: dict[str, object] = {
     "version.GIT_VERSION": "nacre",
     "version.COMPILER_VERSION": "XLA",
     "keras.__version__": "2.15.0",
+    "compat.v1.__version__": "2.15.1",
     "newaxis": None,
 }
 # The dtypes, by their names and second names.

@@ -38,8 +38,9 @@ class Namespace(ModuleType):
         super().__init__(f"tensorflow.{path}" if path else "tensorflow")
         self.__path__ = []  # it may have submodules
         self._path = path
-        if not path:
-            self.__version__ = CONSTANTS["__version__"]
+        version = f"{path}.__version__" if path else "__version__"
+        if version in CONSTANTS:
+            self.__version__ = CONSTANTS[version]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):

@@ -12,6 +12,11 @@ from typing import Any
 
 from nacre.tf.table import ROWS, SAME
 
+# Where functions stand that layers take as activations, and names that nacre.activations has of
+# them besides their own.
+_ACTIVATIONS_IN = ("", "math", "nn")
+_AS_ACTIVATIONS = {"identity": "linear", "exp": "exponential", "swish": "silu"}
+
 
 class Row:
     """One row.
@@ -70,7 +75,19 @@ def made(module: str, name: str) -> Any:
     if row.is_face:
         place, _, attribute = row.target.partition(":")
         return getattr(importlib.import_module(place), attribute)
-    return _function(row, f"tf.{module}.{name}" if module else f"tf.{name}")
+    function = _function(row, f"tf.{module}.{name}" if module else f"tf.{name}")
+    if module in _ACTIVATIONS_IN:
+        _name_in_configs(function, _AS_ACTIVATIONS.get(name, name))
+    return function
+
+
+def _name_in_configs(function: Callable[..., Any], name: str) -> None:
+    """Let a model whose activation it is be loaded again, also by Keras."""
+    from nacre.activations import CONFIG_FUNCTIONS
+    from nacre.core.registry import write_as
+
+    if name in CONFIG_FUNCTIONS:
+        write_as(function, name)
 
 
 def _function(row: Row, path: str) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 
@@ -196,6 +197,52 @@ def test_ops_describe_functional_models() -> None:
     model = tf.keras.Model(inputs, tf.reduce_sum(tf.nn.relu(inputs - 1.0), axis=1, keepdims=True))
     assert model.output_shape == (None, 1)
     assert model.predict(np.full((2, 3), 2.0), verbose=0).tolist() == [[3.0], [3.0]]
+
+
+_ACTIVATIONS = (
+    "elu gelu leaky_relu log_softmax relu relu6 selu sigmoid silu softmax softplus softsign swish "
+    "tanh"
+).split()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [*(getattr(tf.nn, name) for name in _ACTIVATIONS), tf.tanh, tf.sigmoid, tf.identity, tf.exp],
+    ids=[*_ACTIVATIONS, "tf.tanh", "tf.sigmoid", "tf.identity", "tf.exp"],
+)
+def test_activations_are_written_by_names_that_mean_the_same(function) -> None:
+    x = np.linspace(-4, 9, 12, dtype="float32").reshape(3, 4)
+    config = tf.keras.activations.serialize(function)
+    assert isinstance(config, str)
+    read = nacre.activations.get(config)
+    np.testing.assert_allclose(read(x), function(x), rtol=1e-6, atol=1e-6)
+    assert (
+        nacre.saving.deserialize_keras_object(nacre.saving.serialize_keras_object(function)) is read
+    )
+
+
+@pytest.mark.parametrize("file", ["model.keras", "model.h5"])
+def test_a_model_whose_activation_is_a_function_of_tensorflow_can_be_loaded(tmp_path, file) -> None:
+    parts = [tf.keras.Input((4,)), tf.keras.layers.Dense(3, activation=tf.nn.relu)]
+    model = tf.keras.Sequential([*parts, tf.keras.layers.Activation(tf.nn.softmax)])
+    model.save(tmp_path / file)
+    loaded = tf.keras.models.load_model(tmp_path / file)
+    x = np.linspace(-4, 9, 12, dtype="float32").reshape(3, 4)
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_what_wraps_a_function_of_tensorflow_is_not_written_as_it() -> None:
+    @functools.wraps(tf.nn.relu)
+    def half(features):
+        return tf.nn.relu(features) / 2
+
+    assert nacre.activations.serialize(half) != "relu"
+
+
+def test_versions_are_told_by_all_modules_that_have_one() -> None:
+    assert tf.__version__ == tf.version.VERSION
+    assert tf.keras.__version__.split(".")[:2] == tf.__version__.split(".")[:2]
+    assert tf.compat.v1.__version__ == tf.__version__
 
 
 def test_arrays_of_jax_and_tensors_are_one_thing() -> None:
