@@ -132,7 +132,7 @@ def _constant(full: str) -> Any:
 
 
 def _lend() -> None:
-    from nacre.tf.values import lend_methods
+    from nacre.tf.methods import lend_methods
 
     lend_methods()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nacre.tf.values import lend_methods, take_methods_back
+from nacre.tf.methods import lend_methods, take_methods_back
 
 
 @pytest.fixture(autouse=True)
