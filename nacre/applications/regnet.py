@@ -81,7 +81,7 @@ class _Member:
         depths: Blocks of each stage.
         widths: Channels of each stage.
         group: Channels of each group; of all channels where a stage has fewer.
-        hashes: MD5 digests, with the top and without.
+        hashes: SHA-256 digests, with the top and without.
     """
 
     depths: tuple[int, ...]
@@ -90,7 +90,6 @@ class _Member:
     hashes: tuple[str, str]
 
 
-# SHA-256 digests: with the top, without.
 _MEMBERS = {
     "RegNetX002": _Member(
         (1, 1, 4, 7), (24, 56, 152, 368), 8,

@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import linecache
+import re
 import sys
 import tokenize
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ def code_cells(path: Path) -> Iterator[tuple[int, str]]:
 
 # Magics of a whole cell whose rest is Python all the same.
 _TIMING = ("time", "timeit", "capture", "prun", "python", "python3")
+# Those of a line, with the options of timeit: `%timeit -n 10 -r3 f(x)`.
+_TIMED_LINE = re.compile(r"%time(it)?\s+(-([nrp]\s*\d+|[tcqov]+)\s+)*")
 
 
 def as_python(cell: str) -> str:
@@ -83,8 +86,9 @@ def _line(line: str) -> str:
     if not code.startswith(("%", "!")):
         return line
     indent = line[: len(line) - len(code)]
-    if code.startswith("%time ") or code.startswith("%timeit "):
-        return indent + code.partition(" ")[2]
+    timed = _TIMED_LINE.match(code)
+    if timed is not None:
+        return indent + code[timed.end() :]
     return f"{indent}pass  # {code}"
 
 

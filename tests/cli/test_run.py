@@ -89,3 +89,9 @@ def test_lines_of_a_cell_keep_their_numbers() -> None:
 def test_what_stands_within_a_statement_is_no_magic(cell: str) -> None:
     assert as_python(cell) == cell
     assert as_python(f"!ls\n{cell}\n%pwd") == f"pass  # !ls\n{cell}\npass  # %pwd"
+
+
+def test_what_is_timed_runs_without_the_options_of_timing() -> None:
+    for magic in ("%time", "%timeit", "%timeit -n 10 -r3", "%timeit -qo"):
+        assert as_python(f"  {magic} f(x, -1)") == "  f(x, -1)"
+    assert as_python("%timeit") == "pass  # %timeit"
