@@ -191,10 +191,13 @@ def _fetch(origin: str, file: IO[bytes], path: Path) -> None:
     except OSError as error:
         reason = getattr(error, "reason", None) or error
         hint = _OFFLINE_HINTS.get(path.parent.name, "")
+        where = "it is not in the cache"
+        if path.is_file():
+            where = "the one in the cache has another digest or is to be fetched again"
         raise DownloadError(
             message(
                 f"file {path.name!r}",
-                f"it is not in the cache, and must be downloaded from {origin}",
+                f"{where}, and must be downloaded from {origin}",
                 f"{type(error).__name__.lstrip('_')}: {reason}",
                 f"Check the network, or put the file at {path} by hand. {hint}".rstrip(),
             )

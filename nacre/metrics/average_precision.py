@@ -156,6 +156,12 @@ class MeanAveragePrecision(Metric):
     ) -> list[dict[str, np.ndarray]]:
         """One dict for each image, without padding; boxes as edges."""
         if not isinstance(given, Mapping):
+            is_plain = getattr(getattr(given, "dtype", None), "kind", "O") != "O"
+            if is_plain or isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+                rule = f"{what} must be a dict with the keys {', '.join(map(repr, needed))}"
+                shape = getattr(given, "shape", None)
+                got = type(given).__name__ + ("" if shape is None else f" of shape {shape}")
+                raise LossInputError(message(self._who, rule, got))
             return [
                 image
                 for one in given

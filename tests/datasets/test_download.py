@@ -87,6 +87,19 @@ def test_offline_error_says_what_where_and_how(tmp_path: Path, cache_folder: Pat
     assert list((cache_folder / "datasets").iterdir()) == []
 
 
+def test_offline_error_tells_a_file_of_another_digest_from_none(
+    source: Path, cache_folder: Path
+) -> None:
+    digest = sha256(source)
+    path = Path(get_file("words.txt", source.as_uri()))
+    path.write_bytes(b"others")
+    source.unlink()
+    with pytest.raises(DownloadError, match="the one in the cache has another digest") as found:
+        get_file("words.txt", source.as_uri(), file_hash=digest)
+    assert "it is not in the cache" not in str(found.value)
+    assert path.read_bytes() == b"others"
+
+
 def test_origin_is_needed_and_fname_is_a_name(cache_folder: Path) -> None:
     with pytest.raises(ArgumentError, match="origin must be a URL"):
         get_file("words.txt")

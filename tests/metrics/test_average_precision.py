@@ -165,6 +165,20 @@ def test_what_does_not_fit_is_refused(truth, found, text):
         MeanAveragePrecision("xyxy").update_state(truth, found)
 
 
+@pytest.mark.parametrize(
+    "given", [np.zeros((1, 2, 4)), [np.zeros((2, 4))], "boxes", 3, None, [[1]]]
+)
+def test_what_is_no_dict_is_refused(given):
+    with pytest.raises(LossInputError, match="must be a dict with the keys 'boxes', 'labels'"):
+        MeanAveragePrecision("xyxy").update_state(given, [FOUND])
+
+
+def test_images_may_come_one_by_one():
+    metric = MeanAveragePrecision("xyxy")
+    metric.update_state((TRUTH for _ in range(2)), np.array([FOUND, FOUND], object))
+    assert float(metric.result()) == 1.0
+
+
 def test_limits_may_be_an_array():
     metric = MeanAveragePrecision("xyxy", np.array([0.25, 0.5]))
     assert metric.get_config()["iou_thresholds"] == [0.25, 0.5]

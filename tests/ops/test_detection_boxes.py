@@ -202,6 +202,26 @@ def test_suppression_follows_its_rule(most):
         np.testing.assert_array_equal(found["confidences"][image, :count], best)
 
 
+def test_boxes_read_in_another_format_are_told():
+    anchors = utils.generate_anchors((64, 64), 8, 12)
+    boxes, labels = np.array([[[30.0, 30, 10, 12], [0, 0, 5, 5]]]), np.array([[2, 0]])
+    for match in (utils.match_anchors, utils.anchor_targets):
+        arguments = (labels, "xyxy") if match is utils.anchor_targets else ("xyxy", labels)
+        with pytest.raises(ArgumentError, match=r"\[30\.0, 30\.0, 10\.0, 12\.0\] read as 'xyxy'"):
+            match(anchors, boxes, *arguments)
+    assert (utils.anchor_targets(anchors, boxes, labels, "xywh")["labels"] == 2).any()
+    with pytest.raises(ArgumentError, match="must not be before"):
+        utils.match_anchors(anchors, [[0, 0, np.nan, 2]], "xyxy", [0])
+
+
+def test_padding_may_be_anything_and_a_box_without_area_is_one():
+    anchors = utils.generate_anchors((16, 16), 8, 8)
+    boxes, labels = np.array([[9.0, 9, 1, 1], [3, 3, 3, 3]]), np.array([-1, 0])
+    assert utils.match_anchors(anchors, boxes, "xyxy", labels).tolist() == [-1] * 4
+    compiled = jax.jit(lambda boxes: utils.match_anchors(anchors, boxes, "xyxy", labels))
+    assert compiled(boxes).tolist() == [-1] * 4
+
+
 def test_suppression_is_the_same_in_every_format():
     generator = np.random.default_rng(3)
     boxes, scores = drawn_boxes(generator, 20), generator.random(20).astype("f4")

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.tracing import is_tracer
 from nacre.ops.boxes.coding import encode_box_to_deltas
-from nacre.ops.boxes.formats import convert_format, known_format
+from nacre.ops.boxes.formats import convert_format, known_format, to_edges
 from nacre.ops.boxes.overlap import compute_iou
 
 _BACKGROUND, _BETWEEN = -1, -2
@@ -120,7 +121,8 @@ def match_anchors(
         returns   (anchors,) or (batch, anchors), int32: the index of a box; -1 for background; -2
             for an anchor between the two limits, which training should leave out
     Raises:
-        ArgumentError: The limits are not 0 <= background_iou <= foreground_iou <= 1.
+        ArgumentError: The limits are not 0 <= background_iou <= foreground_iou <= 1, or a box with
+            a label has its right edge before its left one (another format) or is NaN.
     Source:
         Limits: Lin et al. 2017, arXiv:1708.02002, section 4.1; an anchor for each box: Liu et al.
         2016, arXiv:1512.02325, section 2.2.
@@ -142,6 +144,7 @@ def match_anchors(
         if labels.shape != iou.shape[:-1]:
             rule = f"labels must have shape {iou.shape[:-1]}, one for each box"
             raise ShapeError(message(who, rule, f"shape {labels.shape}"))
+        _refuse_no_boxes(who, boxes, labels, bounding_box_format)
         iou = jnp.where(labels[..., None] >= 0, iou, 0.0)
     iou = jax.lax.stop_gradient(iou)
     best = jnp.max(iou, axis=-2)
@@ -153,6 +156,27 @@ def match_anchors(
     claimed = _claimed if iou.ndim == 2 else jax.vmap(_claimed)
     owner = claimed(iou, found)
     return jnp.where(owner >= 0, owner, found)
+
+
+def _refuse_no_boxes(who: str, boxes: Any, labels: Any, bounding_box_format: str) -> None:
+    """Boxes read in another format overlap nothing: a detector would learn that nothing is there.
+
+    Within a compiled program values are not known.
+    """
+    if is_tracer(boxes) or is_tracer(labels):
+        return
+    given = np.asarray(boxes, "float64")[np.asarray(labels) >= 0]
+    left, top, right, bottom = to_edges(given, bounding_box_format.removeprefix("rel_"))
+    wrong = ~((right >= left) & (bottom >= top))  # also where one is NaN
+    if wrong.any():
+        raise ArgumentError(
+            message(
+                who,
+                "right and bottom edges of boxes must not be before left and top ones",
+                f"the box {given[wrong][0].tolist()} read as {bounding_box_format!r}",
+                "Give the boxes' format as bounding_box_format, and padding the label -1.",
+            )
+        )
 
 
 def _claimed(iou: Any, found: Any) -> Any:
