@@ -61,18 +61,22 @@ def as_python(cell: str) -> str:
             return f"with open({name!r}, {mode!r}, encoding='utf-8') as _: _.write({rest!r})"
         return f"pass  # {first}\n" + (as_python(rest) if magic in _TIMING else "")
     lines: list[str] = []
+    is_command = False  # whether a command of the shell goes on in the next line
     for line in cell.split("\n"):
-        found = _line(line)
-        lines.append(line if found == line or _goes_on(lines) else found)
+        found = f"# {line}" if is_command else _line(line)
+        if not is_command and (found == line or _goes_on(lines)):
+            lines.append(line)
+            continue
+        lines.append(found)
+        is_command = line.endswith("\\") and found.lstrip().startswith(("#", "pass  #"))
     return "\n".join(lines)
 
 
 def _goes_on(lines: list[str]) -> bool:
     """Whether a statement or a text of these lines is not at its end."""
-    if lines and lines[-1].endswith("\\"):
-        return True
+    text = "".join(f"{line}\n" for line in lines)
     try:
-        for _ in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
+        for _ in tokenize.generate_tokens(io.StringIO(text).readline):
             pass
     except tokenize.TokenError as error:  # in other words in each version of Python
         return "EOF" in str(error) or "unterminated triple-quoted" in str(error)

@@ -46,6 +46,8 @@ class Namespace(ModuleType):
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         found = find(self._path, name)
+        if type(found) not in (Namespace, str, type(None)):  # as `tf.__version__` is a str
+            _lend()
         setattr(self, name, found)
         return found
 
@@ -102,7 +104,6 @@ def find(path: str, name: str) -> Any:
     if full in SECOND_PATHS:
         return namespace(SECOND_PATHS[full])
     if name in rows_of(path):
-        _lend()
         return made(home_of(path, name), name)
     if full in CONSTANTS:
         return _constant(full)
@@ -112,7 +113,6 @@ def find(path: str, name: str) -> Any:
         return namespace(full)
     source = _source(path)
     if source is not None:
-        _lend()
         module = importlib.import_module(source)
         if name in getattr(module, "__all__", dir(module)):
             return getattr(module, name)
@@ -123,7 +123,6 @@ def _constant(full: str) -> Any:
     value = CONSTANTS[full]
     if isinstance(value, str) and value.startswith("="):
         place, _, attribute = value[1:].partition(":")
-        _lend()
         found = importlib.import_module(place)
         for part in attribute.split("."):
             found = getattr(found, part)

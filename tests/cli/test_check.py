@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,17 @@ def test_folders_and_notebooks_are_read(tmp_path: Path, capsys: pytest.CaptureFi
 def test_nothing_is_run(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("raise SystemExit(3)")
     assert main.main(["check", str(tmp_path / "a.py")]) == 0
+
+
+def test_looking_names_up_changes_no_class() -> None:
+    program = (
+        "import jax.numpy as jnp\n"
+        "from nacre.tf.checking import check\n"
+        "found = check('import tensorflow as tf; tf.abs(1); tf.float32; tf.keras.layers.Dense(1)')\n"
+        "assert len(found.uses) == 3 and not found.missing, found\n"
+        "assert type(jnp.ones(2).shape) is tuple and repr(jnp.ones(1)).startswith('Array')\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_what_differs_is_there_or_said_to_be_absent() -> None:

@@ -91,6 +91,12 @@ def test_what_stands_within_a_statement_is_no_magic(cell: str) -> None:
     assert as_python(f"!ls\n{cell}\n%pwd") == f"pass  # !ls\n{cell}\npass  # %pwd"
 
 
+def test_a_command_of_several_lines_is_left_out_whole() -> None:
+    found = as_python("!pip install \\\n  keras \\\n  numpy\nx = 1  # a path: C:\\\n%pwd")
+    assert [line for line in found.split("\n") if line[:1] not in "#p"] == ["x = 1  # a path: C:\\"]
+    compile(found, "cell", "exec")
+
+
 def test_what_is_timed_runs_without_the_options_of_timing() -> None:
     for magic in ("%time", "%timeit", "%timeit -n 10 -r3", "%timeit -qo"):
         assert as_python(f"  {magic} f(x, -1)") == "  f(x, -1)"
