@@ -52,7 +52,7 @@ class MeanAveragePrecision(Metric):
         bounding_box_format: Of true and found boxes; see
             `nacre.utils.bounding_boxes.convert_format`. With a relative one the numbers by size of
             things are NaN, as sizes are in pixels.
-        iou_thresholds: Limits of intersection over union; by default 0.5, 0.55, ..., 0.95.
+        iou_thresholds: Limits of intersection over union, or one; by default 0.5, 0.55, ..., 0.95.
         max_detections: Of one class in one image; the best that many count.
         name: Name in logs.
         dtype: Dtype of the result.
@@ -88,7 +88,7 @@ class MeanAveragePrecision(Metric):
     def __init__(
         self,
         bounding_box_format: str,
-        iou_thresholds: Sequence[float] | None = None,
+        iou_thresholds: float | Sequence[float] | None = None,
         max_detections: int = 100,
         name: str | None = None,
         dtype: Any = None,
@@ -96,7 +96,7 @@ class MeanAveragePrecision(Metric):
         super().__init__(name=name, dtype=dtype)
         self.bounding_box_format = known_format(type(self).__name__, bounding_box_format)
         limits = _IOU_THRESHOLDS if iou_thresholds is None else iou_thresholds
-        self.iou_thresholds = [float(limit) for limit in limits]
+        self.iou_thresholds = [float(limit) for limit in np.ravel(limits)]
         self.max_detections = max_detections
         are_limits = all(0 < limit <= 1 for limit in self.iou_thresholds)
         if not self.iou_thresholds or not are_limits or max_detections < 1:
@@ -167,7 +167,10 @@ class MeanAveragePrecision(Metric):
                 for one in given
                 for image in self._images(one, f"{what} of an image", needed, possible)
             ]
-        arrays = {("confidences" if k == "scores" else k): np.asarray(v) for k, v in given.items()}
+        arrays = {
+            "confidences" if key == "scores" else key: self._array(value, f"{what}, '{key}'")
+            for key, value in given.items()
+        }
         if missing := [key for key in needed if key not in arrays]:
             rule = f"{what} must have the keys {', '.join(map(repr, needed))}"
             got = f"none of {', '.join(map(repr, missing))} in {sorted(map(str, arrays))}"
@@ -191,6 +194,19 @@ class MeanAveragePrecision(Metric):
             {key: array[image][is_box[image]] for key, array in arrays.items()}
             for image in range(len(boxes))
         ]
+
+    def _array(self, values: Any, what: str) -> np.ndarray:
+        try:
+            array = np.asarray(values)
+        except ValueError:  # NumPy's word for rows of different lengths
+            rule = "images with different numbers of boxes must be told apart"
+            fix = "Give a list with a dict for each image, or fill up with boxes of the label -1."
+            got = "rows of different lengths"
+            raise LossInputError(message(f"{self._who}, {what}", rule, got, fix)) from None
+        if array.dtype.kind in "USO":
+            got = f"{array.reshape(-1)[0]!r}" if array.size else f"dtype {array.dtype}"
+            raise LossInputError(message(f"{self._who}, {what}", "it must be numbers", got))
+        return array
 
     def _checked(self, arrays: dict[str, np.ndarray], what: str) -> np.ndarray:
         """Which boxes are no padding; refuses what would give a wrong number."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -77,6 +78,28 @@ def test_overlaps_and_moves_are_those_of_keras():
     for case in FACTS["affine"]:
         found = utils.affine_transform(BOXES, *case["arguments"], **SIDES)
         np.testing.assert_allclose(found, case["boxes"], atol=2e-4)
+
+
+@pytest.mark.parametrize("measure", [utils.compute_iou, utils.compute_ciou])
+def test_boxes_without_size_have_overlaps_and_gradients_that_are_numbers(measure):
+    """A detector predicts points and lines at first, and fills up with them."""
+    boxes = [[1, 1, 1, 1], [0, 1, 2, 1], [1, 0, 1, 2], [0, 0, 2, 2], [-1, -1, -1, -1]]
+    pairs = np.array([(one, other) for one in boxes for other in boxes], "float32")
+    one, other = pairs[:, 0], pairs[:, 1]
+    shape = (slice(None), None) if measure is utils.compute_iou else (slice(None),)
+    total, gradients = jax.value_and_grad(
+        lambda one, other: measure(one[shape], other[shape], "xyxy").sum(), argnums=(0, 1)
+    )(one, other)
+    assert np.isfinite(total) and all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_overlaps_with_a_box_of_nan_are_nan_and_it_is_no_anchors_box():
+    boxes = np.array([[np.nan] * 4, [0, 0, 2, 2]], "float32")
+    np.testing.assert_array_equal(
+        utils.compute_iou(boxes, boxes, "xyxy"), [[np.nan] * 2, [np.nan, 1]]
+    )
+    np.testing.assert_array_equal(utils.compute_ciou(boxes, boxes, "xyxy"), [np.nan, 1])
+    np.testing.assert_array_equal(utils.match_anchors(boxes[1:], boxes, "xyxy"), [1])
 
 
 @pytest.mark.parametrize("name", FACTS["encoded"])

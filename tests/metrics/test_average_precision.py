@@ -157,6 +157,12 @@ def test_config_round_trip():
         ),
         (TRUTH, {**FOUND, "confidences": [0.5, np.nan]}, "confidences must be numbers"),
         (TRUTH, {**FOUND, "boxes": [[0, 0, np.nan, 4]] * 2}, "boxes must be numbers"),
+        ({**TRUTH, "labels": ["cat", "dog"]}, FOUND, "'labels': it must be numbers.*'cat'"),
+        (
+            {"boxes": [[[0, 0, 4, 4]], []], "labels": [[0], []]},
+            [FOUND, FOUND],
+            "'boxes': images with different numbers of boxes.*a list with a dict for each image",
+        ),
         ([TRUTH, TRUTH], [FOUND], r"one number of images\. Got 2 and 1"),
     ],
 )
@@ -182,6 +188,11 @@ def test_images_may_come_one_by_one():
 def test_limits_may_be_an_array():
     metric = MeanAveragePrecision("xyxy", np.array([0.25, 0.5]))
     assert metric.get_config()["iou_thresholds"] == [0.25, 0.5]
+
+
+def test_one_limit_needs_no_list():
+    metric = MeanAveragePrecision("xyxy", 0.75)
+    assert metric.get_config()["iou_thresholds"] == [0.75]
 
 
 def test_arguments_and_compiled_programs_are_refused():

@@ -146,7 +146,7 @@ def match_anchors(
             raise ShapeError(message(who, rule, f"shape {labels.shape}"))
         _refuse_no_boxes(who, boxes, labels, bounding_box_format)
         iou = jnp.where(labels[..., None] >= 0, iou, 0.0)
-    iou = jax.lax.stop_gradient(iou)
+    iou = jax.lax.stop_gradient(jnp.where(iou > 0, iou, 0.0))  # a box of NaN overlaps nothing
     best = jnp.max(iou, axis=-2)
     found = jnp.argmax(iou, axis=-2).astype("int32")
     found = jnp.where(best >= foreground_iou, found, _BETWEEN)

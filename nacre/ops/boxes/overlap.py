@@ -69,7 +69,8 @@ def area(edges: Any) -> Any:
 
 def ratio(part: Any, whole: Any) -> Any:
     """part / whole, 0 where the whole is empty; gradients are finite there too."""
-    return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1), 0)
+    is_empty = whole <= 0  # NaN is not and stays
+    return jnp.where(is_empty, 0, part / jnp.where(is_empty, 1, whole))
 
 
 def compute_ciou(
@@ -101,9 +102,12 @@ def compute_ciou(
     low = jnp.minimum(one[..., :2], other[..., :2])
     high = jnp.maximum(one[..., 2:], other[..., 2:])
     distance = ratio(jnp.sum(middles**2, axis=-1), jnp.sum((high - low) ** 2, axis=-1))
-    angles = [
-        jnp.arctan2(edges[..., 2] - edges[..., 0], edges[..., 3] - edges[..., 1])
-        for edges in (one, other)
-    ]
-    v = 4 / np.pi**2 * (angles[0] - angles[1]) ** 2
+    v = 4 / np.pi**2 * (_angle(one) - _angle(other)) ** 2
     return iou - distance - ratio(v * v, 1 - iou + v)
+
+
+def _angle(edges: Any) -> Any:
+    """arctan(width / height), 0 for a point; gradients are finite there too."""
+    width, height = edges[..., 2] - edges[..., 0], edges[..., 3] - edges[..., 1]
+    is_point = width * width + height * height == 0  # NaN is none and stays
+    return jnp.where(is_point, 0, jnp.arctan2(width, jnp.where(is_point, 1, height)))
