@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from typing import Any
 
@@ -109,7 +110,12 @@ def _plain(value: Any) -> Any:
 
 
 def by_class_name(class_name: str) -> Op | None:
-    """The op a Keras operation class is, such as `Add`, `GetItem` or `LeakyRelu`."""
+    """The op a Keras operation class is, such as `Add`, `GetItem` or `LeakyRelu`.
+
+    'tf.math.square' is the function of `nacre.tf`, which is loaded only where a graph needs it.
+    """
+    if class_name.startswith("tf."):
+        return importlib.import_module("nacre.tf.rows").op_of(class_name)
     for op in REGISTRY.values():
         if op.class_name == class_name:
             return op

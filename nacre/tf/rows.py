@@ -8,13 +8,19 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nacre.tf.table import ROWS, SAME
+
+if TYPE_CHECKING:
+    from nacre.ops._op import Op
 
 # Where functions stand that layers take as activations, and names that nacre.activations has of
 # them besides their own.
 _ACTIVATIONS_IN = ("", "math", "nn")
+# What may stand in the graph of a file.
+_OF_TENSORS = ("", "math", "nn", "linalg", "bitwise", "signal", "image")
+_CALL_OTHERS = ("cond", "switch_case", "vectorized_map")
 _AS_ACTIVATIONS = {"identity": "linear", "exp": "exponential", "swish": "silu"}
 
 
@@ -79,6 +85,23 @@ def made(module: str, name: str) -> Any:
     if module in _ACTIVATIONS_IN:
         _name_in_configs(function, _AS_ACTIVATIONS.get(name, name))
     return function
+
+
+def op_of(path: str) -> Op | None:
+    """What a call of a function is in a graph, for a config that names it.
+
+    A file may name functions of tensors only: none that opens files or calls other functions.
+
+    Args:
+        path: As it was written, 'tf.math.square'.
+    """
+    from nacre.tf.symbols import op_by
+
+    module, _, name = path.removeprefix("tf").lstrip(".").rpartition(".")
+    row = rows_of(module).get(name) if module in _OF_TENSORS else None
+    if row is None or row.is_face or name in _CALL_OTHERS:
+        return None
+    return op_by(made(home_of(module, name), name))
 
 
 def _name_in_configs(function: Callable[..., Any], name: str) -> None:

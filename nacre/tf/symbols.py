@@ -24,7 +24,9 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
     def op() -> Op:
         first = next(iter(inspect.signature(function).parameters), "name")
         reason = f"{path} has no rule for masks"
-        return Op(function, path, tensors=(first,), keras="tensorflow", masks=reason)
+        return Op(
+            function, path, tensors=(first,), class_name=path, keras="tensorflow", masks=reason
+        )
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -35,7 +37,16 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
         positional, named = op().leading(given)
         return OpCall(op(), attributes=attributes).symbolic_call(*positional, **named)
 
+    _ops[call] = op
     return call
 
 
-__all__ = ["on_symbols"]
+_ops: dict[Callable[..., Any], Callable[[], Op]] = {}
+
+
+def op_by(function: Callable[..., Any]) -> Op:
+    """What a call of a function that `on_symbols` gave is in a graph."""
+    return _ops[function]()
+
+
+__all__ = ["on_symbols", "op_by"]

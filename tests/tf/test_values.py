@@ -12,7 +12,13 @@ import pytest
 
 import nacre
 import nacre.tf as tf
-from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError
+from nacre.core.errors import (
+    ArgumentError,
+    DTypeError,
+    PositionError,
+    SerializationError,
+    ShapeError,
+)
 
 
 def test_numpy_gives_an_array_of_its_own() -> None:
@@ -229,6 +235,47 @@ def test_a_model_whose_activation_is_a_function_of_tensorflow_can_be_loaded(tmp_
     loaded = tf.keras.models.load_model(tmp_path / file)
     x = np.linspace(-4, 9, 12, dtype="float32").reshape(3, 4)
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def _with_tensorflows_functions():
+    inputs = tf.keras.Input((4,))
+    x = tf.nn.relu(tf.keras.layers.Dense(4)(inputs))
+    x = tf.concat([x, tf.reduce_mean(x, axis=1, keepdims=True)], axis=1)
+    x = tf.matmul(x, tf.transpose(tf.cast(tf.math.l2_normalize(x, axis=-1), tf.float32)))
+    return tf.keras.Model(inputs, tf.clip_by_value(tf.expand_dims(tf.square(x), 1), 0.5, 9.0))
+
+
+def test_a_graph_of_functions_of_tensorflow_can_be_loaded(tmp_path) -> None:
+    model = _with_tensorflows_functions()
+    model.save(tmp_path / "model.keras")
+    x = np.linspace(-4, 9, 12, dtype="float32").reshape(3, 4)
+    np.save(tmp_path / "x.npy", x)
+    code = (
+        "import sys, numpy as np, nacre\n"
+        "x, wanted = np.load(sys.argv[1] + '/x.npy'), np.load(sys.argv[1] + '/y.npy')\n"
+        "loaded = nacre.saving.load_model(sys.argv[1] + '/model.keras')\n"
+        "np.testing.assert_allclose(loaded(x), wanted, rtol=1e-5, atol=1e-5)\n"
+    )
+    np.save(tmp_path / "y.npy", np.asarray(model(x)))
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    again = nacre.Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again(x), model(x))
+
+
+@pytest.mark.parametrize(
+    "name", ["tf.io.write_file", "tf.cond", "tf.vectorized_map", "tf.nothing", "tf.config", "tf."]
+)
+def test_a_file_names_functions_of_tensors_only(name) -> None:
+    config = _with_tensorflows_functions().get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == "tf.nn.relu":
+            layer["class_name"] = layer["registered_name"] = name
+    with pytest.raises(SerializationError, match=name):
+        nacre.Model.from_config(config)
 
 
 def test_what_wraps_a_function_of_tensorflow_is_not_written_as_it() -> None:
