@@ -209,7 +209,8 @@ class Dataset:
         Args:
             tensors: Arrays with rows on their first axis, nested; also frames and columns of
                 pandas, polars and Arrow (a tensor a column of pandas: `dict(frame)`), SciPy's
-                sparse matrices and memory-mapped files, whose rows are read when asked for.
+                sparse matrices and memory-mapped files, whose rows are read when asked for; and
+                `Ragged`s, whose rows come together again by `padded_batch` and `ragged_batch`.
                 Arrays of up to 256 MB are copied, larger ones looked at.
             name: Accepted for compatibility.
 

@@ -13,6 +13,7 @@ from nacre.core.tables import is_table
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.node import INFINITE, Cursor, Node, Opening, Rows, as_dataset
+from nacre.data.dataset.ragged import Ragged
 from nacre.data.dataset.seeds import Passes
 from nacre.data.dataset.spec import (
     TensorSpec,
@@ -54,19 +55,30 @@ class ArrayRows(Rows):
         return el.mapped(lambda leaf: _gathered(leaf, at), self.arrays)
 
 
-def _row_of(leaf: Any, position: int) -> HostTensor:
+def _row_of(leaf: Any, position: int) -> Any:
     if type(leaf) is HostTensor:
         return _row(leaf, (position, ...))
+    if isinstance(leaf, Ragged):
+        return leaf[position]
     return el.sealed(np.asarray(leaf[position : position + 1])[0])
 
 
-def _gathered(leaf: Any, at: Any) -> HostTensor:
+def _gathered(leaf: Any, at: Any) -> Any:
+    if isinstance(leaf, Ragged):
+        places = range(at.start, at.stop) if isinstance(at, slice) else at
+        return el.stacked([leaf[int(place)] for place in places], "Dataset.batch")
     if is_picked_late(leaf):
         return el.sealed(np.asarray(leaf[at]))
     array: np.ndarray = leaf.view(np.ndarray) if type(leaf) is HostTensor else leaf
     if array.dtype.kind not in "fiubc":
         return el.sealed(array[at])
     return el.sealed(pick(array, at, array.dtype, "Dataset.from_tensor_slices"))
+
+
+def _spec_of_array(array: Any) -> TensorSpec:
+    if isinstance(array, Ragged):
+        return spec_of(array)
+    return TensorSpec(array.shape, array.dtype)
 
 
 class Slices(Node):
@@ -78,7 +90,7 @@ class Slices(Node):
         super().__init__()
         self.arrays = _arrays(tensors, self.name)
         leaves = el.leaves(self.arrays)
-        counts = [len(leaf) if leaf.ndim else None for leaf in leaves]
+        counts = [len(leaf) if leaf.shape else None for leaf in leaves]
         if not leaves or None in counts:
             raise DataError(
                 message(
@@ -104,9 +116,7 @@ class Slices(Node):
         return RowsCursor(self.rows)
 
     def make_spec(self) -> Any:
-        return unbatched(
-            el.mapped(lambda leaf: TensorSpec(leaf.shape, leaf.dtype), self.arrays), self.name
-        )
+        return unbatched(el.mapped(_spec_of_array, self.arrays), self.name)
 
     def cardinality(self) -> int:
         return self.count

@@ -68,6 +68,48 @@ def test_rows_of_ragged_rows_come_apart_and_together_again() -> None:
     assert lists(told().ragged_batch(3).rebatch(2)) == [ROWS[:2], ROWS[2:]]
 
 
+def test_rows_of_different_lengths_are_slices_one_an_element() -> None:
+    rows = Ragged(np.arange(1, 8), np.array([0, 3, 5, 7]))
+    data = Dataset.from_tensor_slices({"x": rows, "y": np.array([7, 8, 9])})
+    assert len(data) == 3 and data.element_spec["x"] == TensorSpec((None,), "int64")
+    assert [(e["x"].tolist(), int(e["y"])) for e in data] == [
+        ([1, 2, 3], 7), ([4, 5], 8), ([6, 7], 9)
+    ]  # fmt: skip
+    xs = data.map(lambda e: e["x"])
+    assert [batch.tolist() for batch in xs.padded_batch(2)] == [[[1, 2, 3], [4, 5, 0]], [[6, 7]]]
+    assert lists(Dataset.from_tensor_slices(rows).ragged_batch(2)) == [
+        [[1, 2, 3], [4, 5]],
+        [[6, 7]],
+    ]
+    shuffled = data.shuffle(3, seed=1).padded_batch(3)
+    batch = next(iter(shuffled))
+    assert sorted(batch["x"].sum(1).tolist()) == [6, 9, 13]
+    assert [batch["x"].sum(1).tolist()[i] for i in np.argsort(batch["y"])] == [6, 9, 13]
+    position = iter(data)
+    next(position)
+    again = iter(data)
+    again.restore(position.state())
+    assert [e["x"].tolist() for e in again] == [[4, 5], [6, 7]]
+
+
+def test_slices_of_different_lengths_are_no_batch() -> None:
+    rows = Ragged(np.arange(1, 8), np.array([0, 3, 5, 7]))
+    for data in (Dataset.from_tensor_slices(rows), Dataset.from_tensor_slices(rows).map(np.array)):
+        with pytest.raises(DataError, match="elements must have one shape.*padded_batch"):
+            list(data.batch(2))
+    assert [b.tolist() for b in Dataset.from_tensor_slices(rows[1:]).batch(2)] == [[[4, 5], [6, 7]]]
+    with pytest.raises(DataError, match=r"same number of rows\. Got 3, 2"):
+        Dataset.from_tensor_slices((rows, np.zeros(2)))
+
+
+def test_slices_of_nested_rows_are_ragged_rows() -> None:
+    inner = Ragged(np.arange(4), np.array([0, 1, 3, 4]))
+    data = Dataset.from_tensor_slices(Ragged(inner, np.array([0, 2, 3])))
+    assert lists(data) == [[[0], [1, 2]], [[3]]]
+    assert data.element_spec == RaggedSpec((None, None), "int64")
+    assert lists(data.ragged_batch(2)) == [[[[0], [1, 2]], [[3]]]]
+
+
 def test_padded_batch_fills_up_ragged_rows_within() -> None:
     (filled,) = told().ragged_batch(3).unbatch().padded_batch(3, padding_values=-1)
     assert filled.shape == (3, 3, 3) and filled[1].tolist() == [[1, 2, -1], [-1] * 3, [-1] * 3]
