@@ -76,6 +76,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     heap.share_contexts()
     effort.spare()
+    # All tests would run with the methods. Those of `tests/tf` ask for names and give them back.
+    methods = sys.modules.get("nacre.tf.methods")
+    if methods is not None and methods._lent:
+        raise pytest.UsageError(
+            "collecting tests has asked nacre.tf for names, which lends methods"
+        )
     heap.collection_is_over()
     gc.enable()
 
