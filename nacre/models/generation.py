@@ -23,12 +23,15 @@ from nacre.core.numbers import as_whole, whole_number
 from nacre.core.program import CallProgram, programs_of
 from nacre.core.random import draw_key
 from nacre.core.state import State
+from nacre.core.warning import warn
 from nacre.layers.base.compiled import call_key
 from nacre.layers.transformer import beam_step, sample_tokens
 from nacre.layers.transformer.decoding import DecodingState, decoding
 from nacre.models import generation_graph
 from nacre.models.model import Model
 from nacre.ops.kernels.placement import inside_loop, own_program
+from nacre.training.checks import contradiction
+from nacre.training.last_activation import last_activations
 
 _WHO = "generate"
 
@@ -72,7 +75,7 @@ def generate(
         model: A model, or any function in JAX, from tokens (batch, time) to logits
             (batch, time, vocab), whose outputs do not depend on later tokens.
         prompt: Tokens (batch, time), or (time,) for one sequence, or a list of lists of different
-            lengths.
+            lengths, or a `Ragged`.
         max_length: Length of the result, prompt included. Give it or `max_new_tokens`; with both a
             sequence ends at the smaller of the two.
         max_new_tokens: Number of tokens that each prompt is continued by, whatever its length; the
@@ -88,7 +91,8 @@ def generate(
         pad_token: See above.
         seed: Int or `SeedGenerator`, for repeatable draws.
         encoder_inputs: First input of a model of two inputs, [source, tokens].
-        from_logits: False when the model ends in a softmax.
+        from_logits: False when the model ends in a softmax; a warning tells where its last layer
+            says otherwise and the choice depends on it.
         use_cache: Whether keys and values are kept from step to step. By default where the model's
             graph shows that it is right; True for a subclassed model whose other layers treat each
             step alone.
@@ -161,6 +165,8 @@ def generate(
 
 def _rows(prompt: Any) -> tuple[list[np.ndarray], bool]:
     """The prompts, each an array of tokens, and whether there was one alone."""
+    if hasattr(prompt, "row_splits"):  # rows of different lengths, ours or TensorFlow's
+        prompt = prompt.to_list()
     is_list = isinstance(prompt, list | tuple)
     rows = list(prompt) if is_list else np.asarray(prompt)
     if not is_list and np.ndim(rows) == 0:
@@ -291,6 +297,7 @@ def _run(
         return program.run(tokens, lengths, ends, key, encoder_inputs)
     if not model.built:
         model(tokens if encoder_inputs is None else [encoder_inputs, tokens])
+    _warn_about_logits(model, settings)
     key_of_program = (_WHO, settings, *call_key(model))
     program = programs_of(model).get(
         key_of_program,
@@ -299,6 +306,21 @@ def _run(
         ),
     )
     return program.run(tokens, lengths, ends, key, encoder_inputs)
+
+
+def _warn_about_logits(model: Model, settings: Settings) -> None:
+    """Warn where `from_logits` and the model's last activation contradict each other."""
+    if settings.temperature == 0 and settings.num_beams == 1:  # the largest is the largest anyway
+        return
+    last = last_activations(model, 1)[0]
+    if last is None or (not settings.from_logits and last.name == "sigmoid"):
+        return  # shares that do not add up to 1 are drawn by as they are
+    wanted = "linear" if settings.from_logits else "softmax"
+    found = contradiction(wanted, last.name, last.layer)
+    if found is not None:
+        fix = f"Pass from_logits={not settings.from_logits}."
+        shown = "None" if last.name == "linear" else repr(last.name)
+        warn(message(_WHO, found[0], f"activation={shown}", fix))
 
 
 def _program(model: Any, settings: Settings) -> Callable[..., Any]:

@@ -172,7 +172,7 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
         wanted = losses.expected_activation(output.loss)
         if wanted is None or last is None:
             continue
-        found = _contradiction(wanted, last.name, last.layer)
+        found = contradiction(wanted, last.name, last.layer)
         if found is not None:
             rule, fix = found
             if wanted == "softmax" and last.units == 1:  # it would always give 1
@@ -182,8 +182,8 @@ def warn_about_logits(model: Any, outputs: list[Any]) -> None:
             warn(message(who, rule, f"activation={shown}", fix))
 
 
-def _contradiction(wanted: str, activation: str, layer: str) -> tuple[str, str] | None:
-    """(rule, fix) where a loss that wants one activation stands behind another; else None."""
+def contradiction(wanted: str, activation: str, layer: str) -> tuple[str, str] | None:
+    """(rule, fix) where what wants one activation, as a loss, stands behind another; else None."""
     if wanted == "linear":
         if activation not in ("softmax", "sigmoid"):
             return None
@@ -220,6 +220,7 @@ def describe(leaves: Any) -> str:
 
 __all__ = [
     "check_labels",
+    "contradiction",
     "describe",
     "loss_name",
     "not_compiled",

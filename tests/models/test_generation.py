@@ -244,6 +244,35 @@ def test_logits_taken_for_probabilities_are_told():
         generate(lambda tokens: chain(tokens) - 50.0, [1], 4, from_logits=False)
 
 
+def ending_in(activation):
+    parts = [
+        Input((None,), dtype="int32"),
+        Embedding(VOCAB, 4),
+        Dense(VOCAB, activation=activation),
+    ]
+    return nacre.Sequential(parts)
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0.5, "seed": 0}, {"num_beams": 2}])
+def test_probabilities_taken_for_logits_are_told_where_the_choice_depends_on_it(options):
+    with pytest.warns(UserWarning, match="already applies softmax.*Pass from_logits=False"):
+        generate(ending_in("softmax"), [1], 4, **options)
+    model = ending_in(None)
+    model.layers[-1].bias.assign([9.0] * VOCAB)
+    with pytest.warns(UserWarning, match="so they are logits.*Pass from_logits=True"):
+        generate(model, [1], 4, from_logits=False, **options)
+    # None of these warns: warnings are errors here.
+    generate(ending_in("softmax"), [1], 4, from_logits=False, **options)
+    generate(ending_in("sigmoid"), [1], 4, from_logits=False, **options)
+    generate(ending_in(None), [1], 4, **options)
+    generate(ending_in("softmax"), [1], 4)
+
+
+def test_ragged_prompts_are_lists_of_different_lengths():
+    prompts = nacre.data.Ragged(np.array([1, 2, 3]), np.array([0, 1, 3]))
+    np.testing.assert_array_equal(generate(chain, prompts, 5), generate(chain, [[1], [2, 3]], 5))
+
+
 @pytest.mark.parametrize("options", [{}, {"num_beams": 2}])
 def test_a_model_that_predicts_no_token_for_each_step_is_refused(options):
     for layer in (nacre.layers.GRU(4), nacre.layers.Conv1D(4, 2)):
