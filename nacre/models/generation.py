@@ -121,6 +121,7 @@ def generate(
     num_beams = whole_number(_WHO, "num_beams", num_beams)
     max_length = _result_length(rows, max_length, max_new_tokens)
     tokens, lengths = _buffer(rows, max_length, pad_token)
+    encoder_inputs = _of_numbers(encoder_inputs)
     new_tokens = max_length if max_new_tokens is None else max_new_tokens
     ends = np.minimum(lengths + new_tokens, max_length).astype("int32")
     if temperature is None:
@@ -187,6 +188,25 @@ def _whole_tokens(row: Any) -> np.ndarray:
     return tokens
 
 
+def _of_numbers(encoder_inputs: Any) -> Any:
+    """Lists of numbers as an array; text and lists of different lengths are refused."""
+    leaves = jax.tree.leaves(encoder_inputs)
+    is_text = any(np.asarray(leaf).dtype.kind in "USO" for leaf in leaves if np.ndim(leaf) == 0)
+    if is_text or getattr(getattr(encoder_inputs, "dtype", None), "kind", "f") in "USO":
+        rule = "encoder_inputs must be numbers"
+        fix = "Text becomes tokens by the layer that the model was trained with: layer(texts)."
+        raise ArgumentError(message(_WHO, rule, "text", fix))
+    if not isinstance(encoder_inputs, list | tuple) or any(np.ndim(leaf) for leaf in leaves):
+        return encoder_inputs
+    try:
+        return np.asarray(encoder_inputs)
+    except ValueError:
+        rule = "lists in encoder_inputs must have one length"
+        lengths = [len(row) for row in encoder_inputs if isinstance(row, list | tuple)]
+        fix = "Fill them up: nacre.utils.pad_sequences(lists, padding='post')."
+        raise ShapeError(message(_WHO, rule, f"lengths {lengths[:10]}", fix)) from None
+
+
 def _no_tokens(found: Any) -> ArgumentError:
     rule = "a prompt must be tokens, whole numbers"
     fix = "Text becomes tokens by the tokenizer that the model was trained with: tokenizer([text])."
@@ -200,7 +220,7 @@ def _without_numbers(
     low, high = min(int(row.min()) for row in rows), max(int(row.max()) for row in rows)
     fix = (
         f"The prompts hold tokens from {low} to {high}: see that the model's Embedding has them "
-        "all, and that its weights are finite."
+        "all (and those in encoder_inputs), and that its weights are finite."
     )
     if not from_logits:
         fix = "from_logits=False is for a model that ends in a softmax. " + fix

@@ -380,6 +380,22 @@ def test_a_decoder_that_mixes_in_the_source_itself_is_not_remembered():
         generate(model, PROMPT, 3, encoder_inputs=PROMPT, use_cache=True)
 
 
+def test_encoder_inputs_may_be_lists_of_numbers_of_one_length() -> None:
+    source, tokens = Input((None,), dtype="int32"), Input((None,), dtype="int32")
+    embedding = Embedding(VOCAB, 8)
+    mixed = embedding(tokens) + nacre.ops.mean(embedding(source), axis=1, keepdims=True)
+    model = nacre.Model([source, tokens], Dense(VOCAB)(mixed))
+    np.testing.assert_array_equal(
+        generate(model, PROMPT, 5, encoder_inputs=PROMPT.tolist()),
+        generate(model, PROMPT, 5, encoder_inputs=PROMPT),
+    )
+    with pytest.raises(ShapeError, match=r"one length\. Got lengths \[2, 1\]"):
+        generate(model, PROMPT, 5, encoder_inputs=[[1, 2], [3]])
+    for text in (["a", "b"], np.array(["a", "b"]), "ab"):
+        with pytest.raises(ArgumentError, match=r"must be numbers\. Got text"):
+            generate(model, PROMPT, 5, encoder_inputs=text)
+
+
 def test_a_layer_of_ones_own_says_that_it_treats_each_step_alone() -> None:
     class Doubled(nacre.layers.Layer):
         is_stepwise = True
