@@ -15,6 +15,13 @@ from nacre.losses.probabilistic import smooth_answers, smooth_classes
 from nacre.ops.cross_entropy import binary_terms, clip_probabilities
 
 
+def _faded(wrong: Any, gamma: float) -> Any:
+    """wrong ** gamma; its gradient is a number for all gamma where nothing is wrong."""
+    is_sure = wrong == 0
+    power = jnp.where(is_sure, 1.0, wrong) ** gamma
+    return jnp.where(is_sure, jnp.zeros_like(wrong) ** gamma, power)
+
+
 @loss_function
 def binary_focal_crossentropy(
     y_true: Any,
@@ -54,7 +61,7 @@ def binary_focal_crossentropy(
     p = jax.nn.sigmoid(y_pred) if from_logits else y_pred
     terms = binary_terms(y_true, y_pred, from_logits)
     right = y_true * p + (1.0 - y_true) * (1.0 - p)
-    terms = (1.0 - right) ** gamma * terms
+    terms = _faded(1.0 - right, gamma) * terms
     if apply_class_balancing:
         terms = terms * (y_true * alpha + (1.0 - y_true) * (1.0 - alpha))
     return jnp.mean(terms, axis=axis)

@@ -276,3 +276,21 @@ def test_a_config_that_is_none_is_refused(wrong):
 def test_a_config_may_name_a_function_alone():
     assert losses.get({"class_name": "mean_squared_error"}) is losses.mean_squared_error
     assert losses.deserialize(None) is None
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_focal_losses_have_gradients_that_are_numbers_where_answers_are_sure(gamma, from_logits):
+    """A power below 1 of what is wrong has no slope where nothing is, as at logits of 20."""
+    right = np.array([[1.0, 0.0, 0.0]], "float32")
+    sure = right * 40 - 20 if from_logits else right
+    for name in ("binary_focal_crossentropy", "categorical_focal_crossentropy"):
+        loss = getattr(losses, name)
+        value, gradient = jax.value_and_grad(
+            lambda y, loss=loss: loss(right, y, gamma=gamma, from_logits=from_logits).sum()
+        )(sure)
+        assert abs(value) < 1e-6 and np.isfinite(gradient).all()
+    plain = losses.binary_crossentropy(right, sure / 4, from_logits=from_logits)
+    if gamma == 0:
+        same = losses.binary_focal_crossentropy(right, sure / 4, gamma=0.0, from_logits=from_logits)
+        np.testing.assert_allclose(same, plain, rtol=1e-6)
