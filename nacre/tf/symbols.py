@@ -66,7 +66,7 @@ def _without_symbols(
     if path == "tf.reshape" and isinstance(shape, list | tuple):
         shape = list(shape)
         places = [place for place, size in enumerate(shape) if jax.export.is_symbolic_dim(size)]
-        sizes = getattr(tensor, "shape", (None, None))
+        sizes: Any = getattr(tensor, "shape", (None, None))
         is_batch = places == [0] and sizes[:1] == (None,) and None not in sizes[1:]
         if is_batch and str(shape[0]) == _BATCH:
             known = [size for size in shape[1:] if size != -1]
