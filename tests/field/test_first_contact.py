@@ -158,7 +158,8 @@ def test_tab_completion_shows_public_names_alone(name):
 def test_every_public_folder_is_among_them():
     folders = {m.name for m in pkgutil.iter_modules([str(ROOT / "nacre")]) if m.ispkg}
     inner = {"cli", "core", "training"}  # nobody types these
-    assert folders - inner <= set(NAMESPACES)
+    of_its_own = {"tf"}  # `import nacre` shows nothing of it; its names are TensorFlow's
+    assert folders - inner - of_its_own <= set(NAMESPACES)
 
 
 # ------------------------------------------------------------------ notebooks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import types
 import weakref
 from collections.abc import Callable
 
@@ -137,3 +138,10 @@ def test_what_is_kept_keeps_no_layer_alive(traced: list[object]) -> None:
     del inputs, layer, model
     gc.collect()
     assert gone() is None
+
+
+def test_a_function_without_a_module_is_no_part_of_a_key(traced: list[object]) -> None:
+    square = types.FunctionType((lambda x: x**2).__code__, {})
+    assert square.__module__ is None
+    assert L.Lambda(square)(image()).shape == (None, 8, 8, 3)
+    assert not spec_memory._kept

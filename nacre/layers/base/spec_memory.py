@@ -106,7 +106,8 @@ def _frozen(value: Any) -> Hashable:
         return kind, tuple((_frozen(k), _frozen(v)) for k, v in value.items())
     if isinstance(value, _BY_CLASS):
         return kind
-    if isinstance(value, FunctionType) and value.__module__.startswith("nacre."):
+    # A function that a file brought has no module.
+    if isinstance(value, FunctionType) and (value.__module__ or "").startswith("nacre."):
         return value
     raise _NoKey
 
