@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from nacre.core.errors import ArgumentError, message
 from nacre.data.dataset import (
     AUTOTUNE,
     INFINITE_CARDINALITY,
@@ -17,6 +16,7 @@ from nacre.data.dataset import (
     HostTensor,
 )
 from nacre.data.dataset.calls import whole_argument
+from nacre.data.dataset.dataset import node_of
 from nacre.data.dataset.filtering import AssertCardinality
 from nacre.data.files import CsvDataset as CsvDataset
 from nacre.data.files import make_csv_dataset as make_csv_dataset
@@ -41,7 +41,7 @@ def assert_cardinality(expected_cardinality: int) -> Transformation:
     """
     who = "assert_cardinality"
     count = whole_argument(who, "expected_cardinality", expected_cardinality, UNKNOWN_CARDINALITY)
-    return lambda data: Dataset(AssertCardinality(_node(data, who), count))
+    return lambda data: Dataset(AssertCardinality(node_of(data, who), count))
 
 
 def cardinality(dataset: Dataset) -> HostTensor:
@@ -147,12 +147,6 @@ def unbatch() -> Transformation:
 def unique() -> Transformation:
     """See `Dataset.unique`."""
     return lambda data: data.unique()
-
-
-def _node(data: Any, who: str) -> Any:
-    if not isinstance(data, Dataset):
-        raise ArgumentError(message(who, "it takes a Dataset", type(data).__name__))
-    return data._dataset_node
 
 
 __all__ = [

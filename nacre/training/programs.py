@@ -16,6 +16,7 @@ back the values it was given where its loss or its weights are not finite, and s
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import jax
@@ -211,30 +212,22 @@ def _one(
 
 def _chosen(is_fine: Any, new: Values, old: Values) -> tuple[Any, Values]:
     """Whether a guarded step's values are taken, and the values of the groups that it guards."""
-    places = [
-        (name, index)
-        for name in GUARDED_GROUPS  # the weights come first
-        for index in range(len(new.get(name, ())))
-    ]
-    floats = [at for at in places if _at(old, at).dtype == jnp.float32]
+    names = [name for name in GUARDED_GROUPS if name in new]  # the weights come first
+    after, before = ([a for name in names for a in values[name]] for values in (new, old))
+    floats = [i for i, array in enumerate(before) if array.dtype == jnp.float32]
     weights = len(old["trainable"])
-    work = GuardWork([_at(old, at) for at in floats], [_at(new, at) for at in floats], weights)
-    taken: dict[tuple[str, int], Any] = {}
-    if floats[:weights] == places[:weights] and guard_native.is_used(work):
+    work = GuardWork([before[i] for i in floats], [after[i] for i in floats], weights)
+    by_kernel: dict[int, Any] = {}
+    if floats[:weights] == list(range(weights)) and guard_native.is_used(work):
         takes_new, arrays = guard_native.choose(is_fine, work)
-        taken = dict(zip(floats, arrays, strict=True))
+        by_kernel = dict(zip(floats, arrays, strict=True))
     else:
         takes_new = is_fine & ~_are_spoiled(new["trainable"], old["trainable"])
-    for at in places:
-        if at not in taken:
-            taken[at] = jnp.where(takes_new, _at(new, at), _at(old, at))
-    groups = [name for name in GUARDED_GROUPS if name in new]
-    return takes_new, {n: [taken[n, i] for i in range(len(new[n]))] for n in groups}
-
-
-def _at(values: Values, at: tuple[str, int]) -> Any:
-    name, index = at
-    return values[name][index]
+    chosen = iter(
+        by_kernel[i] if i in by_kernel else jnp.where(takes_new, after[i], before[i])
+        for i in range(len(after))
+    )
+    return takes_new, {name: list(islice(chosen, len(new[name]))) for name in names}
 
 
 def _are_spoiled(new: list[Any], old: list[Any]) -> Any:

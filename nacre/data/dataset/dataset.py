@@ -823,7 +823,7 @@ class Dataset:
             >>> [int(x) for x in Dataset.range(2).concatenate(Dataset.range(2))]
             [0, 1, 0, 1]
         """
-        other = _node_of(dataset, "Dataset.concatenate")
+        other = node_of(dataset, "Dataset.concatenate")
         return self._then(ordering.Concatenate(self._dataset_node, other))
 
     def enumerate(self, start: int = 0, name: str | None = None) -> Dataset:
@@ -886,7 +886,7 @@ class Dataset:
         """
         who = "Dataset.choose_from_datasets"
         nodes = _nodes_of(datasets, who)
-        choice = _node_of(choice_dataset, who)
+        choice = node_of(choice_dataset, who)
         return Dataset(combining.Choose(nodes, choice, bool(stop_on_empty_dataset)))
 
     @staticmethod
@@ -1414,17 +1414,18 @@ def _parallel(value: Any, who: str) -> int:
     return mapping.threads_of(number)
 
 
-def _node_of(value: Any, who: str) -> Node:
+def node_of(value: Any, who: str) -> Node:
+    """The node of what must be a data set."""
     if not isinstance(value, Dataset):
         raise ArgumentError(message(who, "it takes a Dataset", type(value).__name__))
     return value._dataset_node
 
 
 def _nodes_of(values: Any, who: str) -> list[Node]:
-    nodes = [_node_of(value, who) for value in values]
+    nodes = [node_of(value, who) for value in values]
     if not nodes:
         raise ArgumentError(message(who, "there must be at least one data set", "none"))
     return nodes
 
 
-__all__ = ["Dataset", "DatasetIterator", "holds_ragged_inputs"]
+__all__ = ["Dataset", "DatasetIterator", "holds_ragged_inputs", "node_of"]

@@ -27,7 +27,11 @@ from nacre.core.symbolic import KerasTensor
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.encoding import batches_of, host_array
 from nacre.layers.preprocessing.host_layer import HostLayer
-from nacre.layers.preprocessing.vocabulary import lines_of, refuse_other_than_strings
+from nacre.layers.preprocessing.vocabulary import (
+    lines_of,
+    refuse_other_than_strings,
+    refuse_other_than_symbolic_strings,
+)
 
 
 class SubwordTokenizer(HostLayer):
@@ -321,15 +325,7 @@ class SubwordTokenizer(HostLayer):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """The symbolic output: indices."""
-        if isinstance(inputs, KerasTensor) and inputs.dtype != "string":
-            raise DTypeError(
-                message(
-                    self._who(),
-                    "its input must be strings",
-                    f"a symbolic tensor of dtype {inputs.dtype}",
-                    "Make it with nacre.Input(shape=(1,), dtype='string').",
-                )
-            )
+        refuse_other_than_symbolic_strings(self, inputs)
         self._check_shape(tuple(inputs.shape))
         return KerasTensor((inputs.shape[0], self.output_sequence_length), "int32")
 

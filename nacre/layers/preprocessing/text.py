@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor
@@ -25,8 +25,10 @@ from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.layers.preprocessing.vocabulary import (
     StringLookup,
     lines_of,
+    plain_config,
     reduced,
     refuse_other_than_strings,
+    refuse_other_than_symbolic_strings,
 )
 
 PUNCTUATION = r'[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\']'
@@ -258,15 +260,7 @@ class TextVectorization(HostLayer):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """The symbolic output: indices or vectors."""
-        if isinstance(inputs, KerasTensor) and inputs.dtype != "string":
-            raise DTypeError(
-                message(
-                    self._who(),
-                    "its input must be strings",
-                    f"a symbolic tensor of dtype {inputs.dtype}",
-                    "Make it with nacre.Input(shape=(1,), dtype='string').",
-                )
-            )
+        refuse_other_than_symbolic_strings(self, inputs)
         shape = tuple(inputs.shape)
         self._check_shape(shape)
         if self.output_mode != "int":
@@ -314,14 +308,10 @@ class TextVectorization(HostLayer):
             "max_tokens standardize split ngrams output_mode output_sequence_length "
             "pad_to_max_tokens sparse ragged encoding"
         ).split()
-
-        def plain(value: Any) -> Any:
-            return value if value is None or isinstance(value, str) else np.asarray(value).tolist()
-
         return explicit_config(
             self,
-            vocabulary=plain(self.input_vocabulary),
-            idf_weights=plain(self.input_idf_weights),
+            vocabulary=plain_config(self.input_vocabulary),
+            idf_weights=plain_config(self.input_idf_weights),
             vocabulary_size=self._lookup_layer.get_config()["vocabulary_size"],
             **{name: getattr(self, name) for name in names},
         )

@@ -76,6 +76,24 @@ def refuse_other_than_strings(layer: Layer, values: np.ndarray, fix: str) -> Non
         raise DTypeError(message(layer._who(), "inputs must be strings", what, fix))
 
 
+def refuse_other_than_symbolic_strings(layer: Layer, inputs: Any) -> None:
+    """Raise for a symbolic tensor of anything but strings."""
+    if isinstance(inputs, KerasTensor) and inputs.dtype != "string":
+        raise DTypeError(
+            message(
+                layer._who(),
+                "its input must be strings",
+                f"a symbolic tensor of dtype {inputs.dtype}",
+                "Make it with nacre.Input(shape=(1,), dtype='string').",
+            )
+        )
+
+
+def plain_config(value: Any) -> Any:
+    """A vocabulary or weights as a config holds them: a path, lists, or None."""
+    return value if value is None or isinstance(value, str) else np.asarray(value).tolist()
+
+
 def lines_of(path: str | Path, who: str) -> list[str]:
     """The lines of a vocabulary file.
 
@@ -449,14 +467,10 @@ class IndexLookup(Layer):
             "invert max_tokens num_oov_indices oov_token mask_token output_mode sparse "
             "pad_to_max_tokens oov_method salt"
         ).split()
-
-        def plain(value: Any) -> Any:
-            return value if value is None or isinstance(value, str) else np.asarray(value).tolist()
-
         return explicit_config(
             self,
-            vocabulary=plain(self.input_vocabulary),
-            idf_weights=plain(self.input_idf_weights),
+            vocabulary=plain_config(self.input_vocabulary),
+            idf_weights=plain_config(self.input_idf_weights),
             vocabulary_size=self.vocabulary_size() if self._tokens is not None else None,
             **{name: getattr(self, name) for name in names},
         )
