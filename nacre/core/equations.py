@@ -31,10 +31,16 @@ def calls_host(jaxpr: Jaxpr) -> bool:
         >>> calls_host(jax.make_jaxpr(lambda x: x + 1)(2.0).jaxpr)
         False
     """
-    return any(
-        equation.primitive.name in _HOST_CALLS or any(map(calls_host, inner_jaxprs(equation)))
-        for equation in jaxpr.eqns
-    )
+    seen, left = {jaxpr}, [jaxpr]
+    while left:
+        for equation in left.pop().eqns:
+            if equation.primitive.name in _HOST_CALLS:
+                return True
+            # A function that is called in many places is one jaxpr, which is read once.
+            inner = set(inner_jaxprs(equation)) - seen
+            seen |= inner
+            left += inner
+    return False
 
 
 __all__ = ["calls_host", "inner_jaxprs"]
