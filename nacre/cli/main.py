@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "Tell whether scripts and notebooks for TensorFlow will run, without running them.",
     "doctor": "Show versions, devices and caches, and what is missing.",
     "cache": "Show the compiled programs and kernels kept on disk, or delete them.",
+    "export": "Write a saved model in another format, and compare the two.",
     "summary": "Print the layers, shapes and sizes of a saved model.",
     "version": "Print nacre's version.",
 }

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nacre.export.report import Report
     from nacre.models.model import Model
 
 
@@ -45,11 +46,11 @@ def save_model(model: Model, filepath: Any, **kwargs: Any) -> None:
     save(model, filepath, **kwargs)
 
 
-def export_model(model: Model, filepath: Any, *args: Any, **kwargs: Any) -> None:
+def export_model(model: Model, filepath: Any, *args: Any, **kwargs: Any) -> Report | None:
     """Write what a model computes, for other programs."""
     from nacre.saving.export_archive import export_model as export
 
-    export(model, filepath, *args, **kwargs)
+    return export(model, filepath, *args, **kwargs)
 
 
 def save_pretrained(

@@ -62,6 +62,7 @@ from nacre.training.repeated import Repeated, wait_briefly
 
 if TYPE_CHECKING:
     from nacre.core.protocols import TrainedModel
+    from nacre.export.report import Report
     from nacre.layers.base.call_types import LayerList, SomeLayer
 
 _NOT_GIVEN = object()
@@ -677,28 +678,42 @@ class Model(Trainable):
         verbose: bool | None = None,
         input_signature: Any = None,
         **kwargs: Any,
-    ) -> None:
-        """Write what the model computes in inference as a SavedModel folder for serving.
+    ) -> Report | None:
+        """Write what the model computes in inference, for other programs, and compare it there.
 
-        It has one endpoint, 'serve', which is served as 'serving_default' too, and no layers:
-        choose `save(folder)` where the folder is also to be opened as a model again.
+        As a SavedModel folder it has one endpoint, 'serve', which is served as 'serving_default'
+        too, and no layers: choose `save(folder)` where the folder is also to be opened as a model
+        again. In the other formats what was written is loaded by the program it is for, where that
+        is installed, called for several batches and lengths, and compared with the model before it
+        takes its place; `NAME.report.json` beside it says how it went.
 
         Args:
-            filepath: The folder's path; those above it are made.
-            format: 'tf_saved_model'; Keras's others are not here yet.
-            verbose: Whether the endpoint is printed; None prints it.
+            filepath: Where to write. A SavedModel's folder is made with those above it; files of
+                other formats get their format's ending where the name has none.
+            format: 'tf_saved_model', or another of `nacre.export.formats()`. A path that ends as
+                files of another format do is of that one.
+            verbose: Whether it is said what was written; None says it.
             input_signature: Shapes and dtypes of the arguments, as `ExportArchive.add_endpoint`
                 takes them, where they are others than the model's own inputs.
             is_static, jax2tf_kwargs: Of Keras on JAX; not needed here.
-            verify: False leaves out that the folder is read back and called before it is in place.
+            verify: 'auto' compares where a program for the format is installed, True raises where
+                none is, False does without. SavedModels are always read back but for False.
+            samples: Inputs to compare with besides drawn ones: one as the model takes it, or a list
+                of such.
+            metadata: Text by name, for formats that have a place for it.
+            Others: What the format lets choose, such as `opset_version=18` of ONNX.
 
+        Returns:
+            What was written and compared, to be printed; None for a SavedModel.
         Raises:
-            ArgumentError: Another format; or the inputs are not known.
+            ArgumentError: There is no such format or option; or the inputs are not known.
             NotBuiltError: The model is not built.
-            UnsupportedOpError: Something has no form in TensorFlow; all of it is told.
-            FileFormatError: What was written computes something else than the model.
+            UnsupportedOpError: Something has no form in the format; all of it is told.
+            FileFormatError: What was written computes something else than the model; the first
+                layer that differs is named, and nothing is written.
         Source:
-            Interface: Keras 3.15.
+            Interface: Keras 3.15. Differs: what was written is compared, and there are more
+            formats.
         Example:
             >>> import nacre, tempfile
             >>> model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
@@ -707,7 +722,7 @@ class Model(Trainable):
             ...     nacre.layers.TFSMLayer(folder + "/1")([[1.0, 2.0, 3.0]]).shape
             (1, 2)
         """
-        doors.export_model(self, filepath, format, verbose, input_signature, **kwargs)
+        return doors.export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
     @boundary
     def save_pretrained(

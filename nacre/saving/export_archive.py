@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +19,11 @@ from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unkn
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.core.wire.tensorflow.objects import key_of
+from nacre.export.api import Plan
 from nacre.export.capture import Captured, capture
-from nacre.export.targets.saved_model.gaps import refuse_gaps
+from nacre.export.report import Report
+from nacre.export.targets import find_target, format_of_suffix
+from nacre.export.targets.saved_model.gaps import SUPPORT
 from nacre.export.targets.saved_model.write import (
     DEFAULT_SIGNATURE,
     Call,
@@ -29,6 +33,7 @@ from nacre.export.targets.saved_model.write import (
 from nacre.layers.base.layer import Layer
 from nacre.models import Model
 from nacre.saving.formats import saved_model
+from nacre.saving.formats.native import nacre_version
 from nacre.saving.formats.saved_model_check import Comparison, Content
 from nacre.saving.formats.saved_model_parts import (
     by_key,
@@ -40,7 +45,7 @@ from nacre.saving.weights import require_built
 from nacre.training.function import Function
 
 _WHO = "ExportArchive"
-_FORMATS = ("tf_saved_model", "onnx", "openvino", "litert", "torch")  # of Keras 3.15
+_SAVED_MODEL = "tf_saved_model"
 _LISTS = ("variables", "trainable_variables", "non_trainable_variables")
 _RESERVED = (*_LISTS, "signatures")
 # Of Keras's way through jax2tf, which is not taken.
@@ -224,26 +229,68 @@ class ExportArchive:
 def export_model(
     model: Model,
     filepath: Any,
-    format: str = "tf_saved_model",
+    format: str = _SAVED_MODEL,
     verbose: bool | None = None,
     input_signature: Any = None,
     **kwargs: Any,
-) -> None:
-    """Write what a model computes in inference, as the endpoint 'serve'; see `Model.export`."""
+) -> Report | None:
+    """Write what a model computes in inference, in any format; see `Model.export`."""
     who = f"{type(model).__name__} '{model.name}'.export"
-    verify = kwargs.pop("verify", True)
+    if format == _SAVED_MODEL:
+        format = format_of_suffix(str(filepath)) or format
     for keyword in _OF_JAX2TF:
         kwargs.pop(keyword, None)
-    if format != "tf_saved_model":
-        is_known = format in _FORMATS
-        rule = "format must be 'tf_saved_model'" + (": the others are not here yet" * is_known)
-        raise ArgumentError(message(who, rule, repr(format)))
+    if format != _SAVED_MODEL:
+        report = export_plan(model, format, input_signature, who, **kwargs).write(filepath)
+        if verbose is None or verbose:
+            print(report)
+        return report
+    verify = kwargs.pop("verify", True)
     refuse_unknown(who, kwargs, model.export)
     function = _function_of(model, input_signature, who)
     folder = _Folder([model], [_Endpoint("serve", function)], {}, who)
-    _write(folder, filepath, who, verify)
+    _write(folder, filepath, who, bool(verify))
     if verbose is None or verbose:
         print(folder.description(filepath))
+    return None
+
+
+def export_plan(
+    model: Model,
+    format: str,
+    input_signature: Any,
+    who: str,
+    *,
+    verify: bool | str = "auto",
+    samples: Any = None,
+    metadata: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Plan:
+    """How a model becomes a file of a format.
+
+    Raises:
+        ArgumentError: There is no such format, or the inputs are not known.
+        UnsupportedOpError: It computes something that has no form in any format.
+    """
+    target = find_target(format, who)
+    if input_signature is None and model.inputs is not None:
+        require_built(model, who)
+        call: Any = functools.partial(model, training=False)
+        captured = capture(model)
+    else:
+        function = _function_of(model, input_signature, who)
+        call, captured = function.python_function, capture(function, name=model.name)
+    known = {"name": str(model.name), "producer": f"nacre {nacre_version()}", **(metadata or {})}
+    given = [] if samples is None else samples if isinstance(samples, list) else [samples]
+    return Plan(target, captured, call, model.name, who, options, known, verify, given)
+
+
+def export_gaps(model: Model, format: str, input_signature: Any = None) -> list[str]:
+    """What of a model has no form in a format, each with its layer and what to write instead."""
+    who = f"{type(model).__name__} '{model.name}'.export"
+    if format == _SAVED_MODEL:
+        return SUPPORT.gaps(capture(_function_of(model, input_signature, who)).graph)
+    return export_plan(model, format, input_signature, who).gaps()
 
 
 def _write(folder: _Folder, filepath: Any, who: str, verify: bool) -> None:
@@ -361,7 +408,7 @@ class _Folder:
         self._captured: dict[str, Captured] = {
             each.name: capture(each.function, name=each.name) for each in self._endpoints
         }
-        refuse_gaps([captured.graph for captured in self._captured.values()], who)
+        SUPPORT.refuse([captured.graph for captured in self._captured.values()], who)
         found: list[Variable] = []
         for resource in tracked:
             found += [resource] if isinstance(resource, Variable) else resource.variables

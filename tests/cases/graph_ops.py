@@ -181,7 +181,7 @@ CASES: tuple[OpCase, ...] = (
     ],
     *[
         OpCase(op, (_X,), {"axis": 1, "reverse": reverse}, str(reverse))
-        for op in ("cumsum", "cumprod", "cumlogsumexp")
+        for op in ("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp")
         for reverse in (False, True)
     ],
     OpCase("sort", (In((B, 4, 2)), In((B, 4, 2), "int32")), {"axis": 1, "num_keys": 1}),

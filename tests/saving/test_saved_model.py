@@ -20,7 +20,7 @@ from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.objects import SavedMetadata
 from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, SavedModel
 from nacre.export.targets.saved_model.body import Kind
-from nacre.export.targets.saved_model.rules import RULES
+from nacre.export.targets.saved_model.rules import FORMS
 from nacre.saving import open_saved_model, own_part
 from nacre.saving.keras2_config import keras2_config
 from tests.cases.saved_models import CASES
@@ -286,7 +286,7 @@ def test_a_folder_that_computes_something_else_is_not_put_in_place(tmp_path, mon
         return make.add("Neg", inputs, T=Kind("float32"))
 
     model = stack()
-    monkeypatch.setitem(RULES, "relu", wrong)
+    monkeypatch.setitem(FORMS.by_op, "relu", wrong)
     with pytest.raises(nacre.core.errors.FileFormatError, match="other numbers in output 0"):
         model.save(tmp_path / "folder")
     assert os.listdir(tmp_path) == []

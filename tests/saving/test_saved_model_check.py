@@ -12,8 +12,8 @@ from nacre import layers
 from nacre.core.errors import FileFormatError
 from nacre.export.capture import capture
 from nacre.export.targets.saved_model.body import Kind
-from nacre.export.targets.saved_model.rules import RULES
-from nacre.saving.formats.saved_model_values import Tries, limits_of_indices, words_in
+from nacre.export.targets.saved_model.rules import FORMS
+from nacre.export.trials import Tries, limits_of_indices, words_in
 
 
 def embedded(size, **kwargs):
@@ -59,7 +59,7 @@ def test_words_are_those_of_the_vocabulary_and_one_more():
     ],
 )
 def test_what_picks_elements_or_reads_texts_is_compared(op, build, tmp_path, monkeypatch):
-    right = RULES[op]
+    right = FORMS.by_op[op]
 
     def wrong(make, node, inputs):
         if op == "text_lower":
@@ -67,7 +67,7 @@ def test_what_picks_elements_or_reads_texts_is_compared(op, build, tmp_path, mon
         return make.add("Neg", [right(make, node, inputs)], T=Kind("float32"))
 
     model = build()
-    monkeypatch.setitem(RULES, op, wrong)
+    monkeypatch.setitem(FORMS.by_op, op, wrong)
     with pytest.raises(FileFormatError, match="what was written must be what is in memory"):
         model.save(tmp_path / "folder")
     assert os.listdir(tmp_path) == []

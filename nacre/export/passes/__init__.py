@@ -3,6 +3,7 @@
 constants    what only constants need is worked out
 shapes       changes of shape that change nothing, or undo one another
 dead_code    what nobody reads; what is computed twice
+opening      ops that a format lacks, made of simpler ones, as `openings/` says
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from nacre.export.graph.ir import Graph
 from nacre.export.graph.verify import verify
 from nacre.export.passes.constants import fold_constants
 from nacre.export.passes.dead_code import drop_dead_code, merge_equal
+from nacre.export.passes.opening import opened
 from nacre.export.passes.shapes import simplify_shapes
 
 Pass = Callable[[Graph], Graph]
@@ -45,3 +47,16 @@ def cleaned(graph: Graph) -> Graph:
         if len(graph.nodes) == count:
             break
     return graph
+
+
+__all__ = [
+    "CLEANING",
+    "Pass",
+    "apply",
+    "cleaned",
+    "drop_dead_code",
+    "fold_constants",
+    "merge_equal",
+    "opened",
+    "simplify_shapes",
+]

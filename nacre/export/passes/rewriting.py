@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -35,9 +35,21 @@ class Rewriting:
 
     def add(self, op: str, inputs: Sequence[Value | None], like: Node, **attributes: Any) -> Value:
         """A further node with one result, of the layer of another one."""
-        (value,) = self._names.add_all(op, inputs, attributes, layer=like.layer)
-        self.keep(self._names.nodes.pop())
+        (value,) = self.add_all(op, inputs, like, **attributes)
         return value
+
+    def add_all(
+        self,
+        op: str,
+        inputs: Sequence[Value | None],
+        like: Node,
+        graphs: Mapping[str, Graph] | None = None,
+        **attributes: Any,
+    ) -> tuple[Value, ...]:
+        """A further node, of the layer of another one, and its results."""
+        values = self._names.add_all(op, inputs, attributes, graphs=graphs, layer=like.layer)
+        self.keep(self._names.nodes.pop())
+        return values
 
     def keep(self, node: Node) -> None:
         """Append a node as it is."""

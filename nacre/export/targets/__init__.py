@@ -1,1 +1,67 @@
-"""Formats that graphs are written in."""
+"""Formats that graphs are written in, by the names that `format=` takes.
+
+support, target    what every format says of itself
+<format>/          one folder a format
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from nacre.core.errors import ArgumentError, listed, message, nearest
+
+if TYPE_CHECKING:
+    from nacre.export.targets.target import Target
+
+
+class Place(NamedTuple):
+    """Where a format is, imported when it is asked for.
+
+    Attributes:
+        module: Whose `TARGET` it is.
+        suffix: The format's own, which must not be asked for by importing it.
+    """
+
+    module: str
+    suffix: str
+
+
+TARGETS: dict[str, Place] = {}
+# Other names of these.
+ALIASES: dict[str, str] = {}
+
+
+def formats() -> list[str]:
+    """The formats that `Model.export` writes.
+
+    Example:
+        >>> "tf_saved_model" in formats()
+        True
+    """
+    return ["tf_saved_model", *TARGETS]
+
+
+def find_target(name: str, who: str) -> Target:
+    """The format of a name.
+
+    Raises:
+        ArgumentError: There is none.
+    """
+    place = TARGETS.get(ALIASES.get(name, name))
+    if place is None:
+        near = nearest(name, [*TARGETS, *ALIASES])
+        fix = f"Did you mean '{near}'?" if near else ""
+        rule = f"format must be one of {listed(formats(), 30)}"
+        raise ArgumentError(message(who, rule, repr(name), fix))
+    target: Target = importlib.import_module(place.module).TARGET
+    return target
+
+
+def format_of_suffix(path: str) -> str | None:
+    """The format whose files end as this path does."""
+    fits = (name for name, place in TARGETS.items() if place.suffix and path.endswith(place.suffix))
+    return next(fits, None)
+
+
+__all__ = ["ALIASES", "TARGETS", "Place", "find_target", "format_of_suffix", "formats"]

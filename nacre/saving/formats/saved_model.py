@@ -24,7 +24,7 @@ from nacre.core.wire.tensorflow.objects import METADATA, key_of
 from nacre.core.wire.tensorflow.saved_model import FILE
 from nacre.export.capture import capture
 from nacre.export.graph.ir import Graph
-from nacre.export.targets.saved_model.gaps import refuse_gaps
+from nacre.export.targets.saved_model.gaps import SUPPORT
 from nacre.export.targets.saved_model.write import (
     DEFAULT_SIGNATURE,
     Call,
@@ -95,7 +95,7 @@ def to_files(
     """
     require_built(model, who)
     calls = _Calls(model, _signatures(signatures, who), who)
-    refuse_gaps(calls.graphs, who)
+    SUPPORT.refuse(calls.graphs, who)
     return _Folder(model, calls, include_optimizer, who).files()
 
 

@@ -8,7 +8,7 @@ a graph for any size.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,17 +24,19 @@ from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.saved_model import VARIABLES
 from nacre.export.capture import Captured
 from nacre.export.capture.signature import BATCH
-from nacre.export.graph.ir import Graph
 from nacre.export.graph.opset import OPSET
-from nacre.export.graph.sizes import size_value, symbols_in
+from nacre.export.graph.sizes import size_value
 from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
 from nacre.export.targets.saved_model.write import Spec, Structure, specs_in
-from nacre.saving.formats.saved_model_values import Array, Tries, Values
+from nacre.export.trials import (
+    SIZES,
+    Array,
+    Tries,
+    Values,
+    asked_sizes,
+    groups_of_sizes,
+)
 from nacre.saving.weights import has_bytes_of
-
-# Of axes that may have any but the batch; the first are too small for some.
-_SIZES = (8, 32, 128, 256)
-_LARGEST = 1 << 12  # of sizes that Python asked for
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,10 @@ class Content:
     def _compare(self, program: SavedModelProgram, comparison: Comparison) -> None:
         captured = comparison.captured
         tries = Tries(captured)
-        for values, usual in itertools.product(tries.values, _groups_of_sizes(captured.graph)):
+        for values, usual in itertools.product(tries.values, groups_of_sizes(captured.graph)):
             fits = [self._agrees(program, comparison, sizes, values, tries) for sizes in usual]
             if any(fits):
-                for sizes in _asked_sizes(captured, usual[0]):
+                for sizes in asked_sizes(captured, usual[0]):
                     self._agrees(program, comparison, sizes, values, tries)
                 return
         of = f" of '{comparison.name}'" if comparison.name else ""
@@ -184,46 +186,6 @@ def of_signature(
     return Comparison(name, captured, arguments, in_file, function)
 
 
-# --- sizes ----------------------------------------------------------------------------------------
-
-
-def _symbols(graph: Graph) -> list[str]:
-    return sorted(symbols_in(*(size for value in graph.inputs for size in value.shape)))
-
-
-def _groups_of_sizes(graph: Graph) -> Iterator[list[dict[str, int]]]:
-    """A batch of two and one of one, with other axes of about a size, for each size to try."""
-    symbols, axes = _symbols(graph), graph.symbols()
-    others = [name for name in symbols if name != BATCH]
-    for size in _SIZES if others else _SIZES[:1]:
-        known = {name: max(1, size // axes[name].multiple) for name in others}
-        yield [{BATCH: n, **known} for n in (2, 1)] if BATCH in symbols else [known]
-
-
-def _asked_sizes(captured: Captured, usual: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """The sizes that Python asked for, one at a time, which are not compared anyway."""
-    known = {*usual}
-    for decision in captured.decisions:
-        for name in sorted(symbols_in(decision.size) & known):
-            sizes = next(
-                (
-                    {**usual, name: number}
-                    for number in _candidates(decision.number)
-                    if size_value(decision.size, {**usual, name: number}) == decision.number
-                ),
-                None,
-            )
-            if sizes is not None and (len(symbols_in(decision.size)) > 1 or sizes != usual):
-                yield sizes
-
-
-def _candidates(number: int) -> Iterator[int]:
-    """Sizes to look among; the number itself first."""
-    if 0 < number <= _LARGEST:
-        yield number
-    yield from range(1, 65)
-
-
 def count_of_losses(model: Any, arguments: Sequence[Structure]) -> int:
     """How many losses a call of a model adds, with those of regularizers."""
     trainable = [v.value for v in model.trainable_variables]
@@ -233,7 +195,7 @@ def count_of_losses(model: Any, arguments: Sequence[Structure]) -> int:
         call = partial(model.stateless_call, trainable, others, return_losses=True)
         return call(*given, training=True)[2]
 
-    for size in _SIZES:
+    for size in SIZES:
         try:
             arrays = {spec.name: _zeros(spec, size) for spec in specs_in(arguments)}
             return len(jax.eval_shape(run, *(_filled(argument, arrays) for argument in arguments)))

@@ -16,6 +16,6 @@ from nacre.export.targets.saved_model.rules import (
     shaping,
     texts,
 )
-from nacre.export.targets.saved_model.rules._rule import LIMITS, RULES, lower_nodes
+from nacre.export.targets.saved_model.rules._rule import FORMS, lower_nodes
 
-__all__ = ["LIMITS", "RULES", "Body", "Graph", "lower_nodes"]
+__all__ = ["FORMS", "Body", "Graph", "lower_nodes"]

@@ -7,26 +7,12 @@ from typing import TypeAlias
 
 from nacre.export.graph.ir import Graph, Node, Value
 from nacre.export.targets.saved_model.body import Body, Kind
+from nacre.export.targets.support import Forms
 
 # (function in the making, node, its tensors) -> the tensors of its results.
 Form: TypeAlias = "Callable[[Body, Node, Sequence[str]], str | Sequence[str]]"
-RULES: dict[str, Form] = {}
-# Of nodes whose attributes or dtypes have no form: (node) -> what to write instead, None if it has.
-LIMITS: dict[str, Callable[[Node], str | None]] = {}
-
-
-def rule(*names: str, limit: Callable[[Node], str | None] | None = None) -> Callable[[Form], Form]:
-    """Declare the form of ops."""
-
-    def declare(form: Form) -> Form:
-        for name in names:
-            assert name not in RULES, name
-            RULES[name] = form
-            if limit is not None:
-                LIMITS[name] = limit
-        return form
-
-    return declare
+FORMS: Forms[Form] = Forms()
+rule = FORMS.form
 
 
 def lower_nodes(make: Body, graph: Graph, tensors: dict[object, str]) -> None:
@@ -34,7 +20,7 @@ def lower_nodes(make: Body, graph: Graph, tensors: dict[object, str]) -> None:
     for node in graph.nodes:
         make.scope = node.layer
         inputs = ["" if v is None else tensors[v] for v in node.inputs]
-        found = RULES[node.op](make, node, inputs)
+        found = FORMS.by_op[node.op](make, node, inputs)
         results = [found] if isinstance(found, str) else list(found)
         tensors.update(zip(node.outputs, results, strict=True))
     make.scope = ""

@@ -9,7 +9,7 @@ from nacre.export.graph.ir import Node
 from nacre.export.targets.saved_model.body import Body, Kind
 from nacre.export.targets.saved_model.rules import _loops
 from nacre.export.targets.saved_model.rules._rule import (
-    RULES,
+    FORMS,
     dtype_of,
     rule,
     transpose,
@@ -25,7 +25,7 @@ def _activated(make: Body, node: Node, name: str, tensor: str) -> str:
     """An activation of a recurrence: an op of one input."""
     if name == "linear":
         return tensor
-    found = RULES[name](make, replace(node, op=name, attributes={}), [tensor])
+    found = FORMS.by_op[name](make, replace(node, op=name, attributes={}), [tensor])
     assert isinstance(found, str)
     return found
 

@@ -1,7 +1,9 @@
-"""What a written SavedModel is called with to compare it with memory: values that make sense.
+"""What a written file is called with to compare it with memory: sizes and values that make sense.
 
-Numbers that pick elements (of an embedding's table, say) are drawn below the count of them, texts
-among the words that tables know.
+Each call is tried for a batch of two, for one of one, and for the sizes that Python asked for while
+it was traced (`capture.decisions`): what `if x.shape[0] == 1` chooses has no place in a graph for
+any size. Numbers that pick elements (of an embedding's table, say) are drawn below the count of
+them, texts among the words that tables know.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nacre.export.capture import Captured
-from nacre.export.capture.signature import Spec
+from nacre.export.capture.signature import BATCH, Spec
 from nacre.export.graph.ir import Graph, Node, Value
-from nacre.export.graph.sizes import size_value
+from nacre.export.graph.sizes import size_value, symbols_in
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Values: TypeAlias = Callable[[Mapping[str, int]], dict[str, Array]]
 
+# Of axes that may have any but the batch; the first are too small for some.
+SIZES = (8, 32, 128, 256)
+_LARGEST = 1 << 12  # of sizes that Python asked for
 _FREE = 8  # below this are whole numbers that pick nothing
 _UNKNOWN = "nacre"  # a word that no vocabulary need have
 _WORDS = 1000
@@ -137,4 +142,53 @@ def words_in(graph: Graph) -> list[str]:
     return [*keys[:_WORDS], _UNKNOWN]
 
 
-__all__ = ["Array", "Tries", "Values", "limits_of_indices", "words_in"]
+# --- sizes ----------------------------------------------------------------------------------------
+
+
+def _symbols(graph: Graph) -> list[str]:
+    return sorted(symbols_in(*(size for value in graph.inputs for size in value.shape)))
+
+
+def groups_of_sizes(graph: Graph) -> Iterator[list[dict[str, int]]]:
+    """A batch of two and one of one, with other axes of about a size, for each size to try."""
+    symbols, axes = _symbols(graph), graph.symbols()
+    others = [name for name in symbols if name != BATCH]
+    for size in SIZES if others else SIZES[:1]:
+        known = {name: max(1, size // axes[name].multiple) for name in others}
+        yield [{BATCH: n, **known} for n in (2, 1)] if BATCH in symbols else [known]
+
+
+def asked_sizes(captured: Captured, usual: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """The sizes that Python asked for, one at a time, which are not compared anyway."""
+    known = {*usual}
+    for decision in captured.decisions:
+        for name in sorted(symbols_in(decision.size) & known):
+            sizes = next(
+                (
+                    {**usual, name: number}
+                    for number in _candidates(decision.number)
+                    if size_value(decision.size, {**usual, name: number}) == decision.number
+                ),
+                None,
+            )
+            if sizes is not None and (len(symbols_in(decision.size)) > 1 or sizes != usual):
+                yield sizes
+
+
+def _candidates(number: int) -> Iterator[int]:
+    """Sizes to look among; the number itself first."""
+    if 0 < number <= _LARGEST:
+        yield number
+    yield from range(1, 65)
+
+
+__all__ = [
+    "SIZES",
+    "Array",
+    "Tries",
+    "Values",
+    "asked_sizes",
+    "groups_of_sizes",
+    "limits_of_indices",
+    "words_in",
+]

@@ -1,0 +1,203 @@
+"""From what a person gives to a file that was compared: the one way to all formats but SavedModel.
+
+capture → passes → ops opened into those the format has → gaps, all at once → files → called in
+their runtime and compared → in their place, with a report beside. SavedModel folders are written on
+a floor above (`saving.export_archive`), whose `export_model` leads here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nacre.core import atomic
+from nacre.core.errors import ArgumentError, message, refuse_unknown
+from nacre.export.capture import Captured
+from nacre.export.graph.ir import Graph
+from nacre.export.graph.sizes import symbols_in
+from nacre.export.graph.verify import verify as verify_graph
+from nacre.export.passes import apply, cleaned, opened
+from nacre.export.report import Report
+from nacre.export.targets.target import Request, Runtime, Target
+from nacre.export.verification import Compared, Verification, can_compare
+
+REPORT_SUFFIX = ".report.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be written, and how.
+
+    Attributes:
+        target: The format.
+        captured: The model's call.
+        call: The model, called as it was captured.
+        name: The model's.
+        who: What writes, for messages.
+        options: Of the target, by name; others are refused.
+        metadata: Text by name, for files that have a place for it.
+        verify: 'auto' compares where a runtime is installed, True raises where none is, False does
+            without.
+        samples: Arguments to compare with besides drawn ones.
+    """
+
+    target: Target
+    captured: Captured
+    call: Callable[..., Any]
+    name: str
+    who: str
+    options: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    verify: bool | str = "auto"
+    samples: Sequence[Any] = ()
+
+    def prepared(self) -> Request:
+        """What is written: the graph in the format's own ops.
+
+        Raises:
+            UnsupportedOpError: Something has no form there; all of it is told.
+            ArgumentError: An option is unknown, or has no such value.
+        """
+        options = _settled(self.target, self.options, self.who)
+        graph = prepared(self.captured.graph, self.target)
+        self._refuse_open_sizes(graph)
+        self.target.support.refuse([graph], self.who)
+        return Request(graph, self.name, options, self.metadata)
+
+    def gaps(self) -> list[str]:
+        """What has no form in the format, and what to write instead."""
+        return self.target.support.gaps(prepared(self.captured.graph, self.target))
+
+    def _refuse_open_sizes(self, graph: Graph) -> None:
+        why = self.target.why_open_sizes_fail
+        sizes = {str(size) for v in graph.inputs for size in v.shape if symbols_in(size)}
+        if why and sizes:
+            rule = f"{self.target.title} must know all sizes"
+            got = f"inputs with {', '.join(sorted(sizes))}"
+            raise ArgumentError(message(self.who, rule, got, why))
+
+    def write(self, filepath: Any) -> Report:
+        """Write it, and what is said of it beside it.
+
+        Raises:
+            FileFormatError: The runtime computes something else than the model.
+            MissingPackageError: With `verify=True` no runtime is installed.
+        """
+        start = time.perf_counter()
+        request = self.prepared()
+        path = _path(filepath, self.target, self.who)
+        runtime, why_not = self._runtime()
+        compared: list[Compared] = []
+
+        def check(written: Path) -> None:
+            if runtime is None:
+                return
+            compare = Verification(
+                self.target, request, self.captured, self.call, runtime, self.samples, self.who
+            )
+            compared.extend(compare.compare(written))
+
+        files = self.target.write(request)
+        if self.target.is_folder:
+            known = self.target.known | {path.name + REPORT_SUFFIX}
+            atomic.write_folder(path, files, check, known)
+        else:
+            atomic.write_file(path, files[""], check)
+        for name, content in self.target.written_beside(request, path.name).items():
+            atomic.write_file(path.with_name(name), content)
+        if runtime is not None and not compared:
+            why_not = "it draws random numbers" if not can_compare(request.graph) else why_not
+        report = Report(
+            path=os.fspath(path),
+            format=self.target.name,
+            size_bytes=_size(path),
+            inputs={v.name: str(v.type) for v in request.graph.inputs},
+            outputs={name: str(v.type) for name, v in request.graph.outputs},
+            runtime=_with_version(runtime) if compared and runtime is not None else "",
+            compared=compared,
+            why_not="" if compared else why_not,
+            notes=tuple(_notes(request.graph)),
+            options={k: v for k, v in request.options.items() if v is not None},
+            seconds=time.perf_counter() - start,
+        )
+        atomic.write_file(path.with_name(path.name + REPORT_SUFFIX), report.to_json().encode())
+        return report
+
+    def _runtime(self) -> tuple[Runtime | None, str]:
+        """What compares; None, and why nothing does."""
+        if self.verify is False:
+            return None, "verify=False"
+        why = f"nothing here runs {self.target.title}"
+        for runtime in self.target.runtimes:
+            if importlib.util.find_spec(runtime.module.partition(".")[0]) is None:
+                why = f"pip install '{runtime.install}', which runs it"
+            elif not (why := runtime.runs_here()):
+                return runtime, ""
+        if self.verify is True:
+            rule = "verify=True needs a program that runs what was written"
+            raise ArgumentError(message(self.who, rule, why, "Or pass verify='auto'."))
+        return None, why
+
+
+def prepared(graph: Graph, target: Target) -> Graph:
+    """A graph in the ops that a format has, as far as they can be opened."""
+    graph = cleaned(apply(graph, target.passes))
+    return verify_graph(cleaned(opened(graph, target.support.has)))
+
+
+def _settled(target: Target, given: Mapping[str, Any], who: str) -> dict[str, Any]:
+    """A value for each option."""
+    refuse_unknown(who, given.keys() - target.options.keys(), target.options)
+    found: dict[str, Any] = {}
+    for name, option in target.options.items():
+        value = given.get(name, option.default)
+        fault = option.check(value)
+        if option.choices is not None and value not in option.choices:
+            fault = f"{name} must be one of {', '.join(map(repr, option.choices))}"
+        if fault:
+            raise ArgumentError(message(who, fault, repr(value), option.doc))
+        found[name] = value
+    return found
+
+
+def _path(filepath: Any, target: Target, who: str) -> Path:
+    """Where to write; the format's own ending is put behind a name that has none."""
+    path = atomic.target_path(filepath, who)
+    if target.suffix and not path.suffix:
+        path = path.with_name(path.name + target.suffix)
+    if not target.is_folder:
+        atomic.refuse_non_file(path, who)
+    return path
+
+
+def _notes(graph: Graph) -> Iterator[str]:
+    sizes = graph.symbols()
+    if any(axis.multiple > 1 for axis in sizes.values()):
+        names = [f"{name} ({axis.multiple} at a time)" for name, axis in sizes.items()]
+        yield f"Sizes that vary in steps only: {', '.join(names)}."
+    if graph.updates:
+        yield "It changes no variables: updates are left out."
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _with_version(runtime: Runtime) -> str:
+    version = ""
+    package = runtime.install.split("[")[0].split("=")[0].split(">")[0].strip()
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        version = importlib.metadata.version(package)
+    return f"{runtime.name} {version}".strip()
+
+
+__all__ = ["REPORT_SUFFIX", "Plan", "prepared"]

@@ -1,0 +1,153 @@
+"""Shapes changed, parts taken."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nacre.export.graph.ops.indexing import default_filler
+from nacre.export.graph.sizes import Size
+from nacre.export.passes.openings._term import Maker, Term, opening
+
+
+@opening
+def split(x: Term, *, sizes: tuple[Size, ...], axis: int) -> tuple[Term, ...]:
+    found, start = [], 0
+    for size in sizes:
+        found.append(x.part(axis % x.ndim, start, start + size))
+        start = start + size  # type: ignore[assignment]
+    return tuple(found)
+
+
+@opening
+def reverse(make: Maker, x: Term, *, axes: tuple[int, ...]) -> Term:
+    for axis in (axis % x.ndim for axis in axes):
+        size = x.shape[axis]
+        places = make.size(size, "int32") - 1 - make.iota((size,), 0)
+        x = x.op("gather", places, axis=axis, outside="clip")
+    return x
+
+
+@opening
+def mirror_pad(
+    make: Maker, x: Term, *, low: tuple[int, ...], high: tuple[int, ...], mode: str
+) -> Term:
+    for axis, (before, behind) in enumerate(zip(low, high)):
+        if not before and not behind:
+            continue
+        size = x.shape[axis]
+        last = make.size(size, "int32") - 1
+        places = make.iota((size + before + behind,), 0) - before
+        if mode == "reflect":
+            places = abs(places)
+            places = last - abs(last - places)
+        else:
+            places = places.most(-1 - places)
+            places = places.least(last * 2 + 1 - places)
+        x = x.op("gather", places, axis=axis, outside="clip")
+    return x
+
+
+@opening
+def up_sampling(x: Term, *, sizes: tuple[int, ...], first_axis: int) -> Term:
+    count = first_axis + len(sizes)
+    inner = [n for size in x.shape[first_axis:count] for n in (size, 1)]
+    repeated = [n for pair in zip(x.shape[first_axis:count], sizes) for n in pair]
+    front, rest = x.shape[:first_axis], x.shape[count:]
+    joined = [size * times for size, times in zip(x.shape[first_axis:count], sizes)]
+    x = x.reshape(*front, *inner, *rest).broadcast(*front, *repeated, *rest)
+    return x.reshape(*front, *joined, *rest)
+
+
+@opening
+def one_hot(make: Maker, x: Term, *, num_classes: int, axis: int, dtype: str) -> Term:
+    axis = axis % (x.ndim + 1)
+    classes = make.constant(np.arange(num_classes), x.dtype).along(axis, x.ndim + 1)
+    return x.expanded(axis).equals(classes).cast(dtype)
+
+
+@opening
+def pad(
+    make: Maker,
+    x: Term,
+    value: Term,
+    *,
+    low: tuple[Size, ...],
+    high: tuple[Size, ...],
+    interior: tuple[int, ...],
+) -> Term | None:
+    """Without `interior`: an axis more behind each, which is padded, and what is too much cut."""
+    if not any(interior):
+        return None
+    for axis, between in enumerate(interior):
+        if not between:
+            continue
+        size, shape = x.shape[axis], x.shape
+        zeros = (0,) * (x.ndim + 1)
+        behind = tuple(between if a == axis + 1 else 0 for a in range(x.ndim + 1))
+        x = x.expanded(axis + 1).op("pad", value, low=zeros, high=behind, interior=zeros)
+        x = x.reshape(*shape[:axis], size * (between + 1), *shape[axis + 1 :])
+        x = x.part(axis, 0, size * (between + 1) - between)
+    if all(isinstance(n, int) and n == 0 for n in (*low, *high)):
+        return x
+    return x.op("pad", value, low=low, high=high, interior=(0,) * x.ndim)
+
+
+@opening
+def gather(make: Maker, x: Term, indices: Term, *, axis: int, outside: str) -> Term | None:
+    """Of indices outside, 'fill': the nearest element is taken, then what stands for none."""
+    if outside != "fill":
+        return None
+    picked = x.op("gather", indices, axis=axis, outside="clip")
+    last = make.size(x.shape[axis], indices.dtype)
+    inside = (indices >= 0).op("and", indices < last)
+    inside = inside.reshape(*inside.shape, *[1] * (x.ndim - 1 - axis))
+    return inside.where(picked, make.constant(default_filler(np.dtype(x.dtype)), x.dtype))
+
+
+@opening
+def gather_nd(make: Maker, x: Term, indices: Term, *, outside: str) -> Term | None:
+    if outside != "fill":
+        return None
+    picked = x.op("gather_nd", indices, outside="clip")
+    count = indices.shape[-1]
+    if not isinstance(count, int) or not count:
+        return None
+    sizes = [make.size(size, indices.dtype).reshape(1) for size in x.shape[:count]]
+    limits = make.add("concat", *sizes, axis=0) if count > 1 else sizes[0]
+    inside = (indices >= 0).op("and", indices < limits)
+    inside = inside.op("reduce_all", axes=(indices.ndim - 1,), keepdims=False)
+    inside = inside.reshape(*inside.shape, *[1] * (picked.ndim - inside.ndim))
+    return inside.where(picked, make.constant(default_filler(np.dtype(x.dtype)), x.dtype))
+
+
+@opening
+def resize(make: Maker, x: Term, *, size: tuple[Size, ...], method: str) -> Term:
+    for axis, new in enumerate(size, start=1):
+        old = make.size(x.shape[axis], "int32")
+        count = make.size(new, "int32")
+        # The centre of pixel i lies at (2 i + 1) · old / (2 · new), in whole numbers as far as can.
+        twice = (make.iota((new,), 0) * 2 + 1) * old
+        if method == "nearest":
+            x = x.op("gather", twice / (count * 2), axis=axis, outside="clip")
+            continue
+        above = (twice - count).most(0)  # less half a pixel, of 2 · new
+        low = (above / (count * 2)).least(old - 1)
+        high = (low + 1).least(old - 1)
+        share = (above - low * count * 2).cast("float32") / (count * 2).cast("float32")
+        share = share.least(1).cast(x.dtype).reshape(new, *[1] * (3 - axis))
+        first = x.op("gather", low, axis=axis, outside="clip")
+        second = x.op("gather", high, axis=axis, outside="clip")
+        x = first * (1 - share) + second * share
+    return x
+
+
+@opening
+def iota(make: Maker, *, shape: tuple[Size, ...], axis: int, dtype: str) -> Term | None:
+    """Along one axis, of int32, then repeated and of the dtype."""
+    axis = axis % len(shape)
+    if len(shape) == 1 and dtype == "int32":
+        return None
+    line = make.iota((shape[axis],), 0).reshape(
+        *(n if a == axis else 1 for a, n in enumerate(shape))
+    )
+    return line.broadcast(*shape).cast(dtype)

@@ -1,0 +1,135 @@
+"""A format as nacre sees it: what it can hold, how it is written, what runs it.
+
+A new format is a folder here with `support.py` (what it has), its forms of ops, `write.py` and
+`readback.py`, and one line in `targets.TARGETS`; what leads up to it and what follows, capture,
+passes, gaps, comparing, the report, is the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from nacre.core.regions import Content
+from nacre.export.graph.ir import Graph
+from nacre.export.passes import Pass
+from nacre.export.targets.support import Support
+
+Array: TypeAlias = np.ndarray[Any, Any]
+# Arrays for the inputs of a graph, in their order -> those of its outputs, in theirs.
+Run: TypeAlias = Callable[[Sequence[Array]], Sequence[Array]]
+
+
+class Tolerance(NamedTuple):
+    """How far a number may be from the right one: `of_itself` times that one, and `of_largest`
+    times the largest finite number of its output, whichever both together allow."""
+
+    of_itself: float
+    of_largest: float
+
+
+# float32 sums of some hundred products in another order; 16 bits keep three digits.
+_USUAL = Tolerance(1e-4, 1e-5)
+_NARROW = Tolerance(2e-2, 2e-2)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A program that runs what was written, where it is installed.
+
+    Attributes:
+        name: As people call it.
+        module: What is imported to see whether it is there.
+        install: What to install, as `pip install` takes it.
+        open: Reads a file or folder; imports `module` itself. RuntimeError, ValueError or its own
+            error where it does not take it.
+        runs_here: Why it does not run on this machine though it is installed, '' where it does.
+    """
+
+    name: str
+    module: str
+    install: str
+    open: Callable[[Path], Run]
+    runs_here: Callable[[], str] = lambda: ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be written.
+
+    Attributes:
+        graph: The model's, opened into ops the target has, verified, without gaps.
+        name: The model's.
+        options: A value for each of the target's options.
+        metadata: Text by name, for files that have a place for it.
+    """
+
+    graph: Graph
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Option(NamedTuple):
+    """Something to choose about how a format is written.
+
+    Attributes:
+        default: Where nothing is said.
+        choices: What it may be; None where `check` says it.
+        doc: What it does.
+        check: What is wrong with a value, '' where nothing is.
+    """
+
+    default: Any
+    choices: tuple[Any, ...] | None
+    doc: str
+    check: Callable[[Any], str] = lambda _: ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A format.
+
+    Attributes:
+        name: What `format=` calls it.
+        title: What people call it.
+        suffix: How its files' names end; '' for a folder of any name.
+        support: What it can hold.
+        write: What it is made of: contents by the paths of files within its folder, or by '' for
+            one file.
+        runtimes: What runs it; the first that is installed compares.
+        tolerance: How far numbers of 32 bits and more may be from the model's.
+        narrow: The same for a model that computes in 16 bits.
+        passes: What is done to graphs before ops are opened.
+        options: What may be chosen, by name.
+        known: Names of files that it may write into its folder; a folder with others is kept.
+        why_open_sizes_fail: What to say of a graph with sizes that vary; '' where it has them.
+        written_beside: What goes beside a file: name -> contents, such as a script to check it
+            where its runtime is.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    support: Support
+    write: Callable[[Request], Mapping[str, Content]]
+    runtimes: tuple[Runtime, ...] = ()
+    tolerance: Tolerance = _USUAL
+    narrow: Tolerance = _NARROW
+    passes: tuple[Pass, ...] = ()
+    options: Mapping[str, Option] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    why_open_sizes_fail: str = ""
+    written_beside: Callable[[Request, str], Mapping[str, Content]] = lambda request, name: {}
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of files."""
+        return bool(self.known)
+
+
+__all__ = ["Array", "Option", "Request", "Run", "Runtime", "Support", "Target", "Tolerance"]

@@ -1,0 +1,266 @@
+"""Whether a file computes in its runtime what the model computes, and where it first differs.
+
+The model itself is what is right. A call is tried for a batch of two and of one, for the sizes that
+Python asked for, and for samples that the caller gives. Where a number differs, the file is written
+once more with a result for each layer, and these are compared with the graph in NumPy
+(`graph.evaluate`): the first layer that differs is named.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 by it
+import numpy as np
+
+from nacre.core import scope, tree
+from nacre.core.errors import FileFormatError, UnsupportedError, message
+from nacre.core.regions import Content, as_bytes
+from nacre.export.capture import Captured
+from nacre.export.graph.evaluate import bound_sizes, evaluate
+from nacre.export.graph.ir import Graph, Node, Output, Value
+from nacre.export.graph.opset import OPSET
+from nacre.export.passes import drop_dead_code
+from nacre.export.targets.target import Array, Request, Run, Runtime, Target, Tolerance
+from nacre.export.trials import Tries, asked_sizes, groups_of_sizes
+
+Call = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One call that was compared.
+
+    Attributes:
+        of: What it was called with, in words.
+        difference: The largest difference of two numbers.
+        relative: The same, of the largest number of its output.
+    """
+
+    of: str
+    difference: float
+    relative: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Compares a written file with what it was made of.
+
+    Args:
+        target, request: What is written.
+        captured: What the graph was made of, with its arguments.
+        call: The model, as it was captured: inference of the same structure of arguments.
+        runtime: What runs the file.
+        samples: Structures of arguments to try besides, as `call` takes them.
+        who: What writes.
+    """
+
+    target: Target
+    request: Request
+    captured: Captured
+    call: Call
+    runtime: Runtime
+    samples: Sequence[Any]
+    who: str
+
+    def compare(self, path: Path) -> list[Compared]:
+        """What was compared, one for each call.
+
+        Raises:
+            FileFormatError: The runtime does not take the file, or a number differs.
+        """
+        run = self._opened(path)
+        if not can_compare(self.captured.graph):
+            return []
+        found = [self._compare(run, arrays, of) for of, arrays in self._drawn(run)]
+        for number, sample in enumerate(self.samples):
+            arrays = [np.asarray(x) for x in tree.flatten(sample)]
+            found.append(self._compare(run, arrays, f"sample {number}"))
+        return found
+
+    def _opened(self, path: Path) -> Run:
+        try:
+            return self.runtime.open(path)
+        except Exception as error:  # of whatever kind the runtime raises
+            raise self._fault(f"it does not take the file: {_first_line(error)}") from error
+
+    def _drawn(self, run: Run) -> Iterator[tuple[str, list[Array]]]:
+        """Inputs that the model takes, in words and as arrays in the graph's order."""
+        graph, tries = self.captured.graph, Tries(self.captured)
+        for values, usual in itertools.product(tries.values, groups_of_sizes(graph)):
+            taken = [s for s in usual if self._is_taken(values(s), tries)]
+            if not taken:
+                continue
+            for sizes in (*taken, *asked_sizes(self.captured, taken[0])):
+                arrays = values(sizes)
+                said = ", ".join(f"{name} {size}" for name, size in sizes.items())
+                yield said or "drawn inputs", [arrays[s.name] for s in self.captured.inputs]
+            return
+        if not self.samples:
+            raise UnsupportedError(
+                message(
+                    self.who,
+                    "what is written is called and compared with the model",
+                    f"a model that takes none of the inputs tried: {tries.refusal}",
+                    "Give some: samples=[x].",
+                )
+            )
+
+    def _is_taken(self, arrays: Mapping[str, Array], tries: Tries) -> bool:
+        try:
+            self._answers([arrays[s.name] for s in self.captured.inputs])
+        except ValueError as error:
+            tries.refusal = str(error).split("\n")[0]
+            return False
+        return True
+
+    def _answers(self, arrays: Sequence[Array]) -> list[Array]:
+        """What the model gives."""
+        named = dict(zip((s.name for s in self.captured.inputs), arrays, strict=True))
+        args, kwargs = _filled(self.captured.structure, named)
+        with scope.StatelessScope():  # leaves states of layers as they are
+            return [np.asarray(x) for x in tree.flatten(self.call(*args, **kwargs))]
+
+    def _compare(self, run: Run, arrays: Sequence[Array], of: str) -> Compared:
+        rights = self._answers(arrays)
+        try:
+            found = [np.asarray(x) for x in run(arrays)]
+        except Exception as error:  # of whatever kind the runtime raises
+            where = self._first_difference(arrays)
+            raise self._fault(f"it does not run it ({of}): {_first_line(error)}{where}") from error
+        largest, relative = 0.0, 0.0
+        for output, one, right in zip(self.captured.graph.outputs, found, rights, strict=True):
+            if one.shape != right.shape:
+                got = f"output '{output.name}' has shape {one.shape}, the model's {right.shape}"
+                raise self._fault(f"{got} ({of}){self._first_difference(arrays)}")
+            place = first_far(one, right, self._tolerance)
+            if place is not None:
+                numbers = f"{one[place]} where the model gives {right[place]}"
+                got = f"output '{output.name}' at {place} is {numbers} ({of})"
+                raise self._fault(got + self._first_difference(arrays))
+            one_largest, one_relative = _differences(one, right)
+            largest, relative = max(largest, one_largest), max(relative, one_relative)
+        return Compared(of, largest, relative)
+
+    @property
+    def _tolerance(self) -> Tolerance:
+        values = [*self.captured.graph.inputs, *(w.value for w in self.captured.graph.weights)]
+        values += [v for node in self.captured.graph.all_nodes() for v in node.outputs]
+        is_narrow = any(v.dtype in ("float16", "bfloat16") for v in values)
+        return self.target.narrow if is_narrow else self.target.tolerance
+
+    def _first_difference(self, arrays: Sequence[Array]) -> str:
+        """Which layer is the first that differs, for the end of a sentence."""
+        probes = list(_probes(self.request.graph))
+        for size in (len(probes), 1):  # all at once; one by one where the runtime takes not all
+            for start in range(0, len(probes), size or 1):
+                try:
+                    found = self._probed(probes[start : start + size], arrays)
+                except Exception:  # of whatever kind: then the next way
+                    found = None
+                if found:
+                    return f". The first layer that differs is {found}"
+        return ""
+
+    def _probed(self, probes: Sequence[tuple[Node, Value]], arrays: Sequence[Array]) -> str | None:
+        """The first layer that differs, in words; None where none of these does."""
+        outputs = [Output(f"probe_{i}", value) for i, (_, value) in enumerate(probes)]
+        graph = drop_dead_code(replace(self.request.graph, outputs=tuple(outputs), updates=()))
+        right = evaluate(graph, arrays).outputs
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"probes{self.target.suffix}"
+            write_plainly(path, self.target.write(replace(self.request, graph=graph)))
+            found = self.runtime.open(path)(arrays)
+        for (node, _), (name, _), one in zip(probes, outputs, found, strict=True):
+            place = first_far(np.asarray(one), right[name], self._tolerance)
+            if place is not None:
+                numbers = f"{np.asarray(one)[place]} where {right[name][place]} is right"
+                return f"'{node.layer or node.op}' ({node.op}): {numbers}"
+        return None
+
+    def _fault(self, got: str) -> FileFormatError:
+        rule = f"{self.runtime.name} must compute with the file what the model computes"
+        fix = "Please report this model; what was there before is untouched. verify=False writes "
+        return FileFormatError(message(self.who, rule, got, fix + "it all the same."))
+
+
+def can_compare(graph: Graph) -> bool:
+    """Whether two runs of a graph give the same numbers."""
+    return not any(OPSET[node.op].is_random for node in graph.all_nodes())
+
+
+def write_plainly(path: Path, files: Mapping[str, Content]) -> None:
+    """Write a file, or a folder of files, where nothing is."""
+    for name, content in files.items():
+        at = path / name if name else path
+        if name.endswith("/"):
+            at.mkdir(parents=True, exist_ok=True)
+            continue
+        at.parent.mkdir(parents=True, exist_ok=True)
+        at.write_bytes(as_bytes(content))
+
+
+def _probes(graph: Graph) -> Iterator[tuple[Node, Value]]:
+    """The last node of each layer, with the number that it gives, in the order they run."""
+    last = {node.layer: node for node in graph.nodes if "float" in node.outputs[0].dtype}
+    kept = {id(node) for node in last.values()}
+    for node in graph.nodes:
+        if id(node) in kept and node.op != "constant":
+            yield node, node.outputs[0]
+
+
+def first_far(found: Array, right: Array, tolerance: Tolerance) -> tuple[int, ...] | None:
+    """Where two arrays of one shape first differ by more than rounding; None where nowhere."""
+    if found.shape != right.shape:
+        return ()
+    if right.dtype.kind in "OSUT":
+        far = np.array([_text(a) != _text(b) for a, b in zip(found.flat, right.flat)], bool)
+        far = far.reshape(right.shape)
+    elif right.dtype.kind in "biu":
+        far = found != right
+    else:
+        wide = np.complex128 if right.dtype.kind == "c" else np.float64
+        one, other = found.astype(wide), right.astype(wide)
+        finite = np.abs(other[np.isfinite(other)])
+        largest = float(finite.max()) if finite.size else 1.0
+        relative, of_largest = tolerance
+        far = ~np.isclose(one, other, relative, of_largest * largest, equal_nan=True)
+    return tuple(int(i) for i in np.argwhere(far)[0]) if far.any() else None
+
+
+def _differences(found: Array, right: Array) -> tuple[float, float]:
+    """The largest difference, and the same of the largest number."""
+    if right.dtype.kind in "OSUTb" or not right.size:
+        return 0.0, 0.0
+    wide = np.complex128 if right.dtype.kind == "c" else np.float64
+    one, other = found.astype(wide), right.astype(wide)
+    finite = np.isfinite(other) & np.isfinite(one)
+    if not finite.any():
+        return 0.0, 0.0
+    largest = float(np.abs(one[finite] - other[finite]).max())
+    scale = float(np.abs(other[finite]).max())
+    return largest, largest / scale if scale else largest
+
+
+def _filled(structure: Any, arrays: Mapping[str, Array]) -> Any:
+    """Arrays in the places of their names."""
+    return tree.map_structure(
+        lambda leaf: arrays.get(leaf, leaf) if isinstance(leaf, str) else leaf, structure
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).strip().split("\n") if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
+
+
+__all__ = ["Compared", "Verification", "bound_sizes", "can_compare", "first_far", "write_plainly"]

@@ -1,0 +1,12 @@
+"""What formats do not have, with the reason: cases of `graph_ops` by name, for each format."""
+
+from __future__ import annotations
+
+# format -> (name of a case, or of an op for all its cases -> why).
+REFUSED: dict[str, dict[str, str]] = {}
+
+
+def refusal(target: str, case: str, op: str) -> str | None:
+    """Why a format has no form of a case; None where it has one."""
+    known = REFUSED.get(target, {})
+    return known.get(case, known.get(op))

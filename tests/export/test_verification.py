@@ -1,0 +1,181 @@
+"""The way to all formats, tried with one that stands in a test: a pickle run by the evaluator."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre.core.errors import ArgumentError, FileFormatError, UnsupportedError, UnsupportedOpError
+from nacre.export import targets
+from nacre.export.graph.evaluate import evaluate
+from nacre.export.graph.opset import OPSET
+from nacre.export.targets.support import Support
+from nacre.export.targets.target import Option, Request, Runtime, Target
+
+FORMS = dict.fromkeys(OPSET, "as it is")
+WRONG: dict[str, float] = {}
+
+
+def write(request: Request) -> dict[str, bytes]:
+    return {"": pickle.dumps(request.graph)}
+
+
+def read(path: Path) -> Any:
+    graph = pickle.loads(path.read_bytes())
+
+    def run(arrays: Any) -> list[np.ndarray]:
+        with pytest.MonkeyPatch.context() as patch:
+            for op, factor in WRONG.items():
+                right = OPSET[op].formula
+                spec = OPSET[op].__class__(
+                    **{
+                        **vars(OPSET[op]),
+                        "formula": lambda *a, right=right, factor=factor, **k: (
+                            factor * right(*a, **k)
+                        ),
+                    }
+                )
+                patch.setitem(OPSET, op, spec)
+            return list(evaluate(graph, arrays).outputs.values())
+
+    return run
+
+
+TARGET = Target(
+    name="pickled",
+    title="the pickled graph",
+    suffix=".graph",
+    support=Support("the pickled graph", FORMS),
+    write=write,
+    runtimes=(Runtime("the evaluator", "numpy", "numpy", read),),
+    options={"level": Option(1, (1, 2), "How much.")},
+)
+
+
+@pytest.fixture(autouse=True)
+def _listed(monkeypatch: Any) -> None:
+    monkeypatch.setitem(targets.TARGETS, "pickled", targets.Place(__name__, ".graph"))
+    WRONG.clear()
+
+
+def model() -> Any:
+    nacre.utils.set_random_seed(0)
+    return nacre.Sequential(
+        [
+            nacre.Input((4,)),
+            nacre.layers.Dense(8, activation="relu", name="first"),
+            nacre.layers.LayerNormalization(name="second"),
+            nacre.layers.Dense(3, name="third"),
+        ],
+        name="small",
+    )
+
+
+def test_an_export_is_compared_for_batches_of_two_and_one(tmp_path):
+    report = model().export(tmp_path / "m", format="pickled", verbose=False)
+    assert Path(report.path).name == "m.graph"
+    assert [c.of for c in report.compared] == ["batch 2", "batch 1"]
+    assert "verified in the evaluator" in str(report)
+    said = json.loads((tmp_path / "m.graph.report.json").read_text())
+    assert list(said["inputs"].values()) == ["float32[batch, 4]"]
+    assert said["options"] == {"level": 1}
+
+
+def test_the_ending_of_a_path_says_the_format(tmp_path, capsys):
+    report = model().export(tmp_path / "m.graph")
+    assert report.format == "pickled"
+    assert "verified" in capsys.readouterr().out
+
+
+def test_the_first_layer_that_differs_is_named_and_the_old_file_kept(tmp_path):
+    net = model()
+    net.export(tmp_path / "m.graph", verbose=False)
+    before = (tmp_path / "m.graph").read_bytes()
+    WRONG["layer_normalization"] = 1.01
+    with pytest.raises(FileFormatError, match="first layer that differs is 'small/second'"):
+        net.export(tmp_path / "m.graph", verbose=False)
+    assert (tmp_path / "m.graph").read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.graph", "m.graph.report.json"]
+
+
+def test_samples_are_compared_too(tmp_path):
+    x = np.ones((5, 4), "float32")
+    report = model().export(tmp_path / "m.graph", samples=x, verbose=False)
+    assert [c.of for c in report.compared] == ["batch 2", "batch 1", "sample 0"]
+
+
+def test_what_training_changed_is_in_the_next_export(tmp_path):
+    net = model()
+    net.export(tmp_path / "m.graph", verbose=False)
+    net.compile("sgd", "mse")
+    net.fit(np.ones((8, 4)), np.ones((8, 3)), verbose=0)
+    report = net.export(tmp_path / "m.graph", verbose=False)
+    assert report.is_verified
+
+
+def test_all_gaps_are_told_with_their_layers_before_anything_is_written(tmp_path, monkeypatch):
+    for op in ("relu", "max", "dense", "matmul"):
+        monkeypatch.delitem(FORMS, op)
+    with pytest.raises(UnsupportedOpError) as raised:
+        model().export(tmp_path / "m.graph", verbose=False)
+    for part in ("max in 'small/first'", "matmul in 'small/first'", "matmul in 'small/third'"):
+        assert part in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_op_that_is_lacking_is_opened(tmp_path, monkeypatch):
+    monkeypatch.delitem(FORMS, "layer_normalization")
+    monkeypatch.delitem(FORMS, "relu")
+    report = model().export(tmp_path / "m.graph", verbose=False)
+    graph = pickle.loads(Path(report.path).read_bytes())
+    assert "layer_normalization" not in {node.op for node in graph.nodes}
+
+
+def test_unknown_formats_options_and_values_are_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="format must be one of.*pickled"):
+        model().export(tmp_path / "m", format="pickles")
+    with pytest.raises((ArgumentError, TypeError), match="levle"):
+        model().export(tmp_path / "m.graph", levle=2)
+    with pytest.raises(ArgumentError, match="level must be one of 1, 2"):
+        model().export(tmp_path / "m.graph", level=3)
+
+
+def test_a_model_that_draws_is_written_and_says_that_nothing_was_compared(tmp_path):
+    class Noise(nacre.layers.Layer):
+        def call(self, x):
+            return x + nacre.random.normal((3,))
+
+    net = nacre.Sequential([nacre.Input((3,)), Noise()])
+    report = net.export(tmp_path / "m.graph", verbose=False)
+    assert not report.is_verified
+    assert "random" in str(report)
+
+
+def test_a_model_that_takes_none_of_the_inputs_tried_wants_samples(tmp_path):
+    class Picky(nacre.layers.Layer):
+        def call(self, x):
+            if nacre.utils.is_keras_tensor(x) or isinstance(x.shape[0], int) is False:
+                return x * 2
+            raise ValueError("it wants to be asked otherwise")
+
+    net = nacre.Sequential([nacre.Input((3,)), Picky()])
+    with pytest.raises(UnsupportedError, match="samples="):
+        net.export(tmp_path / "m.graph", verbose=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_runtime_it_is_said_what_to_install(tmp_path, monkeypatch):
+    absent = Runtime("something", "no_such_module_here", "something>=2", read)
+    monkeypatch.setattr(
+        f"{__name__}.TARGET", TARGET.__class__(**{**vars(TARGET), "runtimes": (absent,)})
+    )
+    report = model().export(tmp_path / "m.graph", verbose=False)
+    assert "not verified: pip install 'something>=2'" in str(report)
+    with pytest.raises(ArgumentError, match="verify=True"):
+        model().export(tmp_path / "m.graph", verify=True)
