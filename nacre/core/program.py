@@ -105,6 +105,7 @@ class Program:
     def _run_new(self, values: Values, *arguments: Any) -> Any:
         """Run it with arguments of forms that it was not traced for yet."""
         self.trace(values, *arguments)
+        _forget_failures(self._run)
         with self._being_traced():
             return self._run(self._complete(values), *arguments)
 
@@ -338,6 +339,18 @@ def _are_unchanged(numbers_read: tuple[tuple[Variable, Any], ...]) -> bool:
         v.is_holding(value) or np.array_equal(v.borrow(), value, equal_nan=True)
         for v, value in numbers_read
     )
+
+
+def _forget_failures(run: Any) -> None:
+    """Have JAX look anew at a function's calls, as they failed only because it was not traced.
+
+    For arguments of forms with which a call has raised, JAX takes its slow way ever after: Python
+    handles each call, which costs 0.1 ms. What it has traced and compiled is kept elsewhere. A
+    version without this method is slower and as right.
+    """
+    forget = getattr(run, "_clear_cache", None)
+    if forget is not None:
+        forget()
 
 
 class _NotTraced(Exception):

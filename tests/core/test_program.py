@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -145,3 +148,52 @@ def test_what_was_compiled_ahead_asks_anew_too_when_the_number_changes() -> None
     assert ahead({}, jnp.ones(1)).tolist() == [2.0]
     beta.assign(5.0)
     assert [ahead({}, jnp.ones(1)).tolist(), program({}, jnp.ones(1)).tolist()] == [[5.0], [5.0]]
+
+
+def files_of_jax_in(call: Callable[[], object]) -> set[str]:
+    """The files of JAX whose Python a call runs."""
+    seen: set[str] = set()
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        if event == "call" and "/jax/" in frame.f_code.co_filename:
+            seen.add(frame.f_code.co_filename)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        call()
+    finally:
+        sys.setprofile(before)
+    return seen
+
+
+@pytest.mark.parametrize("donates", [False, True])
+def test_a_program_that_was_traced_is_handed_to_the_device_by_no_python_of_jax(
+    donates: bool,
+) -> None:
+    one = Variable(jnp.ones(3))
+    state = State({"trainable": [one]})
+
+    def run(values: dict, x: np.ndarray) -> dict:
+        if x.shape == (4,):
+            raise ValueError("four are too many")
+        return {"trainable": [values["trainable"][0] + x.sum()]}
+
+    program = Program(run, state, donates=donates)
+
+    def step(x: np.ndarray) -> None:
+        state.commit(program(state.donate() if donates else state.read(), x))
+
+    def is_fast(x: np.ndarray) -> bool:
+        return not files_of_jax_in(lambda: step(x))
+
+    two, three = np.ones(2, np.float32), np.ones(3, np.float32)
+    assert files_of_jax_in(lambda: step(two))  # traced
+    assert is_fast(two)
+    with pytest.raises(ValueError, match="four"):
+        step(np.ones(4, np.float32))
+    step(three)
+    step(two)
+    assert is_fast(three)
+    assert is_fast(two)
+    assert len(program.traced_shapes) == 2
