@@ -6,16 +6,16 @@ unknown word for `pooling`, or an `input_shape` that is not the one of `input_te
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from nacre.applications._weights import WeightFile, fetch
 from nacre.core import config
 from nacre.core.errors import ArgumentError, ShapeError, message, unknown_name
+from nacre.core.numbers import as_whole, whole_number
 from nacre.core.symbolic import KerasTensor, get_source_inputs, is_symbolic
 from nacre.layers import Dense, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Input
 from nacre.models import Functional
@@ -42,6 +42,7 @@ class Arguments:
         classes: Outputs of the classifier; of no meaning without the top.
         classifier_activation: Activation of the classifier.
         name: Name of the model.
+        published: Words for `weights` that name files of ImageNet.
 
     Raises:
         ArgumentError: One of them breaks its rule.
@@ -57,25 +58,26 @@ class Arguments:
     classes: int
     classifier_activation: Any
     name: str | None
+    published: tuple[str, ...] = ("imagenet",)
 
     def __post_init__(self) -> None:
         if self.pooling not in (None, "avg", "max"):
             raise unknown_name(self.who, "pooling", self.pooling, ("avg", "max"))
-        is_whole = isinstance(self.classes, (int, np.integer)) and not isinstance(
-            self.classes, bool
-        )
-        if not is_whole or self.classes < 1:
-            raise self.error("classes must be a positive whole number", repr(self.classes))
+        classes = whole_number(self.who, "classes", self.classes)
+        object.__setattr__(self, "classes", classes)  # frozen: 10.0 is 10 from here on
+        object.__setattr__(self, "input_shape", self._sizes())
         if self.weights is None:
             return
         if not self.is_imagenet and not os.path.exists(self.weights):
-            rule = "weights must be None, 'imagenet' or the path of a file that exists"
+            words = ", ".join(map(repr, self.published))
+            rule = f"weights must be None, {words} or the path of a file that exists"
             text = os.fspath(self.weights)
             close = text.lower().startswith("image") and os.sep not in text
-            raise self.error(rule, repr(text), "Did you mean 'imagenet'?" if close else "")
+            near = difflib.get_close_matches(text, self.published, 1, cutoff=0)
+            raise self.error(rule, repr(text), f"Did you mean {near[0]!r}?" if close else "")
         if self.is_imagenet and self.include_top and self.classes != IMAGENET_CLASSES:
             raise self.error(
-                f"classes must be {IMAGENET_CLASSES} for weights='imagenet' with the top",
+                f"classes must be {IMAGENET_CLASSES} for weights={self.weights!r} with the top",
                 repr(self.classes),
                 "For a classifier of your own pass include_top=False and put layers on the model.",
             )
@@ -87,7 +89,24 @@ class Arguments:
 
     @property
     def is_imagenet(self) -> bool:
-        return self.weights == "imagenet"
+        return isinstance(self.weights, str) and self.weights in self.published
+
+    def _sizes(self) -> InputShape:
+        """`input_shape` with ints as sizes; None where none is given."""
+        given = self.input_shape
+        if given is None:
+            return None
+        if not isinstance(given, Sequence) or isinstance(given, str):
+            raise self.error("input_shape must be a tuple of three sizes", repr(given))
+        sizes = tuple(None if size is None else as_whole(size) for size in given)
+        for size, found in zip(given, sizes, strict=True):
+            if size is not None and (found is None or found < 1):
+                rule = "sizes in input_shape must be positive ints or None"
+                raise ShapeError(message(self.who, rule, str(tuple(given))))
+        if len(sizes) != 3:
+            rule = "input_shape must have three sizes, without the batch axis"
+            raise ShapeError(message(self.who, rule, str(sizes)))
+        return sizes
 
     def error(self, rule: str, got: str, fix: str = "") -> ArgumentError:
         return ArgumentError(message(self.who, rule, got, fix))
@@ -162,19 +181,14 @@ def _picture_shape(
     default = _shape(default_size, default_size, _COLORS)
     if arguments.input_shape is None:
         return default if one_size else _shape(None, None, _COLORS)
-    if not isinstance(arguments.input_shape, Sequence) or isinstance(arguments.input_shape, str):
-        got = repr(arguments.input_shape)
-        raise arguments.error("input_shape must be a tuple of three sizes", got)
     shape = tuple(arguments.input_shape)
 
     def refuse(rule: str, fix: str = "") -> ShapeError:
         return ShapeError(message(arguments.who, rule, str(shape), fix))
 
-    if len(shape) != 3:
-        raise refuse("input_shape must have three sizes, without the batch axis")
     channels = shape[channels_axis() - 1]
     sizes = shape[1:] if channels_axis() == 1 else shape[:2]
-    if arguments.is_imagenet and one_size and shape != default:
+    if arguments.weights == "imagenet" and one_size and shape != default:
         fix = "For pictures of another size pass include_top=False."
         raise refuse(f"input_shape must be {default} for weights='imagenet' with the top", fix)
     if arguments.is_imagenet and channels != _COLORS:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import numbers
 
 from nacre.applications._arguments import Arguments, channels_axis
+from nacre.core.numbers import as_number
 from nacre.core.symbolic import KerasTensor
 from nacre.layers import BatchNormalization
 
@@ -18,8 +18,7 @@ def check_alpha(arguments: Arguments, alpha: float) -> None:
     Raises:
         ArgumentError: It is none.
     """
-    is_number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
-    if not is_number or not 0 < alpha < math.inf:
+    if not 0 < as_number(alpha) < math.inf:
         raise arguments.error("alpha must be a positive number", repr(alpha))
 
 

@@ -7,8 +7,11 @@ Source: Bello et al. 2021, arXiv:2103.07579, table 7 (depths), section 4 and fig
 four convolutions at the beginning, means before a shortcut's convolution; weighing of channels).
 Names and order are those of tf.keras 2.15, which Keras 3 left out; of the stem those of the first
 network in a process. As there, statistics of normalizations have momentum 0: in training they
-become those of the last batch. Differs: `weights="imagenet"` is the file of the largest pictures,
-and there are no words for the others.
+become those of the last batch.
+
+Some networks were published for several sizes of pictures; `weights="imagenet-i224"` asks for that
+of 224, and `"imagenet"` for the one of the largest. Differs: for a size without a file, and for
+`"imagenet"` with a word behind it, there is an error with the sizes that there are.
 """
 
 from __future__ import annotations
@@ -66,45 +69,62 @@ class _Member:
         blocks: Blocks of each stage.
         drop: How often the last block is left out in training; the first one a fifth of that.
         dropout: Rate before the classifier.
-        size: Height and width of the pictures that its files were trained on.
-        hashes: MD5 digests, with the top and without.
+        files: Height and width of the pictures that a file was trained on, the largest last, and
+            its MD5 digests, with the top and without.
     """
 
     blocks: tuple[int, ...]
     drop: float
     dropout: float
-    size: int
-    hashes: tuple[str, str]
+    files: dict[int, tuple[str, str]]
 
 
 _MEMBERS = {
     "ResNetRS50": _Member(
-        (3, 4, 6, 3), 0.0, 0.25, 160,
-        ("69d9d925319f00a8bdd4af23c04e4102", "90daa68cd26c95aa6c5d25451e095529"),
+        (3, 4, 6, 3), 0.0, 0.25,
+        {
+            160: ("69d9d925319f00a8bdd4af23c04e4102", "90daa68cd26c95aa6c5d25451e095529"),
+        },
     ),
     "ResNetRS101": _Member(
-        (3, 4, 23, 3), 0.0, 0.25, 192,
-        ("eb285be29ab42cf4835ff20a5e3b5d23", "f9a0f6b85faa9c3db2b6e233c4eebb5b"),
+        (3, 4, 23, 3), 0.0, 0.25,
+        {
+            160: ("544b3434d00efc199d66e9058c7f3379", "82d5b90c5ce9d710da639d6216d0f979"),
+            192: ("eb285be29ab42cf4835ff20a5e3b5d23", "f9a0f6b85faa9c3db2b6e233c4eebb5b"),
+        },
     ),
     "ResNetRS152": _Member(
-        (3, 8, 36, 3), 0.0, 0.25, 256,
-        ("ba6271b99bdeb4e7a9b15c05964ef4ad", "fa79794252dbe47c89130f65349d654a"),
+        (3, 8, 36, 3), 0.0, 0.25,
+        {
+            192: ("8d72a301ed8a6f11a47c4ced4396e338", "5fbf7ac2155cb4d5a6180ee9e3aa8704"),
+            224: ("31a46a92ab21b84193d0d71dd8c3d03b", "dc8b2cba2005552eafa3167f00dc2133"),
+            256: ("ba6271b99bdeb4e7a9b15c05964ef4ad", "fa79794252dbe47c89130f65349d654a"),
+        },
     ),
     "ResNetRS200": _Member(
-        (3, 24, 36, 3), 0.1, 0.25, 256,
-        ("a76930b741884e09ce90fa7450747d5f", "bbdb3994718dfc0d1cd45d7eff3f3d9c"),
+        (3, 24, 36, 3), 0.1, 0.25,
+        {
+            256: ("a76930b741884e09ce90fa7450747d5f", "bbdb3994718dfc0d1cd45d7eff3f3d9c"),
+        },
     ),
     "ResNetRS270": _Member(
-        (4, 29, 53, 4), 0.1, 0.25, 256,
-        ("20d575825ba26176b03cb51012a367a8", "2c42ecb22e35f3e23d2f70babce0a2aa"),
+        (4, 29, 53, 4), 0.1, 0.25,
+        {
+            256: ("20d575825ba26176b03cb51012a367a8", "2c42ecb22e35f3e23d2f70babce0a2aa"),
+        },
     ),
     "ResNetRS350": _Member(
-        (4, 36, 72, 4), 0.1, 0.4, 320,
-        ("7ccb858cc738305e8ceb3c0140bee393", "ab0c1f9079d2f85a9facbd2c88aa6079"),
+        (4, 36, 72, 4), 0.1, 0.4,
+        {
+            256: ("f4a039dc3c421321b7fc240494574a68", "6e44b55025bbdff8f51692a023143d66"),
+            320: ("7ccb858cc738305e8ceb3c0140bee393", "ab0c1f9079d2f85a9facbd2c88aa6079"),
+        },
     ),
     "ResNetRS420": _Member(
-        (4, 44, 87, 4), 0.1, 0.4, 320,
-        ("ae0eb9bed39e64fc8d7e0db4018dc7e8", "fe6217c32be8305b1889657172b98884"),
+        (4, 44, 87, 4), 0.1, 0.4,
+        {
+            320: ("ae0eb9bed39e64fc8d7e0db4018dc7e8", "fe6217c32be8305b1889657172b98884"),
+        },
     ),
 }  # fmt: skip
 _FILTERS = (64, 128, 256, 512)
@@ -185,8 +205,21 @@ def _resnet_rs(arguments: Arguments, include_preprocessing: bool) -> Functional:
     x = _features(x, member)
     x = classified(x, arguments, named=True, dropout=member.dropout)
     end = "" if arguments.include_top else "_notop"
-    file = f"{FOLDER}/resnet_rs/{arguments.name}-i{member.size}{end}.h5"
-    return finish(arguments, image, x, WeightFile(file, member.hashes[1 if end else 0]))
+    size = _published(member).get(str(arguments.weights), max(member.files))
+    file = f"{FOLDER}/resnet_rs/{arguments.name}-i{size}{end}.h5"
+    return finish(arguments, image, x, WeightFile(file, member.files[size][1 if end else 0]))
+
+
+def _published(member: _Member) -> dict[str, int]:
+    """The size of each word for `weights`."""
+    return {"imagenet": max(member.files), **{f"imagenet-i{size}": size for size in member.files}}
+
+
+def _sizes(member: _Member) -> str:
+    """The sizes of its files, for the docstring."""
+    *others, largest = sorted(member.files)
+    words = "".join(f", or 'imagenet-i{size}'" for size in others)
+    return f"pictures of {largest}×{largest}{words}"
 
 
 class _Network(Protocol):
@@ -209,7 +242,8 @@ _DOCSTRING = """The network with {depth} layers.
 
     Args:
         include_top: Whether the classifier stands at the end; pictures then have one size.
-        weights: 'imagenet' for what ImageNet taught it, a path, or None for first values.
+        weights: 'imagenet' for what ImageNet taught it, a path, or None for first values. Files of
+            'imagenet': {sizes}.
         classes: Outputs of the classifier; nothing without the top.
         input_shape: Shape of one picture, `(224, 224, 3)` with the top if None.
         input_tensor: A symbolic tensor to begin with, instead of a new `Input`.
@@ -241,12 +275,12 @@ def _network(who: str) -> _Network:
     ) -> Functional:
         arguments = Arguments(
             who, include_top, weights, input_tensor, input_shape, pooling, classes,
-            classifier_activation, f"resnet-rs-{depth}",
+            classifier_activation, f"resnet-rs-{depth}", tuple(_published(_MEMBERS[who])),
         )  # fmt: skip
         return _resnet_rs(arguments, include_preprocessing)
 
     network.__name__ = network.__qualname__ = who
-    network.__doc__ = _DOCSTRING.format(depth=depth)
+    network.__doc__ = _DOCSTRING.format(depth=depth, sizes=_sizes(_MEMBERS[who]))
     return network
 
 

@@ -24,9 +24,13 @@ from nacre.core.errors import ArgumentError, ShapeError, UnknownNameError
         ({"weights": "imagenets"}, ArgumentError, "Did you mean 'imagenet'"),
         ({"weights": "/nowhere/w.h5"}, ArgumentError, "path of a file that exists"),
         ({"classes": 10}, ArgumentError, "classes must be 1000 for weights='imagenet'"),
-        ({"classes": 0, "weights": None}, ArgumentError, "positive whole number"),
-        ({"classes": "ten", "weights": None}, ArgumentError, "positive whole number"),
-        ({"classes": 2.0, "weights": None}, ArgumentError, "positive whole number"),
+        ({"classes": 0, "weights": None}, ArgumentError, "classes must be a positive int"),
+        ({"classes": "10", "weights": None}, ArgumentError, "Pass classes=10, without quotes"),
+        ({"classes": 2.5, "weights": None}, ArgumentError, "classes must be a positive int"),
+        ({"input_shape": ("64", 64, 3), "weights": None}, ShapeError, "positive ints or None"),
+        ({"input_shape": (64.5, 64, 3), "weights": None}, ShapeError, "positive ints or None"),
+        ({"input_shape": (64, 64, -3), "weights": None}, ShapeError, "positive ints or None"),
+        ({"weights": "imagenet-i160"}, ArgumentError, "None, 'imagenet' or the path"),
         ({"input_shape": 64, "weights": None}, ArgumentError, "a tuple of three sizes"),
         ({"pooling": "average", "weights": None}, UnknownNameError, "pooling"),
         ({"classifier_activation": "relu"}, ArgumentError, "'softmax' or None"),
@@ -43,6 +47,17 @@ def test_what_breaks_a_rule_is_refused(arguments, error, text) -> None:
     with pytest.raises(error) as caught:
         ResNet50(**arguments)
     assert text in str(caught.value) and str(caught.value).startswith("ResNet50: ")
+
+
+@pytest.mark.parametrize("classes", [5.0, np.int64(5), np.float32(5), np.array(5)])
+@pytest.mark.parametrize("size", [32.0, np.int32(32)])
+def test_whole_numbers_of_any_type_are_ints_in_the_network(classes, size) -> None:
+    model = MobileNet((size, 32, 3), alpha=0.25, weights=None, classes=classes)
+    assert (model.name, model.output_shape) == ("mobilenet_0.25_32", (None, 5))
+    assert (
+        model.count_params() == MobileNet((32, 32, 3), 0.25, weights=None, classes=5).count_params()
+    )
+    nacre.models.model_from_json(model.to_json())
 
 
 def test_a_tensor_of_another_shape_than_input_shape_is_refused() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre.applications import MobileNet, NASNetMobile, ResNet50
-from nacre.core.errors import WeightsMismatchError
+from nacre.applications import MobileNet, NASNetMobile, ResNet50, ResNetRS101
+from nacre.core.errors import ArgumentError, WeightsMismatchError
 from nacre.datasets import download
 from tests.cases import applications as cases
 
@@ -50,6 +50,32 @@ def test_a_file_may_have_another_name_in_the_cache_than_on_the_web(tmp_path, mon
     NASNetMobile((32, 32, 3), include_top=False)
     name, origin = fetched[0]
     assert name == "nasnet_mobile_no_top.h5" and origin.endswith("nasnet/NASNet-mobile-no-top.h5")
+
+
+@pytest.mark.parametrize(
+    ("weights", "file", "digest"),
+    [
+        ("imagenet", "resnet-rs-101-i192_notop.h5", "f9a0f6b85faa9c3db2b6e233c4eebb5b"),
+        ("imagenet-i192", "resnet-rs-101-i192_notop.h5", "f9a0f6b85faa9c3db2b6e233c4eebb5b"),
+        ("imagenet-i160", "resnet-rs-101-i160_notop.h5", "82d5b90c5ce9d710da639d6216d0f979"),
+    ],
+)
+def test_resnet_rs_has_files_for_several_sizes_of_pictures(
+    weights, file, digest, monkeypatch
+) -> None:
+    fetched = []
+    get = lambda name, *a, file_hash, **k: fetched.append((name, file_hash))
+    monkeypatch.setattr("nacre.applications._weights.get_file", get)
+    monkeypatch.setattr(nacre.models.Functional, "load_weights", lambda self, path: None)
+    monkeypatch.setattr("nacre.applications.resnet_rs._features", lambda x, member: x)
+    ResNetRS101(include_top=False, weights=weights)
+    assert fetched == [(file, digest)]
+
+
+def test_resnet_rs_tells_which_sizes_it_has_files_for() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        ResNetRS101(weights="imagenet-i224")
+    assert "'imagenet', 'imagenet-i160', 'imagenet-i192' or the path" in str(caught.value)
 
 
 def test_weights_of_a_path_are_read_and_must_fit(tmp_path: Path) -> None:
