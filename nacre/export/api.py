@@ -23,7 +23,7 @@ from nacre.export.capture import Captured
 from nacre.export.graph.ir import Graph
 from nacre.export.graph.sizes import symbols_in
 from nacre.export.graph.verify import verify as verify_graph
-from nacre.export.passes import apply, cleaned, opened
+from nacre.export.passes import apply, cleaned, drop_unread_weights, narrow_weights, opened
 from nacre.export.report import Report
 from nacre.export.targets.target import Request, Runtime, Target
 from nacre.export.verification import Compared, Verification, can_compare
@@ -67,6 +67,8 @@ class Plan:
         """
         options = _settled(self.target, self.options, self.who)
         graph = prepared(self.captured.graph, self.target)
+        if options.get("weights") in ("float16", "bfloat16"):
+            graph = verify_graph(narrow_weights(graph, options["weights"]))
         self._refuse_open_sizes(graph)
         self.target.support.refuse([graph], self.who)
         return Request(graph, self.name, options, self.metadata)
@@ -149,7 +151,7 @@ class Plan:
 def prepared(graph: Graph, target: Target) -> Graph:
     """A graph in the ops that a format has, as far as they can be opened."""
     graph = cleaned(apply(graph, target.passes))
-    return verify_graph(cleaned(opened(graph, target.support.has)))
+    return verify_graph(drop_unread_weights(cleaned(opened(graph, target.support.has))))
 
 
 def _settled(target: Target, given: Mapping[str, Any], who: str) -> dict[str, Any]:

@@ -149,8 +149,9 @@ class Verification:
 
     @property
     def _tolerance(self) -> Tolerance:
-        values = [*self.captured.graph.inputs, *(w.value for w in self.captured.graph.weights)]
-        values += [v for node in self.captured.graph.all_nodes() for v in node.outputs]
+        graph = self.request.graph
+        values = [*graph.inputs, *(w.value for w in graph.weights)]
+        values += [v for node in graph.all_nodes() for v in node.outputs]
         is_narrow = any(v.dtype in ("float16", "bfloat16") for v in values)
         return self.target.narrow if is_narrow else self.target.tolerance
 

@@ -3,6 +3,8 @@
 constants    what only constants need is worked out
 shapes       changes of shape that change nothing, or undo one another
 dead_code    what nobody reads; what is computed twice
+batch_normalization   folded into what is before it
+narrow_weights        weights in 16 bits
 opening      ops that a format lacks, made of simpler ones, as `openings/` says
 """
 
@@ -12,8 +14,10 @@ from collections.abc import Callable
 
 from nacre.export.graph.ir import Graph
 from nacre.export.graph.verify import verify
+from nacre.export.passes.batch_normalization import fuse_batch_normalization
 from nacre.export.passes.constants import fold_constants
-from nacre.export.passes.dead_code import drop_dead_code, merge_equal
+from nacre.export.passes.dead_code import drop_dead_code, drop_unread_weights, merge_equal
+from nacre.export.passes.narrow_weights import narrow_weights
 from nacre.export.passes.opening import opened
 from nacre.export.passes.shapes import simplify_shapes
 
@@ -55,8 +59,11 @@ __all__ = [
     "apply",
     "cleaned",
     "drop_dead_code",
+    "drop_unread_weights",
     "fold_constants",
+    "fuse_batch_normalization",
     "merge_equal",
+    "narrow_weights",
     "opened",
     "simplify_shapes",
 ]

@@ -28,6 +28,14 @@ def _alive(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(reversed(kept)))
 
 
+def drop_unread_weights(graph: Graph) -> Graph:
+    """The graph without weights that nothing reads or updates."""
+    read = {value for node in graph.nodes for value in node.inputs} | set(graph.results())
+    updated = {update.path for update in graph.updates}
+    kept = (w for w in graph.weights if w.value in read or w.path in updated)
+    return replace(graph, weights=tuple(kept))
+
+
 def merge_equal(graph: Graph) -> Graph:
     """The graph with each of several equal nodes once; random ones differ."""
     return within(_merged(graph), _merged)

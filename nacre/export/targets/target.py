@@ -105,7 +105,8 @@ class Target:
         tolerance: How far numbers of 32 bits and more may be from the model's.
         narrow: The same for a model that computes in 16 bits.
         passes: What is done to graphs before ops are opened.
-        options: What may be chosen, by name.
+        options: What may be chosen, by name. 'weights', where it is 'float16' or 'bfloat16', is
+            done to the graph before it is written.
         known: Names of files that it may write into its folder; a folder with others is kept.
         why_open_sizes_fail: What to say of a graph with sizes that vary; '' where it has them.
         written_beside: What goes beside a file: name -> contents, such as a script to check it

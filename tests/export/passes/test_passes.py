@@ -13,7 +13,13 @@ from nacre.core.errors import GraphError
 from nacre.export.graph.evaluate import evaluate
 from nacre.export.graph.ir import Builder, Graph, Value
 from nacre.export.graph.sizes import symbol
-from nacre.export.passes import apply, cleaned
+from nacre.export.passes import (
+    apply,
+    cleaned,
+    drop_unread_weights,
+    fuse_batch_normalization,
+    narrow_weights,
+)
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
 
@@ -165,3 +171,73 @@ def test_a_pass_that_breaks_a_graph_is_found_out() -> None:
     broken = lambda g: replace(g, nodes=g.nodes[1:])
     with pytest.raises(GraphError, match="was not made before it"):
         apply(whole, (broken,))
+
+
+# ------------------------------------------------------------- batch normalisation, 16 bits, unread
+
+
+def _product(make: Builder, x: Value, op: str, with_bias: bool) -> Value:
+    random = np.random.default_rng(3)
+    drawn = lambda *shape: random.normal(size=shape).astype("float32")
+    strides = {"strides": (1,), "dilation_rate": (1,)}
+    if op == "dense":
+        bias = make.weight("bias", drawn(6)) if with_bias else None
+        return make.add("dense", [x, make.weight("kernel", drawn(4, 6)), bias])
+    if op == "conv":
+        y = make.add(
+            op, [x, make.weight("kernel", drawn(2, 4, 6))],
+            {**strides, "padding": "same", "groups": 1},
+        )  # fmt: skip
+    elif op == "depthwise_conv":
+        kernel = make.weight("kernel", drawn(2, 4, 2))
+        y = make.add(op, [x, kernel], {**strides, "padding": "same"})
+    else:
+        kernel = make.weight("kernel", drawn(2, 6, 4))
+        y = make.add(op, [x, kernel], {**strides, "crop": ((0, 1),)})
+    return make.add("add", [y, make.weight("bias", drawn(y.shape[-1]))]) if with_bias else y
+
+
+def _normalized(op: str, with_bias: bool, affine: bool = True, reads: int = 1) -> Graph:
+    random = np.random.default_rng(4)
+
+    def outputs(make: Builder, x: Value) -> list[Value]:
+        y = _product(make, x, op, with_bias)
+        vector = lambda n: make.weight(n, random.uniform(0.5, 2, y.shape[-1]).astype("float32"))
+        parameters = [vector("mean"), vector("variance")]
+        parameters += [vector("offset"), vector("scale")] if affine else [None, None]
+        normal = make.add("batch_normalization", [y, *parameters], {"axis": 2, "epsilon": 1e-3})
+        return [normal, y][:reads]
+
+    return graph(outputs)
+
+
+@pytest.mark.parametrize("op", ["dense", "conv", "depthwise_conv", "conv_transpose"])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("affine", [False, True])
+def test_a_batch_normalization_is_folded_into_what_is_before_it(op, with_bias, affine):
+    whole = _normalized(op, with_bias, affine)
+    folded = drop_unread_weights(apply(whole, (fuse_batch_normalization,)))
+    assert "batch_normalization" not in {node.op for node in folded.nodes}
+    assert len(folded.weights) == 2
+    wanted, found = evaluate(whole, [X]).outputs, evaluate(folded, [X]).outputs
+    np.testing.assert_allclose(found["y0"], wanted["y0"], 1e-5, 1e-5)
+
+
+def test_a_batch_normalization_stays_where_others_read_its_input():
+    whole = _normalized("conv", True, reads=2)
+    assert apply(whole, (fuse_batch_normalization,)) is whole
+
+
+def test_weights_in_16_bits_are_half_as_large_and_those_that_do_not_fit_stay():
+    def outputs(make: Builder, x: Value) -> list[Value]:
+        large = np.linspace(-1, 1, 4 * 80, dtype="float32").reshape(4, 80)
+        y = make.add("dense", [x, make.weight("a", large), None])
+        wide = np.full((80, 80), 1e6, "float32")
+        y = make.add("dense", [y, make.weight("b", wide), None])
+        return [make.add("add", [y, make.weight("c", np.ones(80, "float32"))])]
+
+    whole = graph(outputs)
+    narrow = apply(whole, (narrow_weights,))
+    assert [w.value.dtype for w in narrow.weights] == ["float16", "float32", "float32"]
+    wanted, found = evaluate(whole, [X]).outputs["y0"], evaluate(narrow, [X]).outputs["y0"]
+    np.testing.assert_allclose(found, wanted, 5e-3, 5e-3 * np.abs(wanted).max())
