@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nacre.export.graph.ops.indexing import default_filler
-from nacre.export.graph.sizes import Size
+from nacre.export.graph.sizes import Size, same_size
 from nacre.export.passes.openings._term import Maker, Term, opening
 
 
@@ -49,13 +51,12 @@ def mirror_pad(
 
 @opening
 def up_sampling(x: Term, *, sizes: tuple[int, ...], first_axis: int) -> Term:
-    count = first_axis + len(sizes)
-    inner = [n for size in x.shape[first_axis:count] for n in (size, 1)]
-    repeated = [n for pair in zip(x.shape[first_axis:count], sizes) for n in pair]
-    front, rest = x.shape[:first_axis], x.shape[count:]
-    joined = [size * times for size, times in zip(x.shape[first_axis:count], sizes)]
-    x = x.reshape(*front, *inner, *rest).broadcast(*front, *repeated, *rest)
-    return x.reshape(*front, *joined, *rest)
+    for axis, times in enumerate(sizes, start=first_axis):
+        front, size, rest = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+        # One axis after the other: formats have few axes.
+        x = x.reshape(*front, size, 1, *rest).broadcast(*front, size, times, *rest)
+        x = x.reshape(*front, size * times, *rest)
+    return x
 
 
 @opening
@@ -112,12 +113,70 @@ def gather_nd(make: Maker, x: Term, indices: Term, *, outside: str) -> Term | No
     count = indices.shape[-1]
     if not isinstance(count, int) or not count:
         return None
-    sizes = [make.size(size, indices.dtype).reshape(1) for size in x.shape[:count]]
-    limits = make.add("concat", *sizes, axis=0) if count > 1 else sizes[0]
-    inside = (indices >= 0).op("and", indices < limits)
-    inside = inside.op("reduce_all", axes=(indices.ndim - 1,), keepdims=False)
+    inside = _are_inside(make, indices, x.shape[:count])
     inside = inside.reshape(*inside.shape, *[1] * (picked.ndim - inside.ndim))
     return inside.where(picked, make.constant(default_filler(np.dtype(x.dtype)), x.dtype))
+
+
+@opening
+def scatter_nd(
+    make: Maker, x: Term, indices: Term, updates: Term, *, combine: str, outside: str
+) -> Term | None:
+    """Of indices outside, 'drop': they are put into a row behind the others, which is cut off."""
+    count = indices.shape[-1] if indices.ndim else 0
+    if outside != "drop" or not isinstance(count, int) or not count:
+        return None
+    inside = _are_inside(make, indices, x.shape[:count])
+    size, last = x.shape[0], indices.ndim - 1
+    first = indices.part(last, 0, 1)
+    behind = inside.expanded(last).where(first, make.size(size, indices.dtype))
+    places = [behind] if count == 1 else [behind, indices.part(last, 1, count)]
+    places = places[0] if count == 1 else make.add("concat", *places, axis=last)
+    zeros = (0,) * x.ndim
+    more = x.op("pad", 0, low=zeros, high=(1, *zeros[1:]), interior=zeros)
+    done = more.op("scatter_nd", places, updates, combine=combine, outside="clip")
+    return done.part(0, 0, size)
+
+
+def _are_inside(make: Maker, indices: Term, shape: Sequence[Size]) -> Term:
+    """Which indices, along the last axis one for each axis of a shape, are inside it."""
+    sizes = [make.size(size, indices.dtype).reshape(1) for size in shape]
+    limits = make.add("concat", *sizes, axis=0) if len(sizes) > 1 else sizes[0]
+    inside = indices < limits
+    if "uint" not in indices.dtype:
+        inside = (indices >= 0).op("and", inside)
+    return inside.op("reduce_all", axes=(indices.ndim - 1,), keepdims=False)
+
+
+def _first(make: Maker, start: Term, size: Size, whole: Size) -> Term:
+    """Where a block of a size begins that lies inside."""
+    return start.most(0).least(make.size(whole - size, start.dtype))
+
+
+@opening
+def dynamic_slice(make: Maker, x: Term, *starts: Term, sizes: tuple[Size, ...]) -> Term:
+    for axis, (start, size) in enumerate(zip(starts, sizes)):
+        if same_size(size, x.shape[axis]):
+            continue
+        places = _first(make, start, size, x.shape[axis]) + make.iota((size,), 0, start.dtype)
+        x = x.op("gather", places, axis=axis, outside="clip")
+    return x
+
+
+@opening
+def dynamic_update_slice(make: Maker, x: Term, update: Term, *starts: Term) -> Term:
+    """For each axis the update's elements where they belong, then chosen where they are meant."""
+    shape, is_meant = x.shape, None
+    for axis, start in enumerate(starts):
+        size, whole = update.shape[axis], shape[axis]
+        if same_size(size, whole):
+            continue
+        line = make.iota((whole,), 0, start.dtype) - _first(make, start, size, whole)
+        here = (line >= 0).op("and", line < make.size(size, start.dtype)).along(axis, x.ndim)
+        is_meant = here if is_meant is None else is_meant.op("and", here)
+        last = make.size(size, start.dtype) - 1
+        update = update.op("gather", line.most(0).least(last), axis=axis, outside="clip")
+    return update if is_meant is None else is_meant.where(update, x)
 
 
 @opening
