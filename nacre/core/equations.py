@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+from jax._src import core
 
 from nacre.core.kinds import is_list
+
+if TYPE_CHECKING:  # it imports Pallas: see core/tracing.py
+    from jax.extend.core import Jaxpr, JaxprEqn
+
+# Used: `jax._src.core.Jaxpr` and `ClosedJaxpr`, the same classes. From JAX 0.12 on they are one.
+PROGRAMS: tuple[type, ...] = (core.Jaxpr, getattr(core, "ClosedJaxpr", core.Jaxpr))
 
 # The primitives that call back into Python while a program runs.
 _HOST_CALLS = frozenset({"pure_callback", "io_callback", "debug_callback", "debug_print"})
@@ -17,10 +23,8 @@ def inner_jaxprs(equation: JaxprEqn) -> Iterator[Jaxpr]:
     """The functions an equation runs: a loop's body, branches, what `jit` was put around."""
     for value in equation.params.values():
         for item in cast("Sequence[object]", value if is_list(value) else (value,)):
-            if isinstance(item, ClosedJaxpr):
-                yield item.jaxpr
-            elif isinstance(item, Jaxpr):
-                yield item
+            if isinstance(item, PROGRAMS):
+                yield cast("Jaxpr", getattr(item, "jaxpr", item))  # an open one is itself
 
 
 def calls_host(jaxpr: Jaxpr) -> bool:
@@ -43,4 +47,4 @@ def calls_host(jaxpr: Jaxpr) -> bool:
     return False
 
 
-__all__ = ["calls_host", "inner_jaxprs"]
+__all__ = ["PROGRAMS", "calls_host", "inner_jaxprs"]

@@ -35,6 +35,7 @@ from jax._src.linear_util import StoreException
 from jax.interpreters import ad, batching, mlir
 
 from nacre.core import pieces
+from nacre.core.equations import PROGRAMS
 from nacre.core.errors import ArgumentError, message
 from nacre.core.recent import Recent
 from nacre.core.tracing import is_tracer, new_primitive
@@ -210,8 +211,8 @@ def _weakened(params: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
     """Parameters of a primitive with weak references to programs, and the programs."""
     weak, programs = params, list[Any]()
     for name, value in params.items():
-        is_one = isinstance(value, _PROGRAMS)
-        if is_one or (type(value) is tuple and value and isinstance(value[0], _PROGRAMS)):
+        is_one = isinstance(value, PROGRAMS)
+        if is_one or (type(value) is tuple and value and isinstance(value[0], PROGRAMS)):
             if weak is params:
                 weak = dict(params)
             own = [value] if is_one else list(value)
@@ -222,11 +223,6 @@ def _weakened(params: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
 
 def _with_programs(weak: dict[str, Any]) -> dict[str, Any]:
     return {n: v.value() if type(v) is _WeakPrograms else v for n, v in weak.items()}
-
-
-# `jax.extend.core`, the public place of both, imports Pallas: see core/tracing.py.
-# From JAX 0.12 on they are one class.
-_PROGRAMS = (core.Jaxpr, getattr(core, "ClosedJaxpr", core.Jaxpr))
 
 
 def _parts_of(inner: Any) -> Parts | None:

@@ -42,9 +42,12 @@ def test_dir_of_the_package_lists_lazy_names() -> None:
     assert "nacre" in loaded_after("import nacre; assert 'layers' in dir(nacre), dir(nacre)")
 
 
-def test_ops_do_not_load_pallas() -> None:
+def test_models_layers_and_ops_do_not_load_pallas() -> None:
     """It takes a third of the time of everything else: 80 ms."""
-    code = "import nacre.ops, sys; assert 'jax._src.pallas.core' not in sys.modules"
+    code = (
+        "import nacre.ops, sys; nacre.Model, nacre.layers.Dense, nacre.GradientTape\n"
+        "assert 'jax._src.pallas.core' not in sys.modules"
+    )
     assert "nacre" in loaded_after(code)
 
 
