@@ -27,7 +27,9 @@ class Place(NamedTuple):
     suffix: str
 
 
-TARGETS: dict[str, Place] = {}
+TARGETS: dict[str, Place] = {
+    "npz": Place("nacre.export.targets.npz", ""),
+}
 # Other names of these.
 ALIASES: dict[str, str] = {}
 
