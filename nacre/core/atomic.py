@@ -104,6 +104,7 @@ def write_file(
     content: Content,
     check: Callable[[Path], None] | None = None,
     part_of: Path | None = None,
+    beside: Mapping[str, Content] | None = None,
 ) -> None:
     """Write beside the target, check what was written, then rename.
 
@@ -113,25 +114,37 @@ def write_file(
         check: Called with the written file before it takes the target's place; raises when it is
             not what was meant. None where what was written needs no look.
         part_of: The file that this one belongs to, whose next save takes away what is left of it.
+        beside: Files that belong to it, by names: they take their places first. All are checked
+            together, under their own names.
 
     Raises:
         OSError: The disk is full, or the folder may not be written to; says what is there now.
     """
     temporary.clean(part_of or path)
     temporary_path = temporary.temporary_name(part_of or path)
+    at = temporary_path / path.name if beside else temporary_path
     with errors_name_target(part_of or path):
         mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
         try:
-            with _written(temporary_path, content):
+            if beside:
+                temporary_path.mkdir()
+            for name, further in (beside or {}).items():
+                with _written(at.with_name(name), further):
+                    pass
+            with _written(at, content):
                 if mode is not None:
                     with contextlib.suppress(OSError):  # a file system without permissions
-                        os.chmod(temporary_path, mode)
+                        os.chmod(at, mode)
                 if check is not None:
-                    check(temporary_path)
-            os.replace(temporary_path, path)
+                    check(at)
+            for name in beside or {}:
+                os.replace(at.with_name(name), path.with_name(name))
+            os.replace(at, path)
         except BaseException:
             temporary.remove(temporary_path)
             raise
+    if beside:
+        temporary.remove(temporary_path)
     _sync_folder(path.parent)
 
 

@@ -13,12 +13,13 @@ import importlib.util
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nacre.core import atomic
 from nacre.core.errors import ArgumentError, message, refuse_unknown
+from nacre.core.regions import Content
 from nacre.export.capture import Captured
 from nacre.export.graph.ir import Graph
 from nacre.export.graph.sizes import symbols_in
@@ -93,8 +94,8 @@ class Plan:
             MissingPackageError: With `verify=True` no runtime is installed.
         """
         start = time.perf_counter()
-        request = self.prepared()
         path = _path(filepath, self.target, self.who)
+        request = replace(self.prepared(), file_name=path.name)
         runtime, why_not = self._runtime()
         compared: list[Compared] = []
 
@@ -107,11 +108,13 @@ class Plan:
             compared.extend(compare.compare(written))
 
         files = self.target.write(request)
+        beside: dict[str, Content] = {}
         if self.target.is_folder:
             known = self.target.known | {path.name + REPORT_SUFFIX}
             atomic.write_folder(path, files, check, known)
         else:
-            atomic.write_file(path, files[""], check)
+            beside = {name: content for name, content in files.items() if name}
+            atomic.write_file(path, files[""], check, beside=beside)
         for name, content in self.target.written_beside(request, path.name).items():
             atomic.write_file(path.with_name(name), content)
         if runtime is not None and not compared:
@@ -119,7 +122,7 @@ class Plan:
         report = Report(
             path=os.fspath(path),
             format=self.target.name,
-            size_bytes=_size(path),
+            size_bytes=_size(path) + sum(_size(path.with_name(name)) for name in beside),
             inputs={v.name: str(v.type) for v in request.graph.inputs},
             outputs={name: str(v.type) for name, v in request.graph.outputs},
             runtime=_with_version(runtime) if compared and runtime is not None else "",

@@ -149,9 +149,10 @@ class Verification:
 
     @property
     def _tolerance(self) -> Tolerance:
-        graph = self.request.graph
-        values = [*graph.inputs, *(w.value for w in graph.weights)]
-        values += [v for node in graph.all_nodes() for v in node.outputs]
+        values: list[Value] = []
+        for graph in (self.captured.graph, self.request.graph):  # one may be in more bits
+            values += [*graph.inputs, *(w.value for w in graph.weights)]
+            values += [v for node in graph.all_nodes() for v in node.outputs]
         is_narrow = any(v.dtype in ("float16", "bfloat16") for v in values)
         return self.target.narrow if is_narrow else self.target.tolerance
 
@@ -175,7 +176,8 @@ class Verification:
         right = evaluate(graph, arrays).outputs
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"probes{self.target.suffix}"
-            write_plainly(path, self.target.write(replace(self.request, graph=graph)))
+            probing = replace(self.request, graph=graph, file_name=path.name)
+            write_plainly(path, self.target.write(probing))
             found = self.runtime.open(path)(arrays)
         for (node, _), (name, _), one in zip(probes, outputs, found, strict=True):
             place = first_far(np.asarray(one), right[name], self._tolerance)
@@ -196,9 +198,10 @@ def can_compare(graph: Graph) -> bool:
 
 
 def write_plainly(path: Path, files: Mapping[str, Content]) -> None:
-    """Write a file, or a folder of files, where nothing is."""
+    """Write a file and those beside it, or a folder of files, where nothing is."""
+    folder = path.parent if "" in files else path
     for name, content in files.items():
-        at = path / name if name else path
+        at = folder / name if name else path
         if name.endswith("/"):
             at.mkdir(parents=True, exist_ok=True)
             continue

@@ -29,6 +29,7 @@ class Place(NamedTuple):
 
 TARGETS: dict[str, Place] = {
     "npz": Place("nacre.export.targets.npz", ""),
+    "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
 }
 # Other names of these.
 ALIASES: dict[str, str] = {}

@@ -66,12 +66,14 @@ class Request:
         name: The model's.
         options: A value for each of the target's options.
         metadata: Text by name, for files that have a place for it.
+        file_name: The file's, for formats whose files tell of one another.
     """
 
     graph: Graph
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    file_name: str = "model"
 
 
 class Option(NamedTuple):
@@ -100,7 +102,7 @@ class Target:
         suffix: How its files' names end; '' for a folder of any name.
         support: What it can hold.
         write: What it is made of: contents by the paths of files within its folder, or by '' for
-            one file.
+            a file, and by the names of those that belong to it and lie beside it.
         runtimes: What runs it; the first that is installed compares.
         tolerance: How far numbers of 32 bits and more may be from the model's.
         narrow: The same for a model that computes in 16 bits.
