@@ -12,6 +12,13 @@ REFUSED: dict[str, dict[str, str]] = {
         "lgamma": "no op",
         "triangular_solve": "no op",
     },
+    "litert": {
+        "erf_inv": "no kernel",
+        "lgamma": "no kernel",
+        "digamma": "no kernel",
+        "triangular_solve": "no kernel",
+        "fft": "complex numbers",
+    },
 }
 
 

@@ -30,9 +30,10 @@ class Place(NamedTuple):
 TARGETS: dict[str, Place] = {
     "npz": Place("nacre.export.targets.npz", ""),
     "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
+    "litert": Place("nacre.export.targets.litert.target", ".tflite"),
 }
 # Other names of these.
-ALIASES: dict[str, str] = {}
+ALIASES: dict[str, str] = {"tflite": "litert"}
 
 
 def formats() -> list[str]:

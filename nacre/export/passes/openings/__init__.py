@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nacre.export.passes.openings import (
     activation,
+    convolution,
     elementwise,
     normalization,
     products,

@@ -1,0 +1,150 @@
+"""The file: subgraphs, their tensors and operators, buffers once each, signature, metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nacre.core.regions import Content
+from nacre.core.wire.tflite import (
+    IDENTIFIER,
+    NUMBER_OF_DTYPE,
+    NUMBER_OF_OPERATOR,
+    SCHEMA,
+    VERSION,
+    options_of,
+)
+from nacre.export.targets.litert.body import Body, Operator, Scales, Tensor
+from nacre.export.targets.litert.fusing import fused
+from nacre.export.targets.litert.lower import lower
+from nacre.export.targets.litert.support import version_of
+from nacre.export.targets.target import Request
+
+# The signature that runtimes and tools look for.
+SIGNATURE = "serving_default"
+# `deprecated_builtin_code` holds a byte: what is beyond has this number there.
+_LAST_OLD_CODE = 127
+
+
+def write(request: Request) -> Mapping[str, Content]:
+    """The one file."""
+    subgraphs = lower(request.graph)
+    for body in subgraphs:
+        fused(body)
+    return {"": file_of(subgraphs, request)}
+
+
+def file_of(subgraphs: Sequence[Body], request: Request) -> bytes:
+    """Subgraphs as a file."""
+    making = _File()
+    graphs = [making.subgraph(body) for body in subgraphs]
+    metadata = [
+        {"name": name, "buffer": making.buffer(np.frombuffer(text.encode(), "u1"))}
+        for name, text in request.metadata.items()
+    ]
+    main = subgraphs[0]
+    names = [(v.name, x) for v, x in zip(request.graph.inputs, main.inputs, strict=True)]
+    results = [(o.name, x) for o, x in zip(request.graph.outputs, main.outputs, strict=True)]
+    places = making.places[0]
+    signature = {
+        "signature_key": SIGNATURE,
+        "inputs": [{"name": name, "tensor_index": places[x]} for name, x in names],
+        "outputs": [{"name": name, "tensor_index": places[x]} for name, x in results],
+        "subgraph_index": 0,
+    }
+    model = {
+        "version": VERSION,
+        "operator_codes": making.codes,
+        "subgraphs": graphs,
+        "description": request.name,
+        "buffers": making.buffers,
+        "metadata": metadata,
+        "signature_defs": [signature],
+    }
+    return SCHEMA.pack("Model", model, IDENTIFIER)
+
+
+class _File:
+    """What subgraphs have in common: codes of operators, and buffers."""
+
+    def __init__(self) -> None:
+        self.codes: list[dict[str, int]] = []
+        # The first one is that of tensors without known numbers.
+        self.buffers: list[dict[str, Any]] = [{}]
+        self.places: list[dict[Tensor, int]] = []
+        self._codes: dict[tuple[str, int], int] = {}
+        self._buffers: dict[tuple[str, bytes], int] = {}
+
+    def subgraph(self, body: Body) -> dict[str, Any]:
+        tensors: dict[Tensor, int] = {}
+        for tensor in _tensors(body):
+            tensors.setdefault(tensor, len(tensors))
+        self.places.append(tensors)
+        places = lambda found: [-1 if x is None else tensors[x] for x in found]
+        return {
+            "name": body.name,
+            "tensors": [self._tensor(tensor) for tensor in tensors],
+            "inputs": places(body.inputs),
+            "outputs": places(body.outputs),
+            "operators": [self._operator(op, places) for op in body.operators],
+        }
+
+    def _tensor(self, tensor: Tensor) -> dict[str, Any]:
+        return {
+            "name": tensor.name,
+            "shape": tensor.known_shape,
+            "shape_signature": tensor.signature,
+            "type": NUMBER_OF_DTYPE[tensor.dtype],
+            "buffer": 0 if tensor.data is None else self.buffer(tensor.data),
+            "quantization": _scales(tensor.scales),
+            "has_rank": True,
+        }
+
+    def _operator(self, operator: Operator, places: Any) -> dict[str, Any]:
+        version = version_of(operator)
+        key = (operator.op, version)
+        if key not in self._codes:
+            self._codes[key] = len(self.codes)
+            number = NUMBER_OF_OPERATOR[operator.op]
+            code = {"builtin_code": number, "version": version}
+            self.codes.append({**code, "deprecated_builtin_code": min(number, _LAST_OLD_CODE)})
+        table = options_of(operator.op)
+        return {
+            "opcode_index": self._codes[key],
+            "inputs": places(operator.inputs),
+            "outputs": places(operator.outputs),
+            "builtin_options": None if table is None else (table, operator.options),
+        }
+
+    def buffer(self, data: np.ndarray) -> int:
+        """The place of a buffer, the same one for the same bytes."""
+        found = np.ascontiguousarray(data)
+        key = (f"{found.nbytes}", found.tobytes())
+        place = self._buffers.get(key)
+        if place is None:
+            place = self._buffers[key] = len(self.buffers)
+            self.buffers.append({"data": found.reshape(-1).view("u1")})
+        return place
+
+
+def _tensors(body: Body) -> list[Tensor]:
+    found = [*body.inputs]
+    for operator in body.operators:
+        found += [x for x in operator.inputs if x is not None]
+        found += operator.outputs
+    return [*found, *body.outputs]
+
+
+def _scales(scales: Scales | None) -> dict[str, Any] | None:
+    if scales is None:
+        return None
+    return {
+        "scale": scales.scale,
+        "zero_point": scales.zero_point,
+        "quantized_dimension": scales.axis,
+    }
+
+
+__all__ = ["SIGNATURE", "file_of", "write"]
