@@ -61,7 +61,7 @@ moves = layers.Reshape((-1, 4), name="moves")(moves)  # (batch, 192, 4)
 model = keras.Model(inputs, {"scores": scores, "moves": moves})
 
 # Focal loss counts easy anchors little. Moves count only where a thing is: sample weights say so.
-epochs = 2 if options.quick else 20
+epochs = 2 if options.quick else 15
 steps = -(-len(x_train) // 32) * epochs
 model.compile(
     optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.002, steps)),

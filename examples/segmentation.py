@@ -11,7 +11,6 @@ import argparse
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from matplotlib.colors import ListedColormap
 from shapes import NAMES, made_shapes
 
 import nacre as keras
@@ -24,11 +23,14 @@ options = parser.parse_args()
 keras.utils.set_random_seed(1)  # the same numbers at every run
 
 # ------------------------------------------------------------------------------------ the data
-# Images (count, 48, 48, 3), and masks (count, 48, 48): 0 the ground, 1 a circle, 2 a square, 3 a
-# triangle.
+# Images (count, 48, 48, 3), and masks (count, 48, 48): for each pixel 0 for the ground, or the
+# number of its thing. With others change `names`: all else follows from it and from the images,
+# whose sides only must be multiples of 8, as they are halved three times.
+names = ("ground", *NAMES)
 x_train, _, _, y_train = made_shapes(64 if options.quick else 1000, side=48, seed=1)
 x_test, _, _, y_test = made_shapes(32 if options.quick else 200, side=48, seed=2)
-num_classes = 1 + len(NAMES)
+num_classes = len(names)
+assert y_train.min() >= 0 and y_train.max() < num_classes
 
 
 # --------------------------------------------------------------------------------- the network
@@ -45,19 +47,19 @@ def block(x, filters):
     return x
 
 
-inputs = keras.Input(shape=(48, 48, 3))
+inputs = keras.Input(shape=x_train.shape[1:])
 x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
 kept = []
-for filters in (12, 24, 48):  # down: 48 -> 24 -> 12 -> 6
+for filters in (8, 16, 32):  # down: 48 -> 24 -> 12 -> 6
     x = block(x, filters)
     kept.append(x)
     x = layers.MaxPooling2D()(x)
 x = block(x, 64)
-for filters, before in zip((48, 24, 12), reversed(kept), strict=True):  # up: 6 -> 12 -> 24 -> 48
+for filters, before in zip((32, 16, 8), reversed(kept), strict=True):  # up: 6 -> 12 -> 24 -> 48
     x = layers.UpSampling2D()(x)
     x = layers.Concatenate()([x, before])
     x = block(x, filters)
-outputs = layers.Conv2D(num_classes, 1, activation="softmax")(x)  # (batch, 48, 48, 4)
+outputs = layers.Conv2D(num_classes, 1, activation="softmax")(x)  # (batch, 48, 48, classes)
 model = keras.Model(inputs, outputs)
 
 # Accuracy says little here, as most pixels are ground. Mean IoU is the share of a class's true and
@@ -72,20 +74,22 @@ model.fit(x_train, y_train, batch_size=32, epochs=2 if options.quick else 9, ver
 # ---------------------------------------------------------------------- images it has not seen
 scores = model.evaluate(x_test, y_test, return_dict=True, verbose=0)
 print(f"mean IoU: {scores['mean_iou']:.3f}")
-found = model.predict(x_test[:8], verbose=0).argmax(axis=-1)
-for label in range(num_classes):
+found = model.predict(x_test, verbose=0).argmax(axis=-1)
+for label, name in enumerate(names):
     metric = keras.metrics.IoU(num_classes, [label])
-    metric.update_state(y_test, model.predict(x_test, verbose=0).argmax(axis=-1))
-    print(f"  {('ground', *NAMES)[label]}: {float(metric.result()):.3f}")
+    metric.update_state(y_test, found)
+    print(f"  {name}: {float(metric.result()):.3f}")
 
-colors = ListedColormap(["#20262e", "#e8b23a", "#3a9ae8", "#e0567a"])
-figure, axes = plt.subplots(3, 8, figsize=(12, 4.8), layout="constrained")
+colors = plt.get_cmap("viridis", num_classes)
+figure, axes = plt.subplots(3, 8, figsize=(12, 5.2), layout="constrained")
 figure.suptitle(f"Images, true masks, found masks (mean IoU {scores['mean_iou']:.3f})")
 for index, (top, middle, bottom) in enumerate(axes.T):
     top.imshow(x_test[index] / 255)
-    middle.imshow(y_test[index], cmap=colors, vmin=0, vmax=3)
-    bottom.imshow(found[index], cmap=colors, vmin=0, vmax=3)
+    middle.imshow(y_test[index], cmap=colors, vmin=-0.5, vmax=num_classes - 0.5)
+    drawn = bottom.imshow(found[index], cmap=colors, vmin=-0.5, vmax=num_classes - 0.5)
     for axis in (top, middle, bottom):
         axis.axis("off")
+bar = figure.colorbar(drawn, ax=axes, orientation="horizontal", aspect=60, shrink=0.6, pad=0.02)
+bar.set_ticks(range(num_classes), labels=names)
 options.out.mkdir(parents=True, exist_ok=True)
 figure.savefig(options.out / "segmentation.png", dpi=120)

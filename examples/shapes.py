@@ -29,7 +29,7 @@ def made_shapes(count, side=64, most=3, sizes=(0.17, 0.42), seed=0):
         for place in range(rng.integers(1, most + 1)):
             size = rng.uniform(*sizes) * side
             left, top = rng.uniform(0, side - size, 2)
-            label = rng.integers(3)
+            label = rng.integers(len(NAMES))
             u, v = (x - left) / size, (y - top) / size  # from 0 to 1 within the box
             inside = [
                 (u - 0.5) ** 2 + (v - 0.5) ** 2 < 0.25,

@@ -63,8 +63,9 @@ class Arguments:
     def __post_init__(self) -> None:
         if self.pooling not in (None, "avg", "max"):
             raise unknown_name(self.who, "pooling", self.pooling, ("avg", "max"))
-        classes = whole_number(self.who, "classes", self.classes)
-        object.__setattr__(self, "classes", classes)  # frozen: 10.0 is 10 from here on
+        if self.include_top or self.classes is not None:  # None is often given without the top
+            classes = whole_number(self.who, "classes", self.classes)
+            object.__setattr__(self, "classes", classes)  # frozen: 10.0 is 10 from here on
         object.__setattr__(self, "input_shape", self._sizes())
         if self.weights is None:
             return

@@ -45,3 +45,9 @@ def none(x: Any, data_format: str | None = None) -> Any:
         data_format: Of no meaning here; other networks' functions take it.
     """
     return x
+
+
+# Files of models with one in a `Lambda` name it, and people pass it by the name they know. Pickles
+# go by `__qualname__`, which stays.
+for _function in (caffe, tf, torch, none):
+    _function.__name__ = "preprocess_input"

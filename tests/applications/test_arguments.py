@@ -108,6 +108,10 @@ def test_a_network_on_a_layer_of_another_graph_goes_back_to_its_input() -> None:
 def test_classes_mean_nothing_without_the_top() -> None:
     model = MobileNet(alpha=0.25, weights=None, include_top=False, classes=3, pooling="avg")
     assert model.output_shape == (None, 256)
+    model = MobileNet(alpha=0.25, weights=None, include_top=False, classes=None, pooling="avg")
+    assert model.output_shape == (None, 256)
+    with pytest.raises(ArgumentError, match="classes must be a positive int"):
+        MobileNet(alpha=0.25, weights=None, classes=None)
 
 
 @pytest.mark.parametrize(

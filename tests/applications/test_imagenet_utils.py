@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nacre
-from nacre.applications import imagenet_utils, resnet50, vgg16
+from nacre.applications import imagenet_utils, mobilenet, resnet50, vgg16
 from nacre.core.errors import DataError, ShapeError, UnknownNameError
 from tests.applications.test_networks import REFERENCE
 from tests.cases import applications as cases
@@ -48,6 +49,19 @@ def test_symbolic_pictures_and_tensors_are_preprocessed_alike(mode: str) -> None
     inputs = nacre.Input((2, 2, 3))
     model = nacre.Model(inputs, imagenet_utils.preprocess_input(inputs, mode=mode))
     np.testing.assert_allclose(model(image), expected, atol=2e-5)
+
+
+def test_a_layer_of_preprocessing_is_saved_under_the_name_that_people_know(tmp_path: Path) -> None:
+    image = cases.whole_picture()[None].astype("float32")
+    for family in (vgg16, mobilenet):
+        change = family.preprocess_input
+        assert pickle.loads(pickle.dumps(change)) is change
+        model = nacre.Sequential([nacre.Input((2, 2, 3)), nacre.layers.Lambda(change)])
+        model.save(tmp_path / "m.keras")
+        again = nacre.models.load_model(
+            tmp_path / "m.keras", custom_objects={"preprocess_input": change}
+        )
+        np.testing.assert_allclose(again(image), change(image), atol=2e-5)
 
 
 def test_other_modes_and_other_channels_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import nacre
 from nacre import applications
+from nacre.core.errors import ArgumentError
 from nacre.initializers.variance_scaling import VarianceScaling
 from nacre.ops.kernels import convolution
 from tests.cases import applications as cases
@@ -125,37 +127,85 @@ def test_files_give_back_the_network(family: str, ending: str, tmp_path: Path) -
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_channels_first_gives_the_same() -> None:
-    last, x = small("mobilenet_v2"), pictures("mobilenet_v2")
-    cases.fill(last)
+def outputs_of_keras(family: str) -> np.ndarray:
+    return np.asarray(REFERENCE[f"{family}: numbers"]["outputs"])
+
+
+@pytest.fixture
+def channels_first() -> Iterator[None]:
+    nacre.utils.clear_session()
     nacre.config.set_image_data_format("channels_first")
-    try:
-        name, arguments = cases.SMALL["mobilenet_v2"]
-        height, width, channels = arguments["input_shape"]
-        arguments = {**arguments, "input_shape": (channels, height, width)}
-        first = getattr(applications, name)(**cases.small(arguments))
-        first.set_weights(last.get_weights())
-        outputs = first(x.transpose(0, 3, 1, 2))
-    finally:
-        nacre.config.set_image_data_format("channels_last")
-    expected = np.asarray(last(x))
-    np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-5 * abs(expected).max())
+    yield
+    nacre.config.set_image_data_format("channels_last")
 
 
-def test_mixed_precision_computes_in_sixteen_bits() -> None:
-    whole, x = small("mobilenet_v2"), pictures("mobilenet_v2")
-    cases.fill(whole)
+@pytest.mark.usefixtures("channels_first")
+def test_convnext_refuses_channels_first_as_keras_does() -> None:
+    with pytest.raises(ArgumentError, match="must have their channels last"):
+        applications.ConvNeXtTiny(weights=None)
+
+
+@pytest.mark.usefixtures("channels_first")
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f.values[0] != "convnext"])
+def test_channels_first_gives_the_same(family: str) -> None:
+    name, arguments = cases.SMALL[family]
+    height, width, channels = arguments["input_shape"]
+    arguments = {**arguments, "input_shape": (channels, height, width)}
+    model = getattr(applications, name)(**cases.small(arguments))
+    cases.fill(model)  # in the same order: weights have the same shapes in both formats
+    outputs = model(pictures(family).transpose(0, 3, 1, 2))
+    wanted = outputs_of_keras(family)
+    np.testing.assert_allclose(outputs, wanted, rtol=0, atol=1e-5 * abs(wanted).max())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_mixed_precision_computes_in_sixteen_bits(family: str) -> None:
+    nacre.utils.clear_session()
     nacre.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        half = small("mobilenet_v2")
+        model = small(family)
     finally:
         nacre.mixed_precision.set_global_policy("float32")
-    half.set_weights(whole.get_weights())
-    outputs, expected = half(x), np.asarray(whole(x))
+    cases.fill(model)
+    assert {v.dtype for v in model.weights if v.name != "count"} == {"float32"}
+    assert {layer.output.dtype for layer in model.layers[1:]} == {"bfloat16"}
+    outputs, wanted = model(pictures(family)), outputs_of_keras(family)
     assert nacre.backend.standardize_dtype(outputs.dtype) == "bfloat16"
-    assert {v.dtype for v in half.weights} == {"float32"}
     near = np.asarray(outputs, np.float32)
-    np.testing.assert_allclose(near, expected, rtol=0, atol=0.1 * abs(expected).max())
+    # Eight bits a number: one rounding is 0.4 %, and they add up over up to 200 layers.
+    np.testing.assert_allclose(near, wanted, rtol=0, atol=0.1 * abs(wanted).max())
+
+
+@pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_features_are_pooled_over_all_places_of_pictures_of_odd_sizes(
+    family: str, data_format: str, request: pytest.FixtureRequest
+) -> None:
+    if data_format == "channels_first":
+        if family == "convnext":
+            pytest.skip("channels last only, as in Keras")
+        request.getfixturevalue("channels_first")
+    name = cases.SMALL[family][0]
+    build = getattr(applications, name)
+    least = max(33, cases.SMALL[family][1]["input_shape"][0])
+    sizes = (least | 1, (least | 1) + 6)  # two odd ones
+    shape = (*sizes, 3) if data_format == "channels_last" else (3, *sizes)
+    image = nacre.Input(shape)
+    features = build(weights=None, include_top=False, input_tensor=image)
+    assert features.inputs[0] is image and len(features.output_shape) == 4
+    channels = features.output_shape[3 if data_format == "channels_last" else 1]
+    for pooling in ("avg", "max"):
+        pooled = build(weights=None, include_top=False, input_shape=shape, pooling=pooling)
+        assert pooled.output_shape == (None, channels)
+        last = pooled.layers[-1]
+        while not type(last).__name__.startswith("Global"):  # ConvNeXt's normalization follows
+            last = pooled.layers[pooled.layers.index(last) - 1]
+        assert last.data_format == data_format
+        assert ("Average" if pooling == "avg" else "Max") in type(last).__name__
+    whole = build(weights=None, classes=5, input_shape=shape, classifier_activation=None)
+    assert whole.output_shape == (None, 5)
+    assert nacre.activations.serialize(whole.layers[-1].activation) == "linear"
 
 
 def test_two_networks_have_the_same_names_and_values_of_their_own() -> None:
