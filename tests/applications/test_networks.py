@@ -289,3 +289,28 @@ def test_the_sums_of_inception_resnet_are_read_from_files_of_keras(named: dict[s
     written = nacre.saving.serialize_keras_object(layer)
     assert written["registered_name"] == "CustomScaleLayer"
     assert written["module"] == "keras.src.applications.inception_resnet_v2"
+
+
+@pytest.mark.parametrize("attribute", ["name", "_name"])
+def test_two_networks_stand_in_one_model_after_layers_were_renamed(
+    attribute: str, tmp_path: Path
+) -> None:
+    image = nacre.Input((32, 32, 3))
+    one, other = (
+        applications.MobileNet(alpha=0.25, include_top=False, weights=None, input_tensor=image)
+        for _ in range(2)
+    )
+    joined = nacre.layers.Concatenate()([one.output, other.output])
+    with pytest.raises(ArgumentError, match="a name of its own"):
+        nacre.Model(image, joined)
+    for layer in other.layers[1:]:
+        setattr(layer, attribute, "other_" + layer.name)
+    model = nacre.Model(image, joined)
+    assert model.get_layer("other_conv1") is other.get_layer("other_conv1")
+    assert model.get_layer("conv1") is one.get_layer("conv1")
+    before = model.get_weights()
+    model.save_weights(tmp_path / "two.weights.h5")
+    model.set_weights([np.zeros_like(w) for w in before])
+    model.load_weights(tmp_path / "two.weights.h5")
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)

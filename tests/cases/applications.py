@@ -201,7 +201,8 @@ def fill(model: Any) -> None:
             value = random.uniform(-0.1, 0.1, shape)
         else:
             fan_in = np.prod(shape[:2] if "depthwise" in name else shape[:-1])
-            value = random.standard_normal(shape, np.float32) * np.sqrt(2 / fan_in)
+            # In float64: NumPy 1 would keep float32 here, and NumPy 2 would not.
+            value = random.standard_normal(shape, np.float32).astype(float) * np.sqrt(2 / fan_in)
         values.append(value.astype(np.float32))
     model.set_weights(values)
 

@@ -340,6 +340,14 @@ def test_mistakes_in_a_constructor_are_told() -> None:
         Scale().count_params()
 
 
+def test_underscored_name_of_keras_2_is_the_name() -> None:
+    layer = Scale(name="a")
+    layer._name = "b"
+    assert (layer.name, layer._name, layer.get_config()["name"]) == ("b", "b", "b")
+    with pytest.raises(ArgumentError, match="name must be a string"):
+        layer._name = None
+
+
 # ------------------------------------------------------------------ calling
 
 

@@ -80,7 +80,7 @@ def preprocessing() -> dict[str, Any]:
 path = oracle.FOLDER / "applications.json"
 found = json.loads(path.read_text()) if path.exists() else {}
 found["preprocessing"] = preprocessing()
-for family in sys.argv[1:] or cases.FAMILIES:
+for family in sys.argv[1:] or [f for f in cases.FAMILIES if f not in cases.OLD_FAMILIES]:
     for name, size in cases.FAMILIES[family].items():
         if name not in found:
             found[name] = member(name, size)

@@ -164,6 +164,15 @@ class Layer(Describable, LossHolder):
     # ---------------------------------------------------------------- names and dtypes
 
     @property
+    def _name(self) -> str:
+        """The name, as tf.keras 2 keeps it: scripts rename layers of ready-made networks by it."""
+        return self.name
+
+    @_name.setter
+    def _name(self, value: str) -> None:
+        self.name = value
+
+    @property
     def path(self) -> str:
         """Names from the outermost layer to this one, joined by '/'."""
         return self._path
