@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nacre.core.regions import Content, Meanwhile, Region, write_into
@@ -20,6 +20,17 @@ _UTF8 = 0x800
 _UNIX, _MODE = 3 << 8, 0o100644 << 16
 # From this size on the disk is made to write while the checksum is taken.
 _LARGE_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Summed:
+    """A member that is not read again for its checksum.
+
+    Attributes:
+        write: Writes it, and gives the CRC-32 of what it wrote.
+    """
+
+    write: Callable[[Region], int]
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class _Member:
         return struct.pack("<4sHHHHHHIIIHHHHHII", *fixed, *rest) + self.name + more
 
 
-def write_archive(region: Region, files: Mapping[str, Content]) -> None:
+def write_archive(region: Region, files: Mapping[str, Content | Summed]) -> None:
     """Write an archive of members, so that the same members give the same bytes.
 
     Args:
@@ -65,20 +76,30 @@ def write_archive(region: Region, files: Mapping[str, Content]) -> None:
     for name, content in files.items():
         member = _Member(name.encode(), position, 0, 0)
         begin = position + len(member.local_header())
-        inner = Region(region.file, region.start + begin)
-        write_into(inner, content)
-        inner.size = len(content) if isinstance(content, bytes) else inner.length()
-        written = Meanwhile(lambda: _sync(region)) if inner.size >= _LARGE_BYTES else None
-        member = _Member(member.name, position, inner.size, inner.crc32())
-        if written is not None:
-            written.wait()
+        size, crc = _written(Region(region.file, region.start + begin), content)
+        member = _Member(member.name, position, size, crc)
         region.seek(position)
         region.write(member.local_header())
         members.append(member)
-        position = begin + inner.size
+        position = begin + size
     region.seek(position)
     region.write(_end(members, position))
     region.check()
+
+
+def _written(region: Region, content: Content | Summed) -> tuple[int, int]:
+    """Size and CRC-32 of a member that is written here."""
+    if isinstance(content, Summed):
+        crc = content.write(region)
+        region.check()
+        return region.tell(), crc
+    write_into(region, content)
+    region.size = len(content) if isinstance(content, bytes) else region.length()
+    written = Meanwhile(lambda: _sync(region)) if region.size >= _LARGE_BYTES else None
+    crc = region.crc32()
+    if written is not None:
+        written.wait()
+    return region.size, crc
 
 
 def _sync(region: Region) -> None:
@@ -107,4 +128,4 @@ def _end(members: list[_Member], start: int) -> bytes:
     )
 
 
-__all__ = ["write_archive"]
+__all__ = ["Summed", "write_archive"]
