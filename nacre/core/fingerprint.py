@@ -22,6 +22,8 @@ _K1 = np.uint64(0xB492B66FBE98F273)
 _K2 = np.uint64(0x9AE16A3B2F90404F)
 # The multiplier of MurmurHash64A, by which TensorFlow joins two fingerprints.
 _JOIN = np.uint64(0xC6A4A7935BD1E995)
+# What the joined fingerprints of a cross start with, in tf.sparse.cross_hashed.
+CROSS_START = 0xDECAFCAFFE
 
 
 def farm_fingerprint(strings: Iterable[bytes]) -> Words:
@@ -83,6 +85,27 @@ def join_fingerprints(first: Words, second: Words) -> Words:
     """
     mixed = (first ^ _JOIN) ^ (_shift_mix(second * _JOIN) * _JOIN)
     return _shift_mix(_shift_mix(mixed * _JOIN) * _JOIN)
+
+
+def crossed(features: Iterable[np.ndarray]) -> Words:
+    """One fingerprint for each combination of values: of texts theirs, of integers themselves.
+
+    Args:
+        features: Flat arrays of one size: of integers or booleans, or of objects that are texts.
+    Source:
+        TensorFlow 2.21, `tf.sparse.cross_hashed` without a key of one's own.
+    """
+    joined: Words | None = None
+    with np.errstate(over="ignore"):
+        for feature in features:
+            if joined is None:
+                joined = np.full(len(feature), CROSS_START, "uint64")
+            if feature.dtype.kind in "iub":
+                words = feature.astype("int64").astype("uint64")
+            else:
+                words = farm_fingerprint(bytes_of(value) for value in feature.tolist())
+            joined = join_fingerprints(joined, words)
+    return np.zeros(0, "uint64") if joined is None else joined
 
 
 def _by_length(strings: Iterable[bytes], function: Callable[[np.ndarray], Words]) -> Words:

@@ -37,6 +37,7 @@ from nacre.saving.formats.native import nacre_version
 from nacre.saving.formats.saved_model_check import Comparison, Content
 from nacre.saving.formats.saved_model_parts import (
     by_key,
+    for_tensorflow,
     input_specs,
     output_specs,
     structure_of,
@@ -406,7 +407,8 @@ class _Folder:
         self._endpoints: list[_Endpoint] = list(endpoints)
         self._collections = collections
         self._captured: dict[str, Captured] = {
-            each.name: capture(each.function, name=each.name) for each in self._endpoints
+            each.name: for_tensorflow(capture(each.function, name=each.name))
+            for each in self._endpoints
         }
         SUPPORT.refuse([captured.graph for captured in self._captured.values()], who)
         found: list[Variable] = []

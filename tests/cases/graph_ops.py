@@ -186,6 +186,8 @@ CASES: tuple[OpCase, ...] = (
     ],
     OpCase("sort", (In((B, 4, 2)), In((B, 4, 2), "int32")), {"axis": 1, "num_keys": 1}),
     OpCase("sort", (_I,), {"axis": -1, "num_keys": 1}, "int"),
+    OpCase("sort", (_I, In((B, 4)), _I), {"axis": 1, "num_keys": 2}, "two_keys"),
+    OpCase("sort", (In((B, 4), "bool"), In((B, 4))), {"axis": 1, "num_keys": 1}, "truths"),
     OpCase("top_k", (_X,), {"k": 2}),
     *[
         OpCase("searchsorted", (In((3,), low=0.2, high=0.2), _X), {"side": side}, side)

@@ -18,7 +18,7 @@ from nacre.core.tracing import new_primitive
 from nacre.export.capture import jaxpr
 from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.encoding import encode
-from nacre.layers.preprocessing.hashing import Hashing
+from nacre.layers.preprocessing.hashing import HashedCrossing, Hashing
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.layers.preprocessing.text import PUNCTUATION, TextVectorization
 from nacre.layers.preprocessing.vocabulary import StringLookup
@@ -32,9 +32,10 @@ _text_op.def_abstract_eval(
 
 
 def _apply(op: str, x: Any, shape: Any = None, dtype: str = TEXT_DTYPE, **attributes: Any) -> Any:
-    """The result of an op on texts, or that gives some."""
+    """The result of an op on texts, or on several inputs alike, or that gives some."""
+    given = x if isinstance(x, list) else [x]
     return _text_op.bind(
-        x, op=op, shape=tuple(x.shape if shape is None else shape), dtype=dtype,
+        *given, op=op, shape=tuple(given[0].shape if shape is None else shape), dtype=dtype,
         attributes=tuple(sorted(attributes.items())),
     )  # fmt: skip
 
@@ -178,6 +179,21 @@ def _hashing(layer: Hashing, inputs: Any) -> Any:
     bins = _apply("text_hash", texts, dtype="int32", buckets=buckets, salt=_salt(layer))
     if masked is not None:
         bins = jnp.where(masked == 1, 0, bins + 1)
+    if layer.output_mode == "int":
+        return bins
+    return encode(bins, layer.num_bins, layer.output_mode, layer.compute_dtype)
+
+
+@_rule(HashedCrossing)
+def _crossing(layer: HashedCrossing, inputs: Any) -> Any:
+    shape = layer._check_features(inputs)
+    features: list[Any] = [
+        x.values if isinstance(x, HostString) else jnp.asarray(x) for x in inputs
+    ]
+    for x, given in zip(features, inputs, strict=True):
+        if not isinstance(given, HostString) and x.dtype.kind not in "iub":
+            raise _no_form(layer, f"a feature of dtype {x.dtype}")
+    bins = _apply("text_cross", features, shape, "int32", buckets=layer.num_bins)
     if layer.output_mode == "int":
         return bins
     return encode(bins, layer.num_bins, layer.output_mode, layer.compute_dtype)

@@ -47,6 +47,7 @@ from nacre.saving.formats.saved_model_check import (
 )
 from nacre.saving.formats.saved_model_parts import (
     by_key,
+    for_tensorflow,
     input_specs,
     output_specs,
     structure_of,
@@ -129,11 +130,13 @@ class _Calls:
     def __init__(self, model: Any, signatures: Mapping[str, Function], who: str) -> None:
         args, kwargs = arguments_of(model, who)
         self.keywords = list(kwargs)
-        self.inference = capture(model, *args, training=False, **kwargs)
-        self.training = capture(model, *args, training=True, **kwargs)
+        inference = capture(model, *args, training=False, **kwargs)
+        training = capture(model, *args, training=True, **kwargs)
+        self.inference, self.training = for_tensorflow(inference), for_tensorflow(training)
         self.functions = signatures
         self.signatures = {
-            name: capture(function, name=name) for name, function in signatures.items()
+            name: for_tensorflow(capture(function, name=name))
+            for name, function in signatures.items()
         }
 
     @property

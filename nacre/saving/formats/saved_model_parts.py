@@ -8,8 +8,15 @@ from typing import Any
 
 from nacre.export.capture import Captured
 from nacre.export.graph.ir import Graph
+from nacre.export.passes.opening import opened
 from nacre.export.targets.saved_model.body import known_shape
+from nacre.export.targets.saved_model.gaps import SUPPORT
 from nacre.export.targets.saved_model.write import Spec, Structure
+
+
+def for_tensorflow(captured: Captured) -> Captured:
+    """A call whose graph has of the ops that TensorFlow lacks the simpler ones they are made of."""
+    return replace(captured, graph=opened(captured.graph, SUPPORT.has))
 
 
 def by_key(captured: Captured, keys: Mapping[int, str]) -> Graph:
@@ -49,4 +56,4 @@ def output_specs(captured: Captured) -> dict[str, Spec]:
     }
 
 
-__all__ = ["by_key", "input_specs", "output_specs", "structure_of"]
+__all__ = ["by_key", "for_tensorflow", "input_specs", "output_specs", "structure_of"]

@@ -10,8 +10,8 @@ from nacre.export.graph.ir import Value
 
 
 @primitive("text_op")
-def _text_op(low: Lowering, equation: Equation, x: Value) -> Value:
+def _text_op(low: Lowering, equation: Equation, *xs: Value) -> Value:
     attributes: dict[str, Any] = dict(equation.params["attributes"])
     if is_size(attributes.get("length")):
         attributes["length"] = size_of(attributes["length"])
-    return low.add(equation.params["op"], x, **attributes)
+    return low.add(equation.params["op"], *xs, **attributes)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.fingerprint import bytes_of, fingerprints
+from nacre.core.fingerprint import bytes_of, crossed, fingerprints
 from nacre.export.graph.opset import Array, Int, Ints, NewSize, Str, Texts, Type, op
 from nacre.export.graph.rules import require
 
@@ -118,3 +118,20 @@ def text_hash(x: Array, *, buckets: Int, salt: Ints | None) -> Array:
     key = None if salt is None else (salt[0], salt[1])
     found = fingerprints(flat, key) if flat else np.zeros(0, "uint64")
     return (found % np.uint64(buckets)).astype("int32").reshape(x.shape)
+
+
+def _crossed(types: Any, _: Any) -> Type:
+    first = types[0]
+    for each in types:
+        fits = each.dtype in ("string", "bool") or "int" in each.dtype
+        require(fits, f"texts or integers are needed, not {each.dtype}")
+        require(each.shape == first.shape, f"shapes must be the same, not {first} and {each}")
+    return Type("int32", first.shape)
+
+
+@op(shapes=_crossed)
+def text_cross(*xs: Array, buckets: Int) -> Array:
+    """A number below `buckets` for each combination of texts and integers at one place: what is
+    left of their joined fingerprints of 64 bits."""
+    found = crossed(x.ravel() for x in xs)
+    return (found % np.uint64(buckets)).astype("int32").reshape(xs[0].shape)

@@ -125,6 +125,21 @@ def cumlogsumexp(make: Maker, x: Term, *, axis: int, reverse: bool) -> Term:
 
 
 @opening
+def sort(*xs: Term, axis: int, num_keys: int) -> tuple[Term, ...] | None:
+    make, (key, *_) = xs[0].make, xs
+    if num_keys > 1:
+        # As equal ones keep their order, by the last key first and by the first one last.
+        for at in reversed(range(num_keys)):
+            turned = (*xs[at:], *xs[:at])
+            found = make.add_all("sort", turned, axis=axis, num_keys=1)
+            xs = (*found[len(xs) - at :], *found[: len(xs) - at])
+        return xs
+    if key.dtype == "bool":
+        return make.add_all("sort", (key.cast("int32"), *xs), axis=axis, num_keys=1)[1:]
+    return None
+
+
+@opening
 def top_k(make: Maker, x: Term, *, k: int) -> tuple[Term, Term]:
     last = x.ndim - 1
     places = make.iota(x.shape, last)

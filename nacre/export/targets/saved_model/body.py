@@ -63,7 +63,7 @@ class Callees(NamedTuple):
 
 
 Attribute: TypeAlias = (
-    "bool | int | float | str | tuple[int, ...] | np.ndarray | "
+    "bool | int | float | str | tuple[int, ...] | tuple[str, ...] | np.ndarray | "
     "Kind | Kinds | Shape | Shapes | Callee | Callees"
 )
 
@@ -91,8 +91,10 @@ def attribute(value: Attribute) -> AttrValue:
             return AttrValue(func=NameAttrList(name=value.name))
         case Callees():
             return AttrValue(list=AttrList(func=[NameAttrList(name=n) for n in value.names]))
+        case (str(), *_):
+            return AttrValue(list=AttrList(s=[str(text).encode() for text in value]))
         case tuple():
-            return AttrValue(list=AttrList(i=list(value)))
+            return AttrValue(list=AttrList(i=[int(number) for number in value]))
         case _:
             return AttrValue(tensor=to_message(value))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from nacre.export.targets.saved_model.rules import FORMS
 from nacre.export.targets.support import Support
 
-_ADVICE = {op: "Take cumsum or a scan." for op in ("cummax", "cummin")}
-SUPPORT = Support("TensorFlow", FORMS.by_op, FORMS.limits, advice=_ADVICE)
+SUPPORT = Support("TensorFlow", FORMS.by_op, FORMS.limits)
 
 __all__ = ["SUPPORT"]

@@ -14,12 +14,12 @@ _NAMES: dict[tuple[str, ...], str] = {
         LowerBound MatrixSetDiag MatrixTriangularSolve Max MaxPool MaxPool3D Mean Min
         MirrorPad OneHot Pack PadV2 PartitionedCall Placeholder Prod RFFT RFFT2D RFFT3D
         RandomStandardNormal RandomUniform RandomUniformInt Range Real Reshape ReverseV2
-        SelectV2 Shape Slice SpaceToBatchND Split SplitV Squeeze StatefulPartitionedCall
+        SelectV2 Shape Size Slice SpaceToBatchND Split SplitV Squeeze StatefulPartitionedCall
         StatelessCase StatelessIf StatelessWhile StaticRegexReplace StopGradient StridedSlice
         StringLower StringToHashBucketFast StringToHashBucketStrong Sum
         TensorScatterAdd TensorScatterMax TensorScatterMin TensorScatterUpdate
         TensorStridedSliceUpdate Tile Unpack UnsortedSegmentMax UnsortedSegmentMin
-        UnsortedSegmentProd UnsortedSegmentSum UpperBound While
+        UnicodeEncode UnsortedSegmentProd UnsortedSegmentSum UpperBound While
     """,
     ("y",): """
         Abs Acos Acosh Asin Asinh Atan Atanh Cast Ceil Cos Cosh Digamma Erf Erfc Erfinv Exp
@@ -42,6 +42,10 @@ _NAMES: dict[tuple[str, ...], str] = {
     ("item",): "TensorListGetItem",
     ("dense",): "SparseToDense",
     ("indices", "values", "shape"): "StringSplitV2",
+    ("ngrams", "ngrams_splits"): "StringNGrams",
+    ("row_splits", "char_values"): "UnicodeDecode",
+    ("result",): "RaggedTensorToTensor",
+    ("output_indices", "output_values", "output_shape"): "SparseCross",
     ("handle",): "TensorListReserve",
     ("tensor",): "TensorListStack",
     ("values", "indices"): "TopKV2",

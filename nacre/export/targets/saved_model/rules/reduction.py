@@ -97,6 +97,38 @@ def _one_key(node: Node) -> str | None:
     return "Sort numbers." if dtype_of(node) in ("bool", "string") else None
 
 
+def _rising(make: Body, x: str, dtype: str) -> tuple[str, str]:
+    """Integers that rise with numbers, and their dtype: TopKV2 loses its way among NaN, which come
+    last here. Of a negative float all bits but the sign fall where it rises."""
+    if not is_float(dtype):
+        return x, dtype
+    if dtype != "float64":
+        x, dtype = cast(make, x, dtype, "float32"), "float32"
+    bits, whole = (63, "int64") if dtype == "float64" else (31, "int32")
+    kind, zero = Kind(dtype), make.like(0, dtype)
+    is_zero = make.add("Equal", [x, zero], T=kind, incompatible_shape_error=True)
+    x = make.add("SelectV2", [is_zero, zero, x], T=kind)  # -0 too
+    is_nan = make.add("NotEqual", [x, x], T=kind, incompatible_shape_error=True)
+    x = make.add("SelectV2", [is_nan, make.like(float("nan"), dtype), x], T=kind)
+    found = make.add("Bitcast", [x], T=kind, type=Kind(whole))
+    kind = Kind(whole)
+    sign = make.add("RightShift", [found, make.constant(bits, whole)], T=kind)
+    turned = make.add("BitwiseAnd", [sign, make.constant(2**bits - 1, whole)], T=kind)
+    return make.add("BitwiseXor", [found, turned], T=kind), whole
+
+
+def _taken(make: Body, x: str, places: str, dtype: str, rank: int) -> str:
+    """Elements of the last axis."""
+    return make.add(
+        "GatherV2",
+        [x, places, make.constant(rank - 1, "int32")],
+        Tparams=Kind(dtype),
+        Tindices=Kind("int32"),
+        Taxis=Kind("int32"),
+        batch_dims=rank - 1,
+    )
+
+
 @rule("sort", limit=_one_key)
 def _sort(make: Body, node: Node, inputs: Sequence[str]) -> list[str]:
     """By TopKV2 of what falls where the key rises; of equal elements it gives the first first."""
@@ -105,28 +137,23 @@ def _sort(make: Body, node: Node, inputs: Sequence[str]) -> list[str]:
     order = [*(i for i in range(rank) if i != axis), axis]
     back = [order.index(i) for i in range(rank)]
     turned = [transpose(make, x, order, dtype_of(node, index)) for index, x in enumerate(inputs)]
-    falling = make.add("Neg" if is_float(dtype) else "Invert", [turned[0]], T=Kind(dtype))
+    rising, whole = _rising(make, turned[0], dtype)
+    falling = make.add("Invert", [rising], T=Kind(whole))
     count = make.size(value(node).shape[axis])
-    _, places = make.add_all("TopKV2", [falling, count], 2, T=Kind(dtype), sorted=True)
-    last = make.constant(rank - 1, "int32")
+    _, places = make.add_all("TopKV2", [falling, count], 2, T=Kind(whole), sorted=True)
     found: list[str] = []
     for index, x in enumerate(turned):
-        taken = make.add(
-            "GatherV2",
-            [x, places, last],
-            Tparams=kind_of(node, index),
-            Tindices=Kind("int32"),
-            Taxis=Kind("int32"),
-            batch_dims=rank - 1,
-        )
+        taken = _taken(make, x, places, dtype_of(node, index), rank)
         found.append(transpose(make, taken, back, dtype_of(node, index)))
     return found
 
 
 @rule("top_k")
 def _top_k(make: Body, node: Node, inputs: Sequence[str]) -> Sequence[str]:
-    count = make.constant(node.attributes["k"], "int32")
-    return make.add_all("TopKV2", [inputs[0], count], 2, T=kind_of(node), sorted=True)
+    dtype, count = dtype_of(node), make.constant(node.attributes["k"], "int32")
+    rising, whole = _rising(make, inputs[0], dtype)
+    _, places = make.add_all("TopKV2", [rising, count], 2, T=Kind(whole), sorted=True)
+    return _taken(make, inputs[0], places, dtype, rank_of(node)), places
 
 
 @rule("searchsorted")

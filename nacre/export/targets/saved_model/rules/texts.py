@@ -6,14 +6,22 @@ to be initialized before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
+from nacre.core.fingerprint import CROSS_START
 from nacre.export.graph.ir import Node
 from nacre.export.graph.sizes import SizeExpr
-from nacre.export.targets.saved_model.body import Body, Kind, texts_of
-from nacre.export.targets.saved_model.rules._rule import cast, dtype_of, kind_of, rule
+from nacre.export.targets.saved_model.body import Body, Kind, Kinds, texts_of
+from nacre.export.targets.saved_model.rules._rule import (
+    cast,
+    dtype_of,
+    kind_of,
+    reshape,
+    rule,
+)
 
 
 def _text(make: Body, text: str) -> str:
@@ -44,29 +52,96 @@ def _replace(make: Body, node: Node, inputs: Sequence[str]) -> str:
     )
 
 
-def _by_white_space(node: Node) -> str | None:
-    if node.attributes["by"] == "character":
-        return "Split by white space."
-    if node.attributes["ngrams"] not in ((), (1,)):
-        return "Take single tokens, not groups of them."
-    length = node.attributes["length"]
-    if node.attributes["by"] == "nothing" and isinstance(length, int) and length != 1:
-        return "Leave output_sequence_length out."
-    return None
-
-
-@rule("text_split", limit=_by_white_space)
+@rule("text_split")
 def _split(make: Body, node: Node, inputs: Sequence[str]) -> str:
+    (texts,), by, ngrams = inputs, node.attributes["by"], node.attributes["ngrams"]
     length = node.attributes["length"]
-    if node.attributes["by"] == "nothing":
+    fixed = length if isinstance(length, int) else None
+    takes_single = ngrams in ((), (1,))
+    if by == "nothing" and takes_single and fixed in (None, 1):
         axis = make.constant(1, "int32")
-        result = make.add("ExpandDims", [inputs[0], axis], T=Kind("string"), Tdim=Kind("int32"))
+        result = make.add("ExpandDims", [texts, axis], T=Kind("string"), Tdim=Kind("int32"))
+    elif by == "whitespace" and takes_single:
+        result = _words(make, texts, fixed)
     else:
-        result = _words(make, inputs[0], length if isinstance(length, int) else None)
+        rows = _ROWS[by](make, texts)
+        result = _dense(make, rows if takes_single else _groups(make, rows, ngrams), fixed)
     made = node.outputs[0].shape[1]
     if isinstance(made, SizeExpr):
         make.know_size(made, result, "string", 1)
     return result
+
+
+# Tokens of all texts, one after the other, and where those of each begin and the last one's end.
+_Rows: TypeAlias = tuple[str, str]
+
+
+def _range(make: Body, count: str) -> str:
+    """0, 1 ... count, as splits."""
+    wide, one = Kind("int64"), make.constant(1, "int64")
+    end = make.add("AddV2", [count, one], T=wide)
+    return make.add("Range", [make.constant(0, "int64"), end, one], Tidx=wide)
+
+
+def _size(make: Body, tensor: str, dtype: str) -> str:
+    return make.add("Size", [tensor], T=Kind(dtype), out_type=Kind("int64"))
+
+
+def _whole(make: Body, texts: str) -> _Rows:
+    return texts, _range(make, _size(make, texts, "string"))
+
+
+def _by_white_space(make: Body, texts: str) -> _Rows:
+    places, words, _ = make.add_all("StringSplitV2", [texts, _text(make, "")], 3, maxsplit=-1)
+    row = reshape(make, _column(make, places, 0, Kind("int64")), make.ints(1, -1), "int64")
+    wanted = reshape(make, _whole(make, texts)[1], make.ints(1, -1), "int64")
+    # Where the rows begin: rows of tokens rise.
+    splits = make.add("LowerBound", [row, wanted], T=Kind("int64"), out_type=Kind("int64"))
+    return words, reshape(make, splits, make.ints(-1), "int64")
+
+
+def _by_character(make: Body, texts: str) -> _Rows:
+    wide = Kind("int64")
+    splits, points = make.add_all(
+        "UnicodeDecode", [texts], 2, input_encoding="UTF-8", errors="replace",
+        replacement_char=0xFFFD, replace_control_characters=False, Tsplits=wide,
+    )  # fmt: skip
+    letters = make.add(
+        "UnicodeEncode", [points, _range(make, _size(make, points, "int32"))], errors="replace",
+        output_encoding="UTF-8", replacement_char=0xFFFD, Tsplits=wide,
+    )  # fmt: skip
+    return letters, splits
+
+
+_ROWS: dict[str, Callable[[Body, str], _Rows]] = {
+    "nothing": _whole,
+    "whitespace": _by_white_space,
+    "character": _by_character,
+}
+
+
+def _groups(make: Body, rows: _Rows, sizes: Sequence[int]) -> _Rows:
+    """Tokens of each text joined by spaces: all groups of the first size, then of the next."""
+    tokens, splits = make.add_all(
+        "StringNGrams", rows, 2, separator=" ", ngram_widths=tuple(sizes), left_pad="",
+        right_pad="", pad_width=0, preserve_short_sequences=False, Tsplits=Kind("int64"),
+    )  # fmt: skip
+    return tokens, splits
+
+
+def _dense(make: Body, rows: _Rows, length: int | None) -> str:
+    """Rows filled up with empty texts, and cut where a length is asked for."""
+    wide = Kind("int64")
+    shape = make.constant([-1, -1 if length is None else length], "int64")
+    return make.add(
+        "RaggedTensorToTensor",
+        [shape, rows[0], _text(make, ""), rows[1]],
+        T=Kind("string"),
+        Tindex=wide,
+        Tshape=wide,
+        num_row_partition_tensors=1,
+        row_partition_types=("ROW_SPLITS",),
+    )
 
 
 def _words(make: Body, texts: str, length: int | None) -> str:
@@ -137,6 +212,23 @@ def _of_index(make: Body, node: Node, inputs: Sequence[str]) -> str:
     inside = make.add("Equal", [inputs[0], clipped], T=kind, incompatible_shape_error=True)
     missing = _text(make, node.attributes["missing"])
     return make.add("SelectV2", [inside, picked, missing], T=Kind("string"))
+
+
+@rule("text_cross")
+def _cross(make: Body, node: Node, inputs: Sequence[str]) -> str:
+    columns: list[str] = []
+    kinds: list[str] = []
+    for index, tensor in enumerate(inputs):
+        kinds.append("string" if dtype_of(node, index) == "string" else "int64")
+        wide = cast(make, tensor, dtype_of(node, index), kinds[-1])
+        columns.append(reshape(make, wide, make.ints(-1, 1), kinds[-1]))
+    _, bins, _ = make.add_all(
+        "SparseCross", columns, 3, N=0, hashed_output=True, num_buckets=node.attributes["buckets"],
+        hash_key=CROSS_START, sparse_types=Kinds(()), dense_types=Kinds(tuple(kinds)),
+        out_type=Kind("int64"), internal_type=Kind("int64"),
+    )  # fmt: skip
+    found = cast(make, bins, "int64", "int32")
+    return reshape(make, found, make.flexible_sizes(node.outputs[0].shape), "int32")
 
 
 @rule("text_hash")
