@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core import recording, tree
+from nacre.core.attempts import to_undo
 from nacre.core.errors import (
     ArgumentError,
     DTypeError,
@@ -353,10 +354,16 @@ class GradientTape:
         """What was recorded; a tape that is not persistent gives it away and ends."""
         record = self._recorded(who)
         if not self._persistent:
-            if self._recorder is not None:
-                self._pause()
+            recorder = None if self._recorder is None else self._pause()
             self._watched = tuple(record.variables.values())
             self._record = None
+
+            def give_back() -> None:
+                self._record = record
+                if recorder is not None:
+                    self._resume(recorder)
+
+            to_undo(give_back)
         return record
 
 

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import interop, tree
+from nacre.core import interop, reverse_loops, tree
+from nacre.core.attempts import Attempt
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
 from nacre.core.scope import Body
@@ -308,11 +309,12 @@ def with_effects(run: Callable[[Body, list[Any]], tuple[Any, list[Any]]]) -> Any
     """
     variables: list[Variable] = []
     while True:
-        with Body(variables) as body:
+        with Body(variables) as body, Attempt() as attempt:
             result, values = run(body, [variable.raw_value for variable in variables])
             if body.found:
                 variables = [*variables, *body.found.values()]
                 body.forget_draws()
+                attempt.undo()
                 continue
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
@@ -353,6 +355,23 @@ def while_loop(
     maximum_iterations: int | None = None,
 ) -> Any:
     """`body(*loop_vars)` again and again while `cond(*loop_vars)` holds."""
+    return _while(jax.lax.while_loop, cond, body, loop_vars, maximum_iterations)
+
+
+def while_loop_with_gradient(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, most: int | None = None
+) -> Any:
+    """The same with reverse-mode gradients, for which its turns run again; without forward ones."""
+    return _while(reverse_loops.while_loop, cond, body, loop_vars, most)
+
+
+def _while(
+    loop: Callable[..., Any],
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    maximum_iterations: int | None,
+) -> Any:
     is_sequence, body_of = isinstance(loop_vars, list | tuple), body
     start = tuple(loop_vars) if is_sequence else (loop_vars,)
     start = _structure(start)
@@ -371,7 +390,7 @@ def while_loop(
                 new = tuple(new) if isinstance(new, list | tuple) else (new,)
                 return count + 1, body.values(inner), _structure(new)
 
-        _, values, state = jax.lax.while_loop(holds, iteration, (jnp.int32(0), values, start))
+        _, values, state = loop(holds, iteration, (jnp.int32(0), values, start))
         return state, values
 
     values = with_effects(run)

@@ -1,8 +1,8 @@
 """What behaves otherwise than in TensorFlow, by the name that brings it."""
 
 DIFFERS: dict[str, str] = {
-    "function": "Python's if and loops over values of tensors are not converted: such a function "
-    "runs as plain Python, with a warning.",
+    "function": "an if or a loop by values of tensors that sets tensors of other shapes, changes a "
+    "list or raises makes it run as plain Python, with a warning; assert checks nothing.",
     "argmax": "of arrays on the device it gives int32.",
     "argmin": "of arrays on the device it gives int32.",
     "random": "numbers are not TensorFlow's; seeds make them repeat.",

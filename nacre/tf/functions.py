@@ -1,19 +1,22 @@
-"""`tf.function`: `nacre.function`, which runs as plain Python what cannot be compiled.
+"""`tf.function`: `nacre.function`, whose Python `if` and loops may ask the values of tensors.
 
-Python that decides by values of tensors (`if loss > 1:`, loops over values, sizes that depend on
-values) is not converted: the function runs eagerly from then on, and a warning names the line.
+They become the program's own (`conversion/`). What cannot be compiled (a list that grows in a loop
+of unknown length, sizes that depend on values) runs eagerly from then on, and a warning names the
+line.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from nacre.core import scope
+from nacre.core import scope, tree
 from nacre.core.errors import TracedValueError
 from nacre.core.tracing import is_tracing
 from nacre.core.warning import warn
+from nacre.tf.conversion import converted
+from nacre.tf.conversion.meaning import known
 from nacre.tf.machine import functions_run_eagerly
 from nacre.training.function import Function as Compiled
 from nacre.training.function import function as compiled
@@ -25,9 +28,26 @@ class Function(Compiled[..., Any]):
     Args:
         python_function: The function.
         input_signature: The shapes and dtypes of its arguments.
+        autograph: Whether its `if` and loops may ask the values of tensors.
     """
 
     _is_plain = False
+
+    def __init__(
+        self,
+        python_function: Callable[..., Any],
+        input_signature: Sequence[Any] | None = None,
+        autograph: bool = True,
+    ) -> None:
+        super().__init__(python_function, input_signature)
+        self._autograph = autograph
+
+    def _of_method(self, method: Callable[..., Any]) -> Function:
+        return type(self)(method, self.input_signature, self._autograph)
+
+    def _traced_function(self) -> Callable[..., Any]:
+        function = self.python_function
+        return _checked(converted(function)) if self._autograph else function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it."""
@@ -46,22 +66,50 @@ class Function(Compiled[..., Any]):
         return self.python_function(*args, **kwargs)
 
 
+def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which may return no variable that has a value only if a tensor is true."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return tree.map_structure(known, function(*args, **kwargs))
+
+    return call
+
+
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
     """Compile a function, as a decorator or a call; see `nacre.function`.
 
+    Python's `if`, `for`, `while`, `and`, `or` and `not` may ask the values of tensors, in the
+    function and in those of the user's that it calls: they become the program's own. Both ways of
+    an `if` must set variables to tensors alike, and a loop's turns keep their shapes; what cannot
+    be compiled runs eagerly from then on, and a warning names the line.
+
     Args:
         func: The function or method.
-        options: `input_signature`, `jit_compile`, `reduce_retracing`, `autograph` and
-            `experimental_...`, as `nacre.function` takes them.
+        options: `input_signature`, `jit_compile`, `reduce_retracing`, `autograph` (False leaves
+            `if` and loops to Python) and `experimental_...`, as `nacre.function` takes them.
 
     Source:
-        TensorFlow 2.15, tf.function. Differs: Python's `if` and loops over values of tensors are
-        not converted; such a function runs eagerly.
+        TensorFlow 2.15, tf.function. Differs: loops over tensors whose body cannot be the
+        program's own are unrolled, such as one that appends to a list, and shapes that change
+        from turn to turn make it run eagerly; a `while` by known values is unrolled at first;
+        `assert` checks nothing when it is compiled.
+    Example:
+        >>> import nacre.tf as tf
+        >>> @tf.function
+        ... def steps(n):  # doctest: +SKIP
+        ...     count = 0
+        ...     while n > 1:
+        ...         n = n // 2 if n % 2 == 0 else 3 * n + 1
+        ...         count += 1
+        ...     return count
+        >>> steps(tf.constant(6)).numpy()  # doctest: +SKIP
+        8
     """
     if func is None:
         return functools.partial(function, **options)
+    autograph = bool(options.get("autograph", True))
     made = compiled(func, **options)
-    return Function(made.python_function, made.input_signature)
+    return Function(made.python_function, made.input_signature, autograph)
 
 
 __all__ = ["Function", "function"]

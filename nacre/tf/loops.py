@@ -10,6 +10,7 @@ import jax
 
 from nacre import ops
 from nacre.core.tracing import is_tracing
+from nacre.ops.control import while_loop_with_gradient
 from nacre.tf.arguments import t, tensors
 from nacre.tf.arranging import stacked
 from nacre.tf.sizes import plain
@@ -75,7 +76,7 @@ def while_loop(
     """
     most = None if maximum_iterations is None else plain(maximum_iterations)
     if is_tracing():
-        return ops.while_loop(cond, body, tensors(loop_vars), most)
+        return while_loop_with_gradient(cond, body, tensors(loop_vars), most)
     state, count = tensors(loop_vars), 0
     kind = type(loop_vars) if isinstance(loop_vars, list | tuple) else None
     while (most is None or count < most) and bool(cond(*state) if kind else cond(state)):

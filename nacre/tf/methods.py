@@ -29,6 +29,7 @@ from nacre.core.dtypes import host_dtype
 from nacre.core.errors import PositionError, ShapeError, message
 from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.symbolic import KerasTensor
+from nacre.core.user_code import rewrite_with
 from nacre.core.variable import Variable
 from nacre.data import HostTensor
 from nacre.tf.dtypes import as_dtype
@@ -177,6 +178,9 @@ def lend_methods() -> None:
     """Give arrays, variables and symbolic tensors what scripts ask a tensor of TensorFlow's for."""
     if _lent:
         return
+    from nacre.tf.conversion import converted
+
+    rewrite_with(converted)
     for cls in (ARRAY, TRACER):
         _lend(
             cls,
@@ -203,6 +207,7 @@ def take_methods_back() -> None:
         else:
             setattr(cls, name, old)
     _lent.clear()
+    rewrite_with(None)
 
 
 __all__ = ["Reference", "lend_methods", "take_methods_back"]

@@ -545,6 +545,18 @@ FloatList = nacre.tf.records:FloatList
 Int64List = nacre.tf.records:Int64List
 """
 
+ROWS["autograph"] = """
+set_verbosity = nacre.tf.conversion.faces:accepted
+to_code = nacre.tf.conversion.faces:to_code
+to_graph = nacre.tf.conversion.faces:to_graph
+trace = nacre.tf.conversion.faces:accepted
+"""
+
+ROWS["autograph.experimental"] = """
+do_not_convert = nacre.tf.conversion.faces:do_not_convert
+set_loop_options = nacre.tf.conversion.faces:accepted
+"""
+
 ROWS["compat"] = """
 as_bytes(bytes_or_text, encoding='utf-8') = as_bytes(bytes_or_text, encoding)
 as_str(bytes_or_text, encoding='utf-8') = as_text(bytes_or_text, encoding)

@@ -90,7 +90,7 @@ class Function(Versioned, Generic[P, R]):
 
         def made() -> Function[..., R]:
             method = types.MethodType(self.python_function, instance)
-            return type(self)(method, self.input_signature)
+            return self._of_method(method)
 
         if isinstance(getattr(instance, "_programs", None), Programs | None) and hasattr(
             instance, "_programs"
@@ -102,13 +102,17 @@ class Function(Versioned, Generic[P, R]):
             kept[key] = made()
         return kept[key]
 
+    def _of_method(self, method: Callable[..., Any]) -> Self:
+        """The function for a method of one object."""
+        return type(self)(method, self.input_signature)
+
     # ------------------------------------------------------------ calling
 
     @boundary
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it: compiled, or as part of what is being compiled around it."""
         if scope.in_stateless_scope() or is_tracing() or any_symbolic(args, kwargs):
-            return self.python_function(*args, **kwargs)
+            return self._traced_function()(*args, **kwargs)
         if PROCESS.parent:
             refuse_after_fork(self._who)
         kind, arrays = self._kind_of(args, kwargs)
@@ -120,6 +124,10 @@ class Function(Versioned, Generic[P, R]):
         if after != token:  # the first call may build layers, and make what it keeps
             programs.get(("program", kind, after), lambda: program)
         return result
+
+    def _traced_function(self) -> Callable[..., Any]:
+        """What is called where the function is traced: it, or it rewritten."""
+        return self.python_function
 
     def _kind_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Kind, list[Any]]:
         """What kind of call this is, and the arrays among its arguments."""
@@ -141,7 +149,9 @@ class Function(Versioned, Generic[P, R]):
         programs = programs_of(self)
         if key not in programs:
             self._note_new_kind(repr(structure), fixed)
-        return programs.get(key, lambda: _Kind(self.python_function, structure, fixed)), arrays
+        make = self._traced_function
+        made = programs.get(key, lambda: _Kind(self.python_function, structure, fixed, make))
+        return made, arrays
 
     def _note_new_kind(self, structure: str, fixed: list[Any]) -> None:
         if not any(type(value) in (int, float) for value in fixed):
@@ -234,10 +244,18 @@ class _Kind:
         function: What is called.
         structure: (args, kwargs) with `ARRAY` and `_FIXED` in the places of leaves.
         fixed: The leaves that are no arrays.
+        traced: Gives what is called in its place where it is traced.
     """
 
-    def __init__(self, function: Callable[..., Any], structure: Any, fixed: list[Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        structure: Any,
+        fixed: list[Any],
+        traced: Callable[[], Callable[..., Any]],
+    ) -> None:
         self._function, self._structure, self._fixed = function, structure, fixed
+        self._traced = traced
         self._reach = Reach([function, *fixed])
 
     def token(self, owner: Function[..., Any]) -> Hashable:
@@ -261,7 +279,7 @@ class _Kind:
                 return next(given if place is ARRAY else fixed)
 
             args, kwargs = tree.map_structure(fill, self._structure)
-            return self._function(*args, **kwargs)
+            return self._traced()(*args, **kwargs)
 
         return FunctionProgram(call, who, self._reach)
 

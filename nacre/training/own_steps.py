@@ -23,6 +23,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.kinds import is_mapping
 from nacre.core.protocols import TrainedModel, overrides
 from nacre.core.state import OUTSIDE, State, Values
+from nacre.core.user_code import as_traced
 from nacre.core.variable import Variable, note_trainable_change, trainable_flags_version
 from nacre.data.batches import pack_x_y_sample_weight
 from nacre.training.absent import without_absent
@@ -136,10 +137,11 @@ def own_step(
 
     def step(values: Values, batch: Batch) -> StepResult:
         own, absent = _own_batch(model, batch)
+        run = as_traced(method)
         with trainer.targets_of_step.given(own[1]), _flags_of_one_step(model):
             if takes_state:
-                return _explicit(method, GROUPS[name], state, values, own, absent)
-            return _in_place(method, state, values, own, absent)
+                return _explicit(run, GROUPS[name], state, values, own, absent)
+            return _in_place(run, state, values, own, absent)
 
     return step
 
@@ -284,12 +286,12 @@ def prediction_of(model: Any) -> Callable[[Any], Any]:
 def prediction_by(model: Any, method: Callable[..., Any]) -> Callable[[Any], Any]:
     """A `predict_step` of either form as a function of the batch."""
     if not takes_state_first(model, "predict_step", method):
-        return method
+        return lambda data: as_traced(method)(data)
 
     def run(data: Any) -> Any:
         others = model.non_trainable_variables
         values = [v.raw_value for v in model.trainable_variables], [v.raw_value for v in others]
-        outputs, new = method(values, data)
+        outputs, new = as_traced(method)(values, data)
         for variable, old, value in zip(others, values[1], _new_others(new, others), strict=True):
             if value is not old:
                 variable.assign(value)

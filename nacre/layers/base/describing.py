@@ -15,6 +15,7 @@ from nacre.core.shapes import fits_leading_axes
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.core.typed_jax import setting
+from nacre.core.user_code import as_traced
 from nacre.layers.base import arguments, calling
 from nacre.layers.base.building import Buildable
 from nacre.layers.base.input_spec import check_inputs
@@ -115,7 +116,7 @@ class Describable(Buildable, MaskPassing):
                 inner_args, inner_kwargs = arguments.cast_inputs(
                     inner_args, inner_kwargs, self._input_cast()
                 )
-                return self.call(*inner_args, **inner_kwargs)
+                return as_traced(self.call)(*inner_args, **inner_kwargs)
 
         with leftovers.cleared(is_trial=True, root=self):
             trace = partial(infer, run, *args, **kwargs)

@@ -38,6 +38,7 @@ from nacre.core.safety import reads_config
 from nacre.core.symbolic import KerasTensor, any_symbolic
 from nacre.core.tensors import Tensor, TensorLike
 from nacre.core.traceback import boundary
+from nacre.core.user_code import as_traced
 from nacre.core.variable import Variable, standardize_shape
 from nacre.core.warning import warn
 from nacre.layers.base import adapting, arguments, calling, configuring, remat
@@ -326,9 +327,9 @@ class Layer(Describable, LossHolder):
                 args, kwargs = arguments.without_absent_values(self, args, kwargs, masks)
             with within_layer(self.name, self._variable_cast()), watched(self):
                 if self._remat is not None and remat.is_recomputed(self, args):
-                    outputs = remat.recomputed(self.call, args, kwargs, self)
+                    outputs = remat.recomputed(as_traced(self.call), args, kwargs, self)
                 else:
-                    outputs = self.call(*args, **kwargs)
+                    outputs = as_traced(self.call)(*args, **kwargs)
         except Exception as error:
             arguments.explain(self, error, tensors)
             raise
