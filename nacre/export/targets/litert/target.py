@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nacre.export.passes import fuse_batch_normalization
+from nacre.export.passes import fuse_batch_normalization, widen_floats
 from nacre.export.targets.litert.readback import open_file
 from nacre.export.targets.litert.rules import FORMS
 from nacre.export.targets.litert.support import DTYPES
@@ -19,7 +19,7 @@ TARGET = Target(
     support=SUPPORT,
     write=write,
     runtimes=(LITERT,),
-    passes=(fuse_batch_normalization,),
+    passes=(widen_floats, fuse_batch_normalization),
 )
 
 __all__ = ["TARGET"]

@@ -49,6 +49,12 @@ def _elu(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
     return _number(make, "MUL", found, 1.0507009873554805) if node.op == "selu" else found
 
 
+@rule("hard_sigmoid", limit=_FLOAT)
+def _hard_sigmoid(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
+    shifted = make.like("RELU6", _number(make, "ADD", inputs[0], 3.0))
+    return _number(make, "MUL", shifted, 1 / 6)
+
+
 @rule("expm1", limit=_FLOAT)
 def _expm1(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
     """Below 0 that of ELU; above the same of -x: exp(x) - 1 = -expm1(-x) · exp(x)."""
