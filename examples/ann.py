@@ -36,12 +36,14 @@ normalization.adapt(x_train)
 
 model = keras.Sequential(
     [
-        keras.Input(shape=(30,)),
+        keras.Input(shape=x_train.shape[1:]),  # as many as there are columns
         normalization,
         layers.Dense(16, activation="relu"),
         layers.Dropout(0.3),
         layers.Dense(8, activation="relu"),
-        layers.Dense(1, activation="sigmoid"),  # one probability: that of class 1
+        # One probability: that of class 1. For three classes or more end with
+        # Dense(3, activation="softmax") and loss="sparse_categorical_crossentropy".
+        layers.Dense(1, activation="sigmoid"),
     ]
 )
 model.compile(

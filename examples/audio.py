@@ -90,9 +90,13 @@ np.add.at(confusion, (y_test, predicted), 1)
 
 figure = plt.figure(figsize=(12, 6), layout="constrained")
 pictures, table = figure.subfigures(1, 2, width_ratios=(3, 2))
-for kind, (top, bottom) in enumerate(
-    pictures.subplots(4, 3).reshape(2, 2, 3).swapaxes(1, 2).reshape(6, 2)
-):
+rows = -(-len(KINDS) // 3)
+axes = pictures.subplots(2 * rows, 3).reshape(rows, 2, 3).swapaxes(1, 2).reshape(-1, 2)
+for kind, (top, bottom) in enumerate(axes):
+    if kind >= len(KINDS):  # a place that is left over
+        top.axis("off")
+        bottom.axis("off")
+        continue
     sound = x_test[(y_test == kind).argmax()]
     top.plot(np.arange(LENGTH) / RATE, sound, linewidth=0.4)
     top.set(title=KINDS[kind], xticks=[], yticks=[])
@@ -102,8 +106,8 @@ axis = table.subplots()
 axis.imshow(confusion, cmap="Blues")
 for (row, column), number in np.ndenumerate(confusion):
     axis.text(column, row, number or "", ha="center", va="center", color="C1")
-axis.set_xticks(range(6), KINDS, rotation=45)
-axis.set_yticks(range(6), KINDS)
+axis.set_xticks(range(len(KINDS)), KINDS, rotation=45)
+axis.set_yticks(range(len(KINDS)), KINDS)
 axis.set(title=f"Kinds and what was heard (accuracy {accuracy:.1%})")
 options.out.mkdir(parents=True, exist_ok=True)
 figure.savefig(options.out / "audio.png", dpi=120)

@@ -90,7 +90,7 @@ sheet = np.pad(drawn, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3)
 sheet = sheet.reshape(COUNT * 10, COUNT * 10)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(13, 6.4), layout="constrained")
-colors = left.scatter(*places_test.T, c=y_test, cmap="tab10", s=14)
+colors = left.scatter(*places_test.T, c=y_test, cmap="tab10", vmin=-0.5, vmax=9.5, s=14)
 figure.colorbar(colors, ax=left, ticks=range(10))
 left.set(title=f"Test images on the map, {same:.0%} beside one of their kind")
 right.imshow(sheet, cmap="gray_r", extent=(-2.14, 2.14, -2.14, 2.14))

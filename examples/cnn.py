@@ -27,12 +27,13 @@ keras.utils.set_random_seed(1)  # the same numbers at every run
 # axis for colors: here there is one, grey.
 (x_train, y_train), (x_test, y_test) = digits.load_data()
 x_train, x_test = x_train[..., None], x_test[..., None]
+brightest, num_classes = 16, 10
 
 # --------------------------------------------------------------------------------- the network
 model = keras.Sequential(
     [
-        keras.Input(shape=(8, 8, 1)),
-        layers.Rescaling(1 / 16),
+        keras.Input(shape=x_train.shape[1:]),
+        layers.Rescaling(1 / brightest),
         layers.Conv2D(16, 3, padding="same", activation="relu", name="first"),  # 8 x 8 x 16
         layers.Conv2D(32, 3, padding="same", activation="relu"),
         layers.MaxPooling2D(),  # 4 x 4 x 32
@@ -40,7 +41,7 @@ model = keras.Sequential(
         layers.MaxPooling2D(),  # 2 x 2 x 64
         layers.Flatten(),
         layers.Dropout(0.4),  # against learning by heart: each step a part of the numbers is zero
-        layers.Dense(10, activation="softmax"),  # ten probabilities
+        layers.Dense(num_classes, activation="softmax"),  # ten probabilities
     ]
 )
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -89,10 +89,10 @@ for axis, (name, answer) in zip(axes, shown.items()):
         axis.plot(*places[[first, second]].T, color="0.8", linewidth=0.4, zorder=0)
     if answer is None:
         axis.scatter(*places[unknown].T, color="0.6", s=10)
-        axis.scatter(*places[~unknown].T, c=club[~unknown], cmap="tab10", vmax=9, s=60)
+        axis.scatter(*places[~unknown].T, c=club[~unknown], cmap="tab10", vmin=0, vmax=9, s=60)
         axis.set_title(name)
     else:
-        axis.scatter(*places.T, c=answer, cmap="tab10", vmax=9, s=14)
+        axis.scatter(*places.T, c=answer, cmap="tab10", vmin=0, vmax=9, s=14)
         axis.set_title(f"{name}: {(answer == club)[unknown].mean():.1%} of the others right")
     axis.set(xticks=[], yticks=[])
 options.out.mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,9 @@ good = np.mean([row[2] for row in rows])
 print(f"sentences made whole again: {good:.3f}")
 
 table = [f"{good:.1%} of {num_test} new sentences made whole again\n"]
-table += [f"{left:<60} {pieces:<45} {'' if is_good else 'wrong'}" for left, pieces, is_good in rows]
+wide, narrow = (2 + max(len(row[column]) for row in rows) for column in (0, 1))
+table += [f"{'what the encoder read':<{wide}}{'what the decoder wrote':<{narrow}}"]
+table += [f"{row[0]:<{wide}}{row[1]:<{narrow}}{'' if row[2] else 'wrong'}" for row in rows]
 print("\n".join(table[:12]))
 options.out.mkdir(parents=True, exist_ok=True)
 (options.out / "t5.txt").write_text("\n".join(table))

@@ -7,11 +7,16 @@ Source: Tan and Le 2019, arXiv:1905.11946, tables 1 and 8. Differs: preprocessin
 of the weights of ImageNet there is a second scaling, by the root of each deviation, as they were
 trained with it. In training whole blocks are left out at random (Huang et al. 2016,
 arXiv:1603.09382), deeper ones more often. Names and order are Keras 3.15's.
+
+That second scaling has no weights: what a network of `weights="imagenet"` learnt, kept in a file of
+weights, is wrong in one built with None or a path, and nothing about it tells. Save whole models
+(`.keras`), or build both alike. For ImageNet's own file given by its path there is a warning.
 """
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from nacre.applications._arguments import (
@@ -35,7 +40,10 @@ from nacre.applications._preprocessing import none as preprocess_input
 from nacre.applications._weights import WeightFile
 from nacre.applications.imagenet_utils import DEVIATION
 from nacre.applications.imagenet_utils import decode_predictions as decode_predictions
+from nacre.core import config
+from nacre.core.errors import message
 from nacre.core.symbolic import KerasTensor
+from nacre.core.warning import warn
 from nacre.layers import (
     Activation,
     Add,
@@ -164,12 +172,26 @@ def _features(x: KerasTensor, width: float, depth: float, is_imagenet: bool) -> 
     return Activation("silu", name="top_activation")(x)
 
 
+def _warn_of_imagenets_file(arguments: Arguments, name: str) -> None:
+    if arguments.weights is None or arguments.is_imagenet or Path(arguments.weights).name != name:
+        return
+    warn(
+        message(
+            arguments.who,
+            "weights of ImageNet go with a second scaling of colors, which a path does not ask for",
+            repr(str(arguments.weights)),
+            f"Put the file at {config.keras_home() / 'models' / name} and pass weights='imagenet'.",
+        )
+    )
+
+
 def _efficientnet(arguments: Arguments) -> Functional:
     size, width, depth, dropout = _MEMBERS[arguments.who]
     image = begin(arguments, default_size=size, min_size=32)
     x = _features(image, width, depth, arguments.is_imagenet)
     x = classified(x, arguments, dropout)
     end = "" if arguments.include_top else "_notop"
+    _warn_of_imagenets_file(arguments, f"{arguments.who.lower()}{end}.h5")
     digest = _HASHES[arguments.who][0 if arguments.include_top else 1]
     file = WeightFile(f"keras-applications/{arguments.who.lower()}{end}.h5", digest)
     return finish(arguments, image, x, file)

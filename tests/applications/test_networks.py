@@ -272,6 +272,19 @@ def test_efficientnet_scales_colors_a_second_time_for_the_weights_of_imagenet_al
     np.testing.assert_allclose(scales[1][1], [2.08969189, 2.11288563, 2.10818510], rtol=1e-8)
 
 
+@pytest.mark.usefixtures("empty")
+def test_efficientnet_warns_of_imagenets_own_file_given_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nacre.models.Functional, "load_weights", lambda self, path: None)
+    mine, theirs = tmp_path / "mine.h5", tmp_path / "efficientnetb0_notop.h5"
+    for path in (mine, theirs):
+        path.touch()
+    applications.EfficientNetB0(include_top=False, weights=mine)
+    with pytest.warns(UserWarning, match="second scaling of colors.*pass weights='imagenet'"):
+        applications.EfficientNetB0(include_top=False, weights=theirs)
+
+
 @pytest.mark.parametrize(
     "named",
     [
