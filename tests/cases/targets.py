@@ -4,6 +4,11 @@ from __future__ import annotations
 
 # format -> (name of a case, or of an op for all its cases -> why).
 REFUSED: dict[str, dict[str, str]] = {
+    "c": {
+        "fft": "no complex numbers",
+        "cast_bfloat16": "no floats of 16 bits",
+        "reduce_mean_16": "no floats of 16 bits",
+    },
     "onnx": {
         "bitcast": "no op reads bits as another dtype before version 26",
         "digamma": "no op",

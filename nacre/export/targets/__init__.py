@@ -28,6 +28,7 @@ class Place(NamedTuple):
 
 
 TARGETS: dict[str, Place] = {
+    "c": Place("nacre.export.targets.c", ""),
     "npz": Place("nacre.export.targets.npz", ""),
     "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
     "litert": Place("nacre.export.targets.litert.target", ".tflite"),
