@@ -168,7 +168,7 @@ def _settled(target: Target, given: Mapping[str, Any], who: str) -> dict[str, An
             fault = f"{name} must be one of {', '.join(map(repr, option.choices))}"
         if fault:
             raise ArgumentError(message(who, fault, repr(value), option.doc))
-        found[name] = value
+        found[name] = option.read(value)
     return found
 
 

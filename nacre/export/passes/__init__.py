@@ -5,7 +5,7 @@ shapes       changes of shape that change nothing, or undo one another
 dead_code    what nobody reads; what is computed twice
 batch_normalization   folded into what is before it
 narrow_weights        weights in 16 bits
-wide_floats           what is computed in 16 bits computed in 32
+widening              what is computed in 16 bits computed in 32
 opening      ops that a format lacks, made of simpler ones, as `openings/` says
 """
 
@@ -21,7 +21,7 @@ from nacre.export.passes.dead_code import drop_dead_code, drop_unread_weights, m
 from nacre.export.passes.narrow_weights import narrow_weights
 from nacre.export.passes.opening import opened
 from nacre.export.passes.shapes import simplify_shapes
-from nacre.export.passes.wide_floats import widen_floats
+from nacre.export.passes.widening import widen_floats
 
 Pass = Callable[[Graph], Graph]
 

@@ -84,12 +84,14 @@ class Option(NamedTuple):
         choices: What it may be; None where `check` says it.
         doc: What it does.
         check: What is wrong with a value, '' where nothing is.
+        read: What is kept of a value, such as the samples of a generator, which gives them once.
     """
 
     default: Any
     choices: tuple[Any, ...] | None
     doc: str
     check: Callable[[Any], str] = lambda _: ""
+    read: Callable[[Any], Any] = lambda value: value
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,9 @@ class Target:
         runtimes: What runs it; the first that is installed compares.
         tolerance: How far numbers of 32 bits and more may be from the model's.
         narrow: The same for a model that computes in 16 bits.
+        tolerance_of: The same for options that cost digits; None for others.
+        samples_of: What a file of such options is called with, in the place of drawn inputs, which
+            may be outside of what it was made for: arrays in the order of the inputs, each time.
         passes: What is done to graphs before ops are opened.
         options: What may be chosen, by name. 'weights', where it is 'float16' or 'bfloat16', is
             done to the graph before it is written.
@@ -123,6 +128,8 @@ class Target:
     runtimes: tuple[Runtime, ...] = ()
     tolerance: Tolerance = _USUAL
     narrow: Tolerance = _NARROW
+    tolerance_of: Callable[[Request], Tolerance | None] = lambda request: None
+    samples_of: Callable[[Request], Sequence[Sequence[Array]]] = lambda request: ()
     passes: tuple[Pass, ...] = ()
     options: Mapping[str, Option] = field(default_factory=dict)
     known: frozenset[str] = frozenset()

@@ -16,14 +16,30 @@ DTYPES = frozenset(
 )
 
 
+# The version of an operator of 8 bits where it is not the second.
+_OF_8_BITS = {
+    "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "QUANTIZE": 1, "RESHAPE": 1,
+    "EXPAND_DIMS": 1, "GELU": 2,
+}  # fmt: skip
+# Of floats multiplied with weights of 8 bits, one scale a filter.
+_HYBRID = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 12}
+
+
 def version_of(operator: Operator) -> int:
     """The version of an operator that has what this one uses."""
-    options = operator.options
-    if operator.op.startswith("RESIZE_") and options.get("half_pixel_centers"):
+    options, op = operator.options, operator.op
+    dtypes = [x.dtype for x in operator.inputs if x is not None]
+    if op == "DEQUANTIZE":
+        return 3 if dtypes[0] == "float16" else 2
+    if op in _HYBRID and dtypes[:2] == ["float32", "int8"]:
+        return _HYBRID[op]
+    if "int8" in dtypes and operator.outputs[0].dtype in ("int8", "uint8"):
+        return _OF_8_BITS.get(op, 2)
+    if op.startswith("RESIZE_") and options.get("half_pixel_centers"):
         return 3
-    if operator.op == "BROADCAST_TO":
+    if op == "BROADCAST_TO":
         return 2
-    if operator.op == "FULLY_CONNECTED" and options.get("keep_num_dims"):
+    if op == "FULLY_CONNECTED" and options.get("keep_num_dims"):
         return 5
     return 1
 

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nacre.export.passes import fuse_batch_normalization, widen_floats
+from nacre.export.targets.litert.quantizing import Samples
 from nacre.export.targets.litert.readback import open_file
 from nacre.export.targets.litert.rules import FORMS
 from nacre.export.targets.litert.support import DTYPES
 from nacre.export.targets.litert.write import write
 from nacre.export.targets.support import Support
-from nacre.export.targets.target import Runtime, Target
+from nacre.export.targets.target import Array, Option, Request, Runtime, Target, Tolerance
+
+_ENDS = ("float32", "int8", "uint8")
+# What 8 bits may cost: a sign that something else is wrong, not a bound of what they do cost, which
+# the report says.
+_WEIGHTS_OF_8_BITS = Tolerance(0.0, 0.1)
+_ALL_OF_8_BITS = Tolerance(0.0, 0.25)
+_FEW = 4
+
+
+def _tolerance_of(request: Request) -> Tolerance | None:
+    options = request.options
+    if options["representative_dataset"] is not None:
+        return _ALL_OF_8_BITS
+    return _WEIGHTS_OF_8_BITS if options["weights"] == "int8" else None
+
+
+def _samples_of(request: Request) -> Sequence[Sequence[Array]]:
+    samples = request.options["representative_dataset"]
+    return () if samples is None else samples.arrays(request.graph.inputs)[:_FEW]
+
 
 SUPPORT = Support("TFLite", FORMS.by_op, FORMS.limits, DTYPES)
 LITERT = Runtime("LiteRT", "ai_edge_litert", "ai-edge-litert", open_file)
@@ -20,6 +43,24 @@ TARGET = Target(
     write=write,
     runtimes=(LITERT,),
     passes=(widen_floats, fuse_batch_normalization),
+    tolerance_of=_tolerance_of,
+    samples_of=_samples_of,
+    options={
+        "weights": Option(
+            "float32",
+            ("float32", "float16", "int8"),
+            "In how many bits large weights are kept; with 'int8' one scale a filter.",
+        ),
+        "representative_dataset": Option(
+            None,
+            None,
+            "Samples of data, or a function that gives them one by one: what has kernels of 8 bits "
+            "is computed in them, by the range of the numbers that the samples give.",
+            read=lambda given: None if given is None else Samples(given),
+        ),
+        "input_type": Option("float32", _ENDS, "What the file is given."),
+        "output_type": Option("float32", _ENDS, "What the file gives."),
+    },
 )
 
 __all__ = ["TARGET"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nacre.core.errors import ArgumentError, message
 from nacre.core.regions import Content
 from nacre.core.wire.tflite import (
     IDENTIFIER,
@@ -19,7 +20,10 @@ from nacre.core.wire.tflite import (
 from nacre.export.targets.litert.body import Body, Operator, Scales, Tensor
 from nacre.export.targets.litert.fusing import fused
 from nacre.export.targets.litert.lower import lower
+from nacre.export.targets.litert.quantizing import quantized
+from nacre.export.targets.litert.readback import ranges_of
 from nacre.export.targets.litert.support import version_of
+from nacre.export.targets.litert.weights import all_narrowed
 from nacre.export.targets.target import Request
 
 # The signature that runtimes and tools look for.
@@ -33,12 +37,40 @@ def write(request: Request) -> Mapping[str, Content]:
     subgraphs = lower(request.graph)
     for body in subgraphs:
         fused(body)
+    options = request.options
+    _refuse_whole_ends(options)
+    weights = options.get("weights", "float32")
+    if options.get("representative_dataset") is not None:
+        _quantize(subgraphs, request)
+    if weights != "float32":
+        all_narrowed(subgraphs, weights)
     return {"": file_of(subgraphs, request)}
 
 
-def file_of(subgraphs: Sequence[Body], request: Request) -> bytes:
-    """Subgraphs as a file."""
+def _refuse_whole_ends(options: Mapping[str, Any]) -> None:
+    ends = [
+        name for name in ("input_type", "output_type") if options.get(name, "float32") != "float32"
+    ]
+    if ends and options.get("representative_dataset") is None:
+        rule = f"{ends[0]} of whole numbers needs the range of the numbers"
+        fix = "Pass representative_dataset=[[x] for x in ...], some hundred samples of data."
+        raise ArgumentError(message("TFLite", rule, "no representative_dataset", fix))
+
+
+def _quantize(subgraphs: Sequence[Body], request: Request) -> None:
+    """Compute the model in 8 bits, by the numbers that samples give."""
+    options, graph, main = request.options, request.graph, subgraphs[0]
+    samples = options["representative_dataset"].arrays(graph.inputs)
     making = _File()
+    found = ranges_of(file_of(subgraphs, request, making), samples)
+    places = making.places[0]
+    ranges = {x: found[place] for x, place in places.items() if place in found}
+    quantized(main, ranges, options["input_type"], options["output_type"])
+
+
+def file_of(subgraphs: Sequence[Body], request: Request, making: _File | None = None) -> bytes:
+    """Subgraphs as a file."""
+    making = making or _File()
     graphs = [making.subgraph(body) for body in subgraphs]
     metadata = [
         {"name": name, "buffer": making.buffer(np.frombuffer(text.encode(), "u1"))}

@@ -1,0 +1,281 @@
+"""Whole numbers of 8 bits from end to end, for processors without floats: each tensor gets the
+scale of the numbers it had for samples of data.
+
+What has kernels of 8 bits is computed so; before all else, and what loops compute, a DEQUANTIZE
+makes floats, and behind it a QUANTIZE whole numbers again.
+
+Source: https://ai.google.dev/edge/litert/models/quantization_spec: activations from -128 to 127
+with a zero point, weights symmetric, biases int32 with the scale of the product. Differs: a dense
+product has one scale a unit as convolutions have one a filter.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nacre.core.errors import ArgumentError, message
+from nacre.export.graph.ir import Value
+from nacre.export.targets.litert.body import Body, Operator, Scales, Tensor
+from nacre.export.targets.litert.weights import FILTERS, quantized_weights
+
+# Tensor -> the smallest and the largest number it had.
+Ranges = Mapping[Tensor, tuple[float, float]]
+
+# Results have the scale of the first input: numbers are only moved, chosen or averaged.
+_KEEP = frozenset(
+    "AVERAGE_POOL_2D MAX_POOL_2D RESHAPE SQUEEZE EXPAND_DIMS TRANSPOSE SLICE STRIDED_SLICE PAD "
+    "RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR GATHER REDUCE_MAX".split()
+)
+# Results have a scale of their own.
+_OWN = frozenset("ADD SUB MUL MEAN RELU RELU6 LEAKY_RELU HARD_SWISH GELU BATCH_MATMUL".split())
+# Results have a known range.
+_FIXED = {
+    "LOGISTIC": Scales((1 / 256,), (-128,)),
+    "SOFTMAX": Scales((1 / 256,), (-128,)),
+    "TANH": Scales((1 / 128,), (0,)),
+}
+# Of operators of two inputs of 8 bits that broadcast.
+_MOST_AXES = 4
+# So many tell the ranges; an endless generator is not waited for.
+_MOST_SAMPLES = 1000
+
+
+def quantized(body: Body, ranges: Ranges, inputs: str, outputs: str) -> None:
+    """Compute a subgraph in 8 bits as far as kernels go.
+
+    Args:
+        ranges: Of all its tensors of floats.
+        inputs, outputs: 'float32', 'int8' or 'uint8': what the file is given and gives.
+    """
+    _Quantizing(body, ranges).run(inputs, outputs)
+
+
+class _Quantizing:
+    def __init__(self, body: Body, ranges: Ranges) -> None:
+        self.body, self.ranges = body, ranges
+        self.operators: list[Operator] = []
+        self.whole: dict[Tensor, Tensor] = {}  # of 8 bits, for those of floats
+        self.has_floats: set[Tensor] = set()
+
+    def run(self, inputs: str, outputs: str) -> None:
+        body = self.body
+        self.has_floats = {x for x in body.inputs if x.dtype == "float32"}
+        if inputs != "float32":
+            body.inputs = [self._taken(x, inputs) for x in body.inputs]
+        for operator in body.operators:
+            if self._is_whole(operator):
+                self._operator(operator)
+            else:
+                for x in operator.inputs:
+                    self._floats(x)
+                self.operators.append(operator)
+                self.has_floats.update(operator.outputs)
+        body.outputs = [self._given(x, outputs) for x in body.outputs]
+        body.operators = self.operators
+
+    # --- ends -------------------------------------------------------------------------------------
+
+    def _taken(self, x: Tensor, dtype: str) -> Tensor:
+        """An input of whole numbers."""
+        if x.dtype != "float32":
+            return x
+        self.has_floats.discard(x)
+        inner = self._as_whole(x, self._scales(x))
+        if dtype == "int8":
+            return inner
+        taken = _unsigned(inner)
+        self.operators.append(Operator("QUANTIZE", [taken], [inner]))
+        return taken
+
+    def _given(self, x: Tensor, dtype: str) -> Tensor:
+        """An output of floats or of whole numbers."""
+        if x.dtype != "float32":
+            return x
+        if dtype == "float32":
+            self._floats(x)
+            return x
+        inner = self._quantized(x)
+        if dtype == "int8":
+            return inner
+        given = _unsigned(inner)
+        self.operators.append(Operator("QUANTIZE", [inner], [given]))
+        return given
+
+    # --- tensors ----------------------------------------------------------------------------------
+
+    def _scales(self, x: Tensor) -> Scales:
+        low, high = self.ranges[x]
+        return _scales_of(min(low, 0.0), max(high, 0.0))
+
+    def _as_whole(self, x: Tensor, scales: Scales) -> Tensor:
+        made = Tensor(x.name, "int8", x.shape, None, scales)
+        self.whole[x] = made
+        return made
+
+    def _floats(self, x: Tensor | None) -> None:
+        """See to it that a tensor is there as floats."""
+        if x is None or x in self.has_floats or x not in self.whole:
+            return
+        self.has_floats.add(x)
+        self.operators.append(Operator("DEQUANTIZE", [self.whole[x]], [x]))
+
+    def _quantized(self, x: Tensor) -> Tensor:
+        """A tensor as whole numbers."""
+        found = self.whole.get(x)
+        if found is not None:
+            return found
+        if x.data is not None:
+            data = x.numbers
+            scales = _scales_of(min(float(data.min()), 0.0), max(float(data.max()), 0.0))
+            numbers = np.round(data / scales.scale[0]) + scales.zero_point[0]
+            numbers = np.clip(numbers, -128, 127).astype("int8")
+            found = self.whole[x] = Tensor(x.name, "int8", x.shape, numbers, scales)
+            return found
+        found = self._as_whole(x, self._scales(x))
+        self.operators.append(Operator("QUANTIZE", [x], [found]))
+        return found
+
+    def _rescaled(self, x: Tensor, scales: Scales) -> Tensor:
+        """A tensor as whole numbers of other scales."""
+        found = self._quantized(x)
+        if found.scales == scales:
+            return found
+        made = Tensor(f"{x.name}_rescaled", "int8", x.shape, None, scales)
+        self.operators.append(Operator("QUANTIZE", [found], [made]))
+        return made
+
+    # --- operators --------------------------------------------------------------------------------
+
+    def _is_whole(self, operator: Operator) -> bool:
+        """Whether it has a kernel of 8 bits for these inputs."""
+        op, result = operator.op, operator.outputs[0]
+        if result.dtype != "float32" or result not in self.ranges:
+            return False
+        if op in FILTERS or op == "TRANSPOSE_CONV":
+            weights = operator.inputs[1]
+            bias = operator.inputs[2] if op in FILTERS else None
+            is_known = bias is None or bias.data is not None
+            return weights is not None and weights.data is not None and is_known
+        if op in ("ADD", "SUB", "MUL") and result.ndim > _MOST_AXES:
+            return False
+        if op == "CONCATENATION":
+            return True
+        return op in _KEEP or op in _OWN or op in _FIXED
+
+    def _operator(self, operator: Operator) -> None:
+        op, result = operator.op, operator.outputs[0]
+        if op in FILTERS or op == "TRANSPOSE_CONV":
+            inputs = self._filtered(operator)
+        elif op == "CONCATENATION":
+            scales = self._scales(result)
+            inputs = [None if x is None else self._rescaled(x, scales) for x in operator.inputs]
+        else:
+            inputs = [
+                self._quantized(x) if x is not None and x.dtype == "float32" else x
+                for x in operator.inputs
+            ]
+        first = next(x for x in inputs if x is not None and x.dtype == "int8")
+        scales = first.scales if op in _KEEP else _FIXED.get(op) or self._scales(result)
+        assert scales is not None
+        made = Operator(op, inputs, [self._as_whole(result, scales)], operator.options)
+        self.operators.append(made)
+
+    def _filtered(self, operator: Operator) -> list[Tensor | None]:
+        """Inputs of a product with weights: these have one scale a filter, the bias that of both
+        together."""
+        place = 2 if operator.op == "TRANSPOSE_CONV" else 0
+        source, weights = operator.inputs[place], operator.inputs[1]
+        assert source is not None
+        assert weights is not None
+        x = self._quantized(source)
+        axis = FILTERS.get(operator.op, (1, 0))[1]
+        narrow = quantized_weights(weights, axis)
+        assert x.scales is not None
+        assert narrow.scales is not None
+        inputs: list[Tensor | None] = [*operator.inputs]
+        inputs[place], inputs[1] = x, narrow
+        if operator.op in FILTERS:
+            scale = np.asarray(narrow.scales.scale) * x.scales.scale[0]
+            inputs[2] = _bias(operator.inputs[2], narrow, scale)
+        return inputs
+
+
+def _bias(bias: Tensor | None, weights: Tensor, scale: np.ndarray) -> Tensor:
+    data = np.zeros(len(scale)) if bias is None else bias.numbers
+    limits = np.iinfo("int32")
+    numbers = np.clip(np.round(data / scale), limits.min, limits.max).astype("int32")
+    scales = Scales(tuple(float(s) for s in scale), (0,) * len(scale))
+    name = f"{weights.name}_bias" if bias is None else bias.name
+    return Tensor(name, "int32", numbers.shape, numbers, scales)
+
+
+def _scales_of(low: float, high: float) -> Scales:
+    """Scale and zero point of a range that 0 is in, and stands for itself."""
+    scale = (high - low) / 255 or 1.0
+    zero_point = int(np.clip(round(-128 - low / scale), -128, 127))
+    return Scales((scale,), (zero_point,))
+
+
+def _unsigned(x: Tensor) -> Tensor:
+    """The same numbers without sign."""
+    assert x.scales is not None
+    scales = Scales(x.scales.scale, (x.scales.zero_point[0] + 128,))
+    return Tensor(x.name, "uint8", x.shape, None, scales)
+
+
+class Samples:
+    """Samples of data, which tell the ranges of numbers.
+
+    Args:
+        given: A sequence of them, or a function that gives them one by one, as TensorFlow takes it;
+            each a list of arrays, a dict of them by name, or the one array of a model with one
+            input.
+    """
+
+    def __init__(self, given: Any) -> None:
+        found: Any = given() if callable(given) else given
+        self.samples = list(itertools.islice(found, _MOST_SAMPLES))
+
+    def __str__(self) -> str:
+        return f"{len(self.samples)} samples"
+
+    def arrays(self, inputs: Sequence[Value]) -> list[list[np.ndarray]]:
+        """Each as arrays in the order of a model's inputs.
+
+        Raises:
+            ArgumentError: There are none, or they do not fit the inputs.
+        """
+        names = [value.name for value in inputs]
+        found: list[list[np.ndarray]] = []
+        for sample in self.samples:
+            parts = sample if isinstance(sample, list | tuple) else [sample]
+            if isinstance(sample, Mapping):
+                parts = [sample[name] for name in names if name in sample]
+            if len(parts) != len(inputs):
+                got = f"a sample of {len(parts)}"
+                raise _fault(f"each sample must have {len(inputs)} arrays: {names}", got)
+            arrays = [np.asarray(x) for x in parts]
+            for x, value in zip(arrays, inputs, strict=True):
+                pairs = zip(x.shape, value.shape)
+                fits = x.ndim == len(value.shape) and all(
+                    not isinstance(m, int) or n == m for n, m in pairs
+                )
+                if not fits:
+                    rule = f"samples of input '{value.name}' must be {value.type}"
+                    raise _fault(rule, f"shape {x.shape}")
+            found.append([x.astype(v.dtype) for x, v in zip(arrays, inputs, strict=True)])
+        if not found:
+            raise _fault("there must be samples of data", "none")
+        return found
+
+
+def _fault(rule: str, got: str) -> ArgumentError:
+    fix = "Yield [x] for x of the model's data, each with its batch axis."
+    return ArgumentError(message("representative_dataset", rule, got, fix))
+
+
+__all__ = ["Ranges", "Samples", "quantized"]
