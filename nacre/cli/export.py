@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Load the model and export it, or tell what keeps it from that."""
-    from nacre.export.targets import TARGETS
+    from nacre.export.targets import OTHERS, TARGETS
     from nacre.saving import load_model
     from nacre.saving.export_archive import export_gaps
 
@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 1 if gaps else 0
     source = Path(arguments.file)
     place = TARGETS.get(arguments.to)
-    ending = place.suffix if place is not None and place.suffix else f"_{arguments.to}"
+    ending = OTHERS.get(arguments.to) or (place.suffix if place is not None else "")
+    ending = ending or f"_{arguments.to}"
     out = arguments.out or str(source.with_name(f"{source.stem}{ending}"))
     options = dict(map(_option, arguments.set))
     verify: Any = False if arguments.no_verify else "auto"

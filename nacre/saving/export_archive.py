@@ -19,6 +19,7 @@ from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unkn
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.core.wire.tensorflow.objects import key_of
+from nacre.export import stablehlo
 from nacre.export.api import Plan
 from nacre.export.capture import Captured, capture
 from nacre.export.report import Report
@@ -273,7 +274,7 @@ def export_plan(
         ArgumentError: There is no such format, or the inputs are not known.
         UnsupportedOpError: It computes something that has no form in any format.
     """
-    target = find_target(format, who)
+    target = None if format == stablehlo.NAME else find_target(format, who)
     if input_signature is None and model.inputs is not None:
         require_built(model, who)
         call: Any = functools.partial(model, training=False)
@@ -281,6 +282,7 @@ def export_plan(
     else:
         function = _function_of(model, input_signature, who)
         call, captured = function.python_function, capture(function, name=model.name)
+    target = target or stablehlo.target_for(captured, call)
     known = {"name": str(model.name), "producer": f"nacre {nacre_version()}", **(metadata or {})}
     given = [] if samples is None else samples if isinstance(samples, list) else [samples]
     return Plan(target, captured, call, model.name, who, options, known, verify, given)

@@ -33,6 +33,19 @@ TARGETS: dict[str, Place] = {
     "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
     "litert": Place("nacre.export.targets.litert.target", ".tflite"),
 }
+# Formats that are no forms of the graph, with how their files' names end: written by
+# `saving.export_archive` and `export.stablehlo`.
+OTHERS = {"tf_saved_model": "", "stablehlo": ".stablehlo"}
+# What `format=` is not for -> how it is done.
+ELSEWHERE = {
+    "pickle": "Models are pickled as they are: pickle.dump(model, file).",
+    "joblib": "Models are pickled as they are: joblib.dump(model, path).",
+    "huggingface": "Write the folder with model.save_pretrained(path).",
+    "hf": "Write the folder with model.save_pretrained(path).",
+    "keras": "Save it: model.save('model.keras').",
+    "h5": "Save it: model.save('model.h5').",
+    "safetensors": "Save the weights: model.save_weights('model.safetensors').",
+}
 # Other names of these.
 ALIASES: dict[str, str] = {"tflite": "litert"}
 
@@ -44,7 +57,7 @@ def formats() -> list[str]:
         >>> "tf_saved_model" in formats()
         True
     """
-    return ["tf_saved_model", *TARGETS]
+    return [*OTHERS, *TARGETS]
 
 
 def find_target(name: str, who: str) -> Target:
@@ -55,8 +68,8 @@ def find_target(name: str, who: str) -> Target:
     """
     place = TARGETS.get(ALIASES.get(name, name))
     if place is None:
-        near = nearest(name, [*TARGETS, *ALIASES])
-        fix = f"Did you mean '{near}'?" if near else ""
+        near = nearest(name, [*formats(), *ALIASES])
+        fix = ELSEWHERE.get(name, f"Did you mean '{near}'?" if near else "")
         rule = f"format must be one of {listed(formats(), 30)}"
         raise ArgumentError(message(who, rule, repr(name), fix))
     target: Target = importlib.import_module(place.module).TARGET
@@ -65,8 +78,18 @@ def find_target(name: str, who: str) -> Target:
 
 def format_of_suffix(path: str) -> str | None:
     """The format whose files end as this path does."""
-    fits = (name for name, place in TARGETS.items() if place.suffix and path.endswith(place.suffix))
+    endings = {**OTHERS, **{name: place.suffix for name, place in TARGETS.items()}}
+    fits = (name for name, suffix in endings.items() if suffix and path.endswith(suffix))
     return next(fits, None)
 
 
-__all__ = ["ALIASES", "TARGETS", "Place", "find_target", "format_of_suffix", "formats"]
+__all__ = [
+    "ALIASES",
+    "ELSEWHERE",
+    "OTHERS",
+    "TARGETS",
+    "Place",
+    "find_target",
+    "format_of_suffix",
+    "formats",
+]
