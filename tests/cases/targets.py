@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_NO_UINT32 = dict.fromkeys(
+    ("shift_right_uint32", "rem_uint32", "bitcast_uint32"), "nothing is computed with uint32"
+)
 # format -> (name of a case, or of an op for all its cases -> why).
 REFUSED: dict[str, dict[str, str]] = {
     "c": {
@@ -24,6 +27,8 @@ REFUSED: dict[str, dict[str, str]] = {
         "triangular_solve": "no kernel",
         "fft": "complex numbers",
     },
+    "torchscript": _NO_UINT32,
+    "torch": _NO_UINT32,
 }
 
 

@@ -30,6 +30,15 @@ def runtime_of(target: Target) -> Any:
     pytest.skip(f"nothing that runs {target.title} is installed")
 
 
+def writable(name: str) -> Target:
+    """The target, where what writes it is installed."""
+    target = find_target(name, "test")
+    for package in target.needs:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package}, which writes {target.title}, is not installed")
+    return target
+
+
 def request_for(target: Target, graph: Any) -> Request:
     options = {name: option.default for name, option in target.options.items()}
     return Request(graph, "model", options, {"name": "model"})
@@ -52,6 +61,7 @@ def test_each_op_computes_in_its_runtime_what_it_does_in_numpy(
     assert not gaps, gaps
     if target.why_open_sizes_fail and graph.symbols():
         pytest.skip(f"{target.title} has no open sizes")
+    writable(name)
     path = tmp_path / f"model{target.suffix}"
     write_plainly(path, target.write(request_for(target, graph)))
     run = runtime_of(target).open(path)
@@ -140,7 +150,7 @@ def test_all_that_has_no_form_is_told_at_once(name: str, tmp_path: Any, monkeypa
 def test_without_its_runtime_a_file_is_written_and_says_what_to_install(
     name: str, tmp_path: Any, monkeypatch: Any
 ) -> None:
-    target = find_target(name, "test")
+    target = writable(name)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     path = tmp_path / f"m{target.suffix}"
     report = small_model().export(path, format=name, verbose=False)

@@ -32,6 +32,8 @@ TARGETS: dict[str, Place] = {
     "npz": Place("nacre.export.targets.npz", ""),
     "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
     "litert": Place("nacre.export.targets.litert.target", ".tflite"),
+    "torchscript": Place("nacre.export.targets.torch.torchscript", ".pt"),
+    "torch": Place("nacre.export.targets.torch.exported", ".pt2"),
 }
 # Formats that are no forms of the graph, with how their files' names end: written by
 # `saving.export_archive` and `export.stablehlo`.

@@ -114,6 +114,7 @@ class Target:
         passes: What is done to graphs before ops are opened.
         options: What may be chosen, by name. 'weights', where it is 'float16' or 'bfloat16', is
             done to the graph before it is written.
+        needs: Packages that it is written with; nacre asks for them when it is.
         known: Names of files that it may write into its folder; a folder with others is kept.
         why_open_sizes_fail: What to say of a graph with sizes that vary; '' where it has them.
         written_beside: What goes beside a file: name -> contents, such as a script to check it
@@ -132,6 +133,7 @@ class Target:
     samples_of: Callable[[Request], Sequence[Sequence[Array]]] = lambda request: ()
     passes: tuple[Pass, ...] = ()
     options: Mapping[str, Option] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
     why_open_sizes_fail: str = ""
     written_beside: Callable[[Request, str], Mapping[str, Content]] = lambda request, name: {}

@@ -1,0 +1,1 @@
+"""PyTorch: TorchScript (`torchscript`) and torch.export (`exported`), from one source in Python."""
