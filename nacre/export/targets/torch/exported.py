@@ -98,9 +98,10 @@ def _dim(torch: Any, size: Any, dims: Mapping[str, Any]) -> Any:
     if isinstance(size, int):
         return torch.export.Dim.STATIC
     named = multiple_of_name(size)
-    dim = torch.export.Dim.DYNAMIC if named is None else dims[named[0]]
-    is_named = named is not None and dim is not torch.export.Dim.DYNAMIC
-    return named[1] * dim if is_named and named[1] > 1 else dim
+    if named is None or dims[named[0]] is torch.export.Dim.DYNAMIC:
+        return torch.export.Dim.DYNAMIC
+    dim = dims[named[0]]
+    return named[1] * dim if named[1] > 1 else dim
 
 
 def open_file(path: Path) -> Run:

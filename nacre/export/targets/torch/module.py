@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import keyword
 import linecache
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -254,16 +255,12 @@ def as_array(tensor: Any) -> Array:
     return tensor.numpy()
 
 
-def quiet() -> warnings.catch_warnings:
-    """A context in which PyTorch's warnings of its own future are not the user's."""
-    return _Quiet()
-
-
-class _Quiet(warnings.catch_warnings):
-    def __enter__(self) -> Any:
-        found = super().__enter__()
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """What PyTorch says of its own future is not for those who call nacre."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return found
+        yield
 
 
 __all__ = ["METADATA", "WHO", "Made", "as_array", "as_tensor", "load_torch", "make_module", "quiet"]

@@ -30,8 +30,9 @@ def _pairs(
         if padding != "same":
             found.append(("0" if padding == "valid" else str(reach - 1), "0"))
         elif stride == 1 or isinstance(size, int):
-            count = size if stride == 1 else -(-size // stride)  # type: ignore[operator]
-            total = reach - 1 if stride == 1 else max((count - 1) * stride + reach - size, 0)
+            # With a stride of 1 it is the same for any size.
+            n = size if isinstance(size, int) else reach
+            total = max((-(-n // stride) - 1) * stride + reach - n, 0)
             found.append((str(total // 2), str(total - total // 2)))
         else:
             n = make.size(size)

@@ -1,0 +1,169 @@
+"""Models as TorchScript and as programs of torch.export: names, sizes, loops, what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre.export.graph.sizes import symbol
+from nacre.export.targets.torch.module import quiet
+from nacre.export.targets.torch.program import Program, identifier
+from nacre.export.targets.torch.rules import SCRIPT_FORMS, TRACED_FORMS
+from tests.cases.nets import NETS
+from tests.export.capture.test_nets import drawn, net
+
+torch = pytest.importorskip(
+    "torch", reason="PyTorch, which writes and runs these, is not installed"
+)
+layers = nacre.layers
+BY_ID = {case.id: case for case in NETS}
+SUFFIX = {"torchscript": ".pt", "torch": ".pt2"}
+
+
+def opened(path: Any) -> Any:
+    """The program in a file, as PyTorch alone reads it."""
+    with quiet():
+        if str(path).endswith(".pt"):
+            return torch.jit.load(str(path))
+        return torch.export.load(str(path)).module()
+
+
+def two_ends() -> Any:
+    a, b = nacre.Input((None, 3), name="left"), nacre.Input((None, 3), name="right-hand")
+    x = layers.Add()([a, b])
+    first = layers.Dense(2, name="lambda")(x)
+    second = layers.GlobalAveragePooling1D(name="count")(x)
+    return nacre.Model([a, b], {"mean": second, "each": first}, name="two ends")
+
+
+@pytest.mark.parametrize("format", SUFFIX)
+def test_inputs_outputs_and_weights_keep_their_names(format: str, tmp_path: Any) -> None:
+    model, path = two_ends(), tmp_path / f"m{SUFFIX[format]}"
+    assert model.export(path, format=format, verbose=False).is_verified
+    extra = {"nacre.json": ""}
+    with quiet():
+        if format == "torchscript":
+            loaded = torch.jit.load(str(path), _extra_files=extra)
+        else:
+            loaded = torch.export.load(str(path), extra_files=extra)
+    keys = loaded.state_dict if format == "torch" else loaded.state_dict()
+    assert set(keys) == {"lambda_.kernel", "lambda_.bias"}
+    said = json.loads(extra["nacre.json"])
+    assert said["name"] == "two ends"
+    assert [x["name"] for x in said["inputs"]] == ["left", "right_hand"]
+    assert [x["argument"] for x in said["inputs"]] == ["left", "right_hand"]
+    assert {x["name"] for x in said["outputs"]} == {"mean", "each"}
+    assert said["weights"]["lambda/kernel"] == "lambda_.kernel"
+    if format == "torchscript":
+        found = loaded(right_hand=torch.ones(2, 7, 3), left=torch.zeros(2, 7, 3))
+        assert found.mean.tolist() == [[1.0] * 3] * 2
+
+
+@pytest.mark.parametrize("format", SUFFIX)
+def test_an_input_of_another_shape_is_refused_where_it_would_broadcast(
+    format: str, tmp_path: Any
+) -> None:
+    path = tmp_path / f"m{SUFFIX[format]}"
+    two_ends().export(path, format=format, verbose=False)
+    loaded = opened(path)
+    for left, right in (((1, 4, 3), (2, 4, 3)), ((2, 1, 3), (2, 4, 3)), ((2, 4, 1), (2, 4, 3))):
+        with pytest.raises(Exception, match="right-hand|left|right_hand|Guard|assert"):
+            loaded(torch.ones(left), torch.ones(right))
+
+
+@pytest.mark.parametrize("format", SUFFIX)
+@pytest.mark.parametrize("name", ["masked_bidirectional", "transformer", "images_of_any_size"])
+def test_whole_nets_run_for_other_batches_and_lengths(
+    name: str, format: str, tmp_path: Any
+) -> None:
+    model = net(name)
+    sample = drawn(BY_ID[name], 1)
+    path = tmp_path / f"m{SUFFIX[format]}"
+    report = model.export(path, format=format, samples=[sample], verbose=False)
+    assert [c.of.split(",")[0] for c in report.compared] == ["batch 2", "batch 1", "sample 0"]
+
+
+def test_loops_stay_loops_and_recurrences_are_pytorchs_own(tmp_path: Any) -> None:
+    model = nacre.Sequential([nacre.Input((None, 3)), layers.LSTM(4), layers.Dense(1)])
+    model.export(tmp_path / "m.pt", verbose=False)
+    assert "torch.lstm(" in opened(tmp_path / "m.pt").code
+    masked = nacre.Sequential([nacre.Input((None, 3)), layers.Masking(), layers.GRU(4)])
+    masked.export(tmp_path / "n.pt", verbose=False)
+    assert "for " in opened(tmp_path / "n.pt").code
+
+
+def test_trainable_weights_learn_in_pytorch(tmp_path: Any) -> None:
+    model = nacre.Sequential(
+        [nacre.Input((3,)), layers.Dense(4), layers.BatchNormalization(), layers.Dense(1)]
+    )
+    model.export(tmp_path / "m.pt", verbose=False)
+    loaded = opened(tmp_path / "m.pt")
+    assert [p.requires_grad for p in loaded.parameters()]
+    loaded(torch.ones(2, 3)).sum().backward()
+    assert all(p.grad is not None for p in loaded.parameters())
+
+
+def test_called_often_and_with_other_numbers_it_gives_the_models_answers(tmp_path: Any) -> None:
+    """TorchScript compiles anew what it was called with; nothing of a call may stay."""
+    model = net("cnn")
+    model.export(tmp_path / "m.pt", verbose=False)
+    loaded = opened(tmp_path / "m.pt")
+    random = np.random.default_rng(0)
+    shape = model.inputs[0].shape[1:]
+    for batch in (1, 3, 1, 2, 5):
+        x = random.normal(size=(batch, *shape)).astype("float32")
+        with torch.no_grad():
+            found = loaded(torch.from_numpy(x)).numpy()
+        np.testing.assert_allclose(found, np.asarray(model(x)), rtol=1e-4, atol=1e-5)
+
+
+def test_floats_that_no_integer_holds_become_its_ends(tmp_path: Any) -> None:
+    class Whole(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return nacre.ops.cast(x, "int32"), nacre.ops.cast(x, "uint8")
+
+    model = nacre.Sequential([nacre.Input((5,)), Whole()])
+    x = np.array([[np.nan, np.inf, -np.inf, 3e9, -1.7]], "float32")
+    model.export(tmp_path / "m.pt", samples=[x], verbose=False)
+    whole, byte = opened(tmp_path / "m.pt")(torch.from_numpy(x))
+    assert whole.tolist() == [[0, 2147483647, -2147483648, 2147483647, -1]]
+    assert byte.tolist() == [[0, 255, 0, 255, 0]]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_weights_may_have_16_bits(dtype: str, tmp_path: Any) -> None:
+    model = nacre.Sequential([nacre.Input((64,)), layers.Dense(256), layers.Dense(1)])
+    whole = model.export(tmp_path / "m.pt", verbose=False)
+    half = model.export(tmp_path / "h.pt", weights=dtype, verbose=False)
+    assert half.size_bytes < 0.6 * whole.size_bytes
+    kernels = [p for p in opened(tmp_path / "h.pt").parameters() if p.ndim == 2]
+    assert {str(p.dtype) for p in kernels} == {f"torch.{dtype}"}
+
+
+def test_texts_are_refused_with_what_to_do(tmp_path: Any) -> None:
+    model = nacre.Sequential(
+        [nacre.Input((), dtype="string"), layers.StringLookup(vocabulary=["a", "b"])]
+    )
+    with pytest.raises(nacre.core.errors.UnsupportedOpError, match="look words up before"):
+        model.export(tmp_path / "m.pt", verbose=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_become_what_python_takes() -> None:
+    assert [identifier(x) for x in ("2d", "a/b c", "größe", "")] == ["_2d", "a_b_c", "gr__e", "_"]
+    program = Program(SCRIPT_FORMS, is_script=True)
+    assert [program.name(x) for x in ("x", "x", "for", "range")] == ["x", "x_1", "for_1", "range_1"]
+
+
+def test_sizes_are_written_as_each_reader_takes_them() -> None:
+    time = symbol("time")
+    for forms, is_script, word in ((SCRIPT_FORMS, True, "max"), (TRACED_FORMS, False, "sym_max")):
+        program = Program(forms, is_script)
+        program._sizes["time"] = "time"
+        text = program.size(2 * (time // 3) - 1)
+        assert eval(text, {"time": 10}) == 5
+        assert word in program.extreme("max", "1", "2")
