@@ -62,6 +62,7 @@ from nacre.export.importers.tensorflow.calls import (
     is_wide,
 )
 from nacre.export.importers.tensorflow.compiled import Compiled
+from nacre.export.importers.tensorflow.frames import with_functions
 from nacre.export.importers.tensorflow.plan import Gradient, Library, missing_ops
 from nacre.export.importers.tensorflow.run import Resources, Run, execute
 from nacre.export.importers.tensorflow.structures import (
@@ -121,7 +122,8 @@ def open_saved_model(path: Any, tags: Sequence[str] | str | None = None) -> Save
     with safety.reading(True), _of_file(path.name):
         if data[:1] == b"\x0a":  # a GraphDef begins with its nodes, a SavedModel with a version
             safety.set_file_size(len(data))
-            return SavedModelProgram(None, _frozen(GraphDef.read(data)), path.name)
+            graph = with_functions(GraphDef.read(data))
+            return SavedModelProgram(None, _frozen(graph), path.name)
         graphs = SavedModel.read(data).meta_graphs
         arrays = (file.parent / "variables").glob("variables.data-*")
         safety.set_file_size(len(data) + sum(part.stat().st_size for part in arrays))
@@ -244,7 +246,7 @@ class SavedModelProgram(Part):
         known = info.stripped_op_list.op if info is not None and info.stripped_op_list else []
         self._objects = meta.object_graph_def or SavedObjectGraph()
         _check_links(self._objects)
-        graph = meta.graph_def or GraphDef()
+        graph = with_functions(meta.graph_def or GraphDef())
         self._library = Library(graph, known, _gradients(graph, self._objects))
         self._resources = Resources(None if folder is None else str(folder))
         self._variables: dict[Handle, Variable] = {}

@@ -423,7 +423,7 @@ def _merge(node: Node, *values: Any) -> Any:
 
 @op("Enter", "Exit", "NextIteration", "LoopCond", "RefEnter")
 def _frames(node: Node, *values: Any) -> Any:
-    raise GraphError("loops of TensorFlow 1 cannot be computed; save the model with tf.function")
+    raise GraphError("a part of a loop of TensorFlow 1 outside of its loop")
 
 
 # --- gradients of their own -----------------------------------------------------------------------
