@@ -234,21 +234,30 @@ class Compiled:
         varies = [handle.shape is None or None in handle.shape for handle in names]
         written: dict[Any, list[Handle]] = {}
         known: dict[Any, Values] = {}
+        stopping: dict[Any, list[str]] = {}
+        alone = is_bare()
 
         def compute(loose: Values, state: list[Any], key: Any, which: _Shapes) -> Any:
             current = {**others, **dict(zip(names, state, strict=True))}
             inner = Run(library, resources, current, key)
+            inner.stopped = [] if alone else None
             results = self._computed(steps, wanted, inner, {**given, **loose})
+            stopped = inner.stopped or []
+            stopping[which] = [name for name, _ in stopped]
             written[which] = sorted(inner.written, key=_name)
             known[which] = {ref: v for ref, v in results.items() if not _is_array(v)}
             arrays = {ref: v for ref, v in results.items() if ref not in known[which]}
-            return arrays, [jnp.asarray(inner.values[handle]) for handle in written[which]]
+            new = [jnp.asarray(inner.values[handle]) for handle in written[which]]
+            return arrays, new, jnp.stack([found for _, found in stopped]) if stopped else None
 
         compiled = jax.jit(compute, static_argnums=3)
 
         def call(loose: Values, state: list[Any], key: Any) -> Any:
             which = _Shapes((loose, [v for v, may in zip(state, varies, strict=True) if may]))
-            arrays, new = compiled(loose, state, key, which)
+            arrays, new, stops = compiled(loose, state, key, which)
+            if stops is not None and np.any(stops):
+                name = stopping[which][int(np.argmax(stops))]
+                raise GraphError(f"a place outside of its array is asked for by node '{name}")
             return {**arrays, **known[which]}, dict(zip(written[which], new, strict=True))
 
         if len(self._programs) >= _MOST_PROGRAMS:

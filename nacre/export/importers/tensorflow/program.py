@@ -101,9 +101,9 @@ def open_saved_model(path: Any, tags: Sequence[str] | str | None = None) -> Save
         UnsupportedError: On calling: the graph has operations that nacre does not compute; all of
             them are told at once.
     Source:
-        Interface: tf.saved_model.load of TensorFlow 2.15. Differs: random numbers are nacre's; a
-        gather outside of its array gives NaN in a compiled program, where TensorFlow stops;
-        `tf.Assert` stops a call, and not what is traced around it, as a step of `fit`.
+        Interface: tf.saved_model.load of TensorFlow 2.15. Differs: random numbers are nacre's;
+        `tf.Assert`, and gathers outside of their arrays, stop a call, and not what is traced around
+        it, as a step of `fit`, or a loop: there such a gather gives NaN.
     Example:
         >>> program = open_saved_model("resnet")                          # doctest: +SKIP
         >>> program.signatures["serving_default"](images)["logits"].shape  # doctest: +SKIP

@@ -46,6 +46,9 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
+# Of ops that TensorFlow stops at on a CPU: (inputs) -> whether it would, for what is told in the
+# run alone.
+STOPS: dict[str, Callable[..., Any]] = {}
 
 
 def op(
@@ -81,6 +84,16 @@ def op(
             if name in OPS:
                 raise AssertionError(f"two functions for {name}")
             OPS[name] = Op(function, known, host, shared or random, random)
+        return function
+
+    return register
+
+
+def stops(*names: str) -> Callable[[F], F]:
+    """Register when TensorFlow stops at nodes of a type, in place of giving something."""
+
+    def register(function: F) -> F:
+        STOPS.update(dict.fromkeys(names, function))
         return function
 
     return register
@@ -215,6 +228,7 @@ def place_of(node: Node, output: str, index: int) -> int:
 
 __all__ = [
     "OPS",
+    "STOPS",
     "DataType",
     "Node",
     "Op",
@@ -224,6 +238,7 @@ __all__ = [
     "is_function",
     "op",
     "place_of",
+    "stops",
     "value_of",
     "values_of",
 ]

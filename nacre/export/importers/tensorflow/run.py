@@ -17,7 +17,7 @@ from nacre.core.origins import (
 )
 from nacre.core.wire.bundle import Bundle
 from nacre.export.importers.tensorflow.plan import Library, Plan, Step
-from nacre.export.importers.tensorflow.registry import Node
+from nacre.export.importers.tensorflow.registry import STOPS, Node
 from nacre.export.importers.tensorflow.values import (
     DEAD,
     GraphError,
@@ -63,6 +63,8 @@ class Run:
         values: Of variables, as they stand now.
         written: Those that were assigned to.
         folder: Where a checkpoint that is restored lies.
+        stopped: Nodes that TensorFlow would stop at, each with whether it would; None where nobody
+            asks, as in turns of loops.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Run:
     ) -> None:
         self.library, self.resources, self.values = library, resources, values
         self.written: set[Handle] = set()
+        self.stopped: list[tuple[str, Any]] | None = None
         self._key, self._drawn = key, 0
 
     def read(self, handle: Handle) -> Any:
@@ -154,6 +157,10 @@ def outputs_of(step: Step, run: Run, arguments: Sequence[Any], values: Sequence[
         if passed_users_code(error) or is_own_bug_whatever_was_read(error):
             raise
         raise _failed(node, inputs, error) from error
+    if run.stopped is not None and node.op in STOPS:
+        given = [run.read(v) if isinstance(v, Handle) else v for v in inputs]
+        if (stops := STOPS[node.op](node, *given)) is not None:
+            run.stopped.append((f"{node.name}' ({node.op})", stops))
     if isinstance(found, tuple):
         outputs: tuple[Any, ...] = found
     else:

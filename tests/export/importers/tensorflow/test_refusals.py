@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -154,21 +155,59 @@ def test_an_assertion_stops_a_call_and_no_program_around_it(tmp_path: Path) -> N
     assert jax.jit(program)(x).tolist() == [2, np.inf]
 
 
-def test_places_outside_are_told_where_they_are_known_and_nan_where_not(tmp_path: Path) -> None:
+def _constant(name: str, value: Any, dtype: str) -> NodeDef:
+    tensor = AttrValue(tensor=to_message(np.asarray(value, dtype)))
+    return NodeDef(name=name, op="Const", attr={"value": tensor})
+
+
+@pytest.mark.parametrize("op", ["GatherV2", "GatherNd", "ScatterNd", "TensorScatterAdd"])
+def test_places_outside_stop_a_call_and_give_nothing(tmp_path: Path, op: str) -> None:
+    """As in TensorFlow on a CPU; it is a program whose places only the run tells."""
+    inputs = {
+        "GatherV2": ["x", "at", "axis"],
+        "GatherNd": ["x", "pairs"],
+        "ScatterNd": ["pairs", "some", "sizes"],
+        "TensorScatterAdd": ["x", "pairs", "some"],
+    }[op]
     graph = _graph(
         NodeDef(name="at", op="Placeholder", attr={"dtype": AttrValue(type=3)}),
-        NodeDef(
-            name="axis",
-            op="Const",
-            attr={"value": AttrValue(tensor=to_message(np.zeros((), "int32")))},
-        ),
-        NodeDef(name="y", op="GatherV2", input=["x", "at", "axis"]),
+        _constant("axis", 0, "int32"),
+        _constant("wide", [-1, 1], "int32"),
+        _constant("sizes", [2], "int32"),
+        _constant("some", [1, 2], "float32"),
+        NodeDef(name="pairs", op="Reshape", input=["at", "wide"]),
+        NodeDef(name="y", op=op, input=inputs),
     )
-    program = open_saved_model(_written(graph, tmp_path))
-    found = program.signatures["serving_default"](
-        x=np.array([1, 2], "float32"), at=np.array([1, 2, -1], "int32")
-    )
-    np.testing.assert_array_equal(found["y"], np.array([2, np.nan, np.nan], "float32"))
+    serve = open_saved_model(_written(graph, tmp_path)).signatures["serving_default"]
+    x = np.array([1, 2], "float32")
+    right = serve(x=x, at=np.array([1, 0], "int32"))["y"].tolist()
+    assert right == {"Gather": [2, 1], "Scatte": [2, 1], "Tensor": [3, 3]}[op[:6]]
+    for outside in (2, -1):
+        with pytest.raises(ShapeError, match=rf"outside of its array .*'y' \({op}\)"):
+            serve(x=x, at=np.array([0, outside], "int32"))
+    assert serve(x=x, at=np.array([1, 0], "int32"))["y"].tolist() == right
+    if op == "GatherV2":
+        around = jax.jit(lambda at: serve(x=x, at=at)["y"])
+        np.testing.assert_array_equal(around(np.array([1, 2], "int32")), [2, np.nan])
+
+
+@pytest.mark.parametrize("op", ["StatelessRandomUniform", "StatelessRandomGetKeyCounter"])
+def test_all_bits_of_a_seed_count(tmp_path: Path, op: str) -> None:
+    nodes = [
+        NodeDef(name="seed", op="Placeholder", attr={"dtype": AttrValue(type=9)}),
+        _constant("sizes", [3], "int32"),
+    ]
+    if op == "StatelessRandomUniform":
+        kind = {"dtype": AttrValue(type=1)}
+        nodes.append(NodeDef(name="y", op=op, input=["sizes", "seed"], attr=kind))
+    else:
+        nodes.append(NodeDef(name="k", op=op, input=["seed"]))
+        nodes.append(NodeDef(name="y", op="Identity", input=["k:1"]))
+    serve = open_saved_model(_written(_graph(*nodes), tmp_path)).signatures["serving_default"]
+    x = np.zeros(2, "float32")
+    seeds = ([1, 2], [1 + 2**32, 2], [1, 2 + 2**32], [-1, 2], [2**32 - 1, 2], [2, 1])
+    drawn = [tuple(np.asarray(serve(x=x, seed=np.array(s, "int64"))["y"])) for s in seeds]
+    assert len(set(drawn)) == len(seeds)
 
 
 @pytest.mark.parametrize("place", ["../../../etc/passwd", "/etc/passwd", "a/../../saved_model.pb"])

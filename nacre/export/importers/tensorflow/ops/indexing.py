@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from nacre.export.importers.tensorflow.registry import Node, op
+from nacre.export.importers.tensorflow.registry import Node, op, stops
 from nacre.export.importers.tensorflow.values import (
     GraphError,
     integer,
@@ -80,6 +80,39 @@ def _strided_slice_update(
     node: Node, x: Any, begin: Any, end: Any, strides: Any, value: Any
 ) -> Any:
     return jnp.asarray(x).at[_index(node, begin, end, strides)].set(value)
+
+
+# --- places outside -------------------------------------------------------------------------------
+
+
+@stops("Gather", "GatherV2", "ResourceGather")
+def _stops_gather(node: Node, x: Any, indices: Any, axis: Any = 0) -> Any:
+    return None if is_known(indices) else _outside(indices, x.shape[integer(axis)])
+
+
+@stops("GatherNd", "ResourceGatherNd")
+def _stops_gather_nd(node: Node, x: Any, indices: Any) -> Any:
+    return None if is_known(indices) else _outside(indices, x.shape[: indices.shape[-1]])
+
+
+@stops("ScatterNd")
+def _stops_scatter(node: Node, indices: Any, updates: Any, sizes: Any) -> Any:
+    if is_known(indices):
+        return None
+    return _outside(indices, shape(sizes, updates.dtype)[: indices.shape[-1]])
+
+
+@stops(
+    "TensorScatterUpdate", "TensorScatterAdd", "TensorScatterSub", "TensorScatterMax",
+    "TensorScatterMin",
+)  # fmt: skip
+def _stops_tensor_scatter(node: Node, x: Any, indices: Any, updates: Any) -> Any:
+    return None if is_known(indices) else _outside(indices, x.shape[: indices.shape[-1]])
+
+
+def _outside(indices: Any, sizes: int | tuple[int, ...]) -> Any:
+    """Whether there is a place outside."""
+    return jnp.any((indices < 0) | (indices >= jnp.asarray(sizes, indices.dtype)))
 
 
 # --- gathers --------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import numpy as np
 
 from nacre.export.importers.tensorflow.registry import Node, op
 from nacre.export.importers.tensorflow.run import Run
-from nacre.export.importers.tensorflow.values import GraphError, dtype, integer, shape
+from nacre.export.importers.tensorflow.values import GraphError, dtype, integer, is_known, shape
 
 
 def _kind(node: Node, name: str = "dtype") -> np.dtype[Any]:
@@ -62,13 +62,24 @@ def _categorical(key: Any, logits: Any, count: Any, kind: np.dtype[Any]) -> Any:
 
 
 def _key_of(*seeds: Any) -> Any:
-    """A key that the numbers of a seed give."""
+    """A key that the numbers of a seed give, all their 64 bits."""
     found = jax.random.key(0)
     for seed in seeds:
-        words = jnp.ravel(jnp.asarray(seed)).astype(jnp.uint32)
-        for index in range(words.shape[0]):
-            found = jax.random.fold_in(found, words[index])
+        for word in _words(seed):
+            found = jax.random.fold_in(found, word)
     return found
+
+
+def _words(seed: Any) -> list[Any]:
+    """Each number's lower and upper 32 bits; a narrower one is the same number of 64 bits."""
+    flat = np.ravel(seed) if is_known(seed) else jnp.ravel(seed)
+    bits = 8 * flat.dtype.itemsize
+    if bits > 32:
+        upper = flat >> 32
+    else:
+        upper = flat >> (bits - 1) if flat.dtype.kind == "i" else flat * 0
+    pairs = zip(flat & 0xFFFFFFFF if bits > 32 else flat, upper, strict=True)
+    return [jnp.asarray(part.astype("uint32")) for pair in pairs for part in pair]
 
 
 @op("StatelessRandomUniform", "StatelessRandomNormal", "StatelessTruncatedNormal")
@@ -116,11 +127,9 @@ def _stateless_multinomial(node: Node, logits: Any, count: Any, seed: Any) -> An
 
 @op("StatelessRandomGetKeyCounter")
 def _key_counter(node: Node, seed: Any) -> Any:
-    """A key and a counter: here the seed itself, which `_key_of` mixes."""
-    words = jnp.ravel(jnp.asarray(seed))
-    kind = jax.dtypes.canonicalize_dtype(np.uint64)
-    counter = jnp.stack([words[1].astype(kind), jnp.zeros((), kind)])
-    return words[:1].astype(kind), counter
+    """A key and a counter: here what the seed is mixed to, as both may have 32 bits each."""
+    words = jax.random.key_data(_key_of(seed)).astype(jax.dtypes.canonicalize_dtype(np.uint64))
+    return words[:1], jnp.stack([words[1], jnp.zeros((), words.dtype)])
 
 
 @op("StatelessRandomGetAlg", known=True)
