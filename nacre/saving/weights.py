@@ -152,6 +152,11 @@ def write(root: h5py.Group, groups: list[Group]) -> None:
             hdf5.write_array(inner, name, values)
 
 
+# Root attribute of nacre's that says how a layer's arrays are ordered: as in Keras by what they
+# were made as, trainable or not. Files without it had those first that were trainable at the save.
+_ORDER, _AS_MADE = "nacre_array_order", "made trainable first"
+
+
 def content(
     groups: list[Group], checksums: bool = True, note: Callable[[h5py.Group], object] | None = None
 ) -> Content:
@@ -164,6 +169,7 @@ def content(
     def fill(region: Region) -> None:
         with hdf5.Writer(region, checksums) as root:
             write(root, groups)
+            root.attrs[_ORDER] = _AS_MADE
             if note is not None:
                 note(root)
 
@@ -326,6 +332,7 @@ def restore(
     skip_mismatch: bool = False,
     optimizer: bool = False,
     is_new: bool = False,
+    is_by_older: bool | None = None,
 ) -> None:
     """Set all arrays of `root` from a Keras 3 weights file.
 
@@ -339,18 +346,22 @@ def restore(
         skip_mismatch: Leave out what does not fit, with a warning.
         optimizer: Whether a compiled model's optimizer is restored with it.
         is_new: Whether nobody has seen `root` yet, so that it may be left half-way by an error.
+        is_by_older: Whether a nacre wrote it that ordered arrays otherwise; None asks the file.
 
     Raises:
         WeightsMismatchError: Something does not fit; everything is listed.
-        FileFormatError: The file is damaged.
+        FileFormatError: The file is damaged, or does not tell which array is which.
     """
+    if is_by_older is None:
+        is_by_older = hdf5.has_attribute(file, hdf5.CHECKSUMS)
+    is_by_older = is_by_older and not hdf5.has_attribute(file, _ORDER)
     finder = GroupFinder(file, who)
     differences = Differences()
     steps: list[LoadStep] = []
     found = entries(root, optimizer=False)
     finder.resolve(found)
     for entry in found:
-        _plan(entry, finder, who, differences, steps, skip_mismatch)
+        _plan(entry, finder, who, differences, steps, is_by_older)
     differences.extra = finder.unclaimed_arrays()
     if differences and not skip_mismatch:
         raise mismatch(who, root, differences, is_new)
@@ -422,7 +433,7 @@ def _plan(
     who: str,
     differences: Differences,
     steps: list[LoadStep],
-    skip_mismatch: bool,
+    is_by_older: bool,
 ) -> None:
     owner, group = entry.owner, finder.group(entry)
     arrays = hdf5.Arrays(group, who)
@@ -446,6 +457,8 @@ def _plan(
     if not owner.built and names and not variables:
         differences.unbuilt.append(entry.path or owner.name)
         return
+    if is_by_older:
+        variables = _in_older_order(owner, variables, arrays, who)
     fits = True
     for index, variable in enumerate(variables):
         dataset = arrays.dataset(str(index))
@@ -470,6 +483,42 @@ def _plan(
         is_plain = owner._adapter is None and _is_layers_own(owner, "load_own_variables")
         take = partial(_take, variables) if is_plain else owner.load_own_variables
         steps.append(LoadStep(lambda: {n: arrays.numbers(n) for n in chosen}, take))
+
+
+def _in_older_order(
+    owner: Any, variables: list[Variable], arrays: hdf5.Arrays, who: str
+) -> list[Variable]:
+    """Variables in the order of an older file, which shapes must tell: what was trainable first.
+
+    Raises:
+        FileFormatError: They do not.
+    """
+    places = {id(v): i for i, v in enumerate(owner._own_variables)}
+    made = sorted(variables, key=lambda v: places.get(id(v), len(places)))
+    older = sorted(made, key=lambda v: not v.trainable)
+    if [id(v) for v in older] == [id(v) for v in variables]:
+        return variables
+
+    def fits(order: list[Variable]) -> bool:
+        found = [arrays.dataset(str(i)) for i in range(len(order))]
+        return all(
+            dataset is not None and hdf5.shape_of(dataset) == variable.shape
+            for dataset, variable in zip(found, order, strict=True)
+        )
+
+    if not (fits(older) and fits(variables)):
+        return older if fits(older) else variables
+    names = [v.name for v in variables if v.trainable is not v.made_trainable]
+    raise FileFormatError(
+        message(
+            f"{who}, {owner._who()}",
+            "a file must tell which array is which variable, and older ones of nacre had those "
+            "first that were trainable",
+            f"variables of one shape, of which trainable was set later: {listed(names)}",
+            "Make them so at once, add_weight(..., trainable=False), or load before it is set; "
+            "then save anew.",
+        )
+    )
 
 
 def _take(variables: list[Variable], arrays: dict[str, np.ndarray]) -> None:

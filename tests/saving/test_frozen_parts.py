@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 import nacre
 from nacre import layers, saving
 from nacre.core.errors import FileFormatError
-from nacre.saving import trainable_flags
+from nacre.saving import archive, trainable_flags, weights
+from nacre.saving.formats import native
 
 X = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
 
@@ -124,3 +126,80 @@ def test_damaged_flags_are_told(damaged: Any) -> None:
     model, _ = _model(False)
     with pytest.raises(FileFormatError, match="trainable"):
         trainable_flags.restore(model, damaged, "'m.keras'")
+
+
+@nacre.saving.register_keras_serializable("tests")
+class FreezesInBuild(layers.Layer):
+    """Freezes a weight that is made trainable, of a shape of its own or not."""
+
+    def __init__(self, width: int, sets_flag: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width, self.sets_flag = width, sets_flag
+
+    def build(self, input_shape: Any) -> None:
+        self.scale = self.add_weight((self.width,), name="scale", trainable=self.sets_flag)
+        self.scale.trainable = False
+        self.offset = self.add_weight((input_shape[-1],), name="offset")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * nacre.ops.sum(self.scale) + self.offset
+
+
+def _older(name: str, width: int, tmp_path: Path) -> nacre.Model:
+    """A model, and its file as a nacre wrote it that had what was trainable first."""
+    model = nacre.Sequential([nacre.Input((4,)), FreezesInBuild(width, name="own")])
+    _set_numbers(model)
+    save = model.save if name.endswith(".keras") else model.save_weights
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            layers.Layer,
+            "_direct_variables",
+            lambda self: sorted(self._own_variables, key=lambda v: not v.trainable),
+        )
+        patch.setattr(trainable_flags, "flags_of", lambda _: {})
+        patch.setattr(weights, "_ORDER", "unread")
+        patch.setattr(native, "texts_of", _without_flags(native.texts_of))
+        save(tmp_path / name, **({"verify": False} if name.endswith(".keras") else {}))
+    return model
+
+
+def _without_flags(texts_of: Any) -> Any:
+    def changed(*args: Any) -> dict[str, bytes]:
+        found = texts_of(*args)
+        metadata = json.loads(found[archive.METADATA])
+        del metadata[trainable_flags.KEY]
+        return {**found, archive.METADATA: json.dumps(metadata).encode()}
+
+    return changed
+
+
+def _opened(name: str, width: int, tmp_path: Path, sets_flag: bool = True) -> nacre.Model:
+    if name.endswith(".keras"):
+        return nacre.models.load_model(tmp_path / name)
+    model = nacre.Sequential([nacre.Input((4,)), FreezesInBuild(width, sets_flag, name="own")])
+    model.load_weights(tmp_path / name)
+    return model
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.weights.h5"])
+def test_older_files_of_what_is_frozen_in_build_are_read_in_their_order(
+    name: str, tmp_path: Path
+) -> None:
+    model = _older(name, 3, tmp_path)
+    again = _opened(name, 3, tmp_path)
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+    again.save(tmp_path / "new.keras")
+    newest = nacre.models.load_model(tmp_path / "new.keras")
+    np.testing.assert_array_equal(newest.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.weights.h5"])
+def test_older_files_that_do_not_tell_which_array_is_which_are_refused(
+    name: str, tmp_path: Path
+) -> None:
+    model = _older(name, 4, tmp_path)
+    with pytest.raises(FileFormatError, match=r"scale.*add_weight\(\.\.\., trainable=False\)"):
+        _opened(name, 4, tmp_path)
+    if name.endswith("h5"):  # as the error says
+        again = _opened(name, 4, tmp_path, sets_flag=False)
+        np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))

@@ -160,6 +160,7 @@ def load(
     version = str(metadata.get("keras_version", "3"))
     compile_config = config.pop("compile_config", None)
     is_by_nacre = "nacre_version" in metadata
+    is_by_older = is_by_nacre and trainable_flags.KEY not in metadata
     with naming(who, archive.CONFIG):
         if not is_by_nacre:
             # A class of the user's may have a built-in one's name.
@@ -182,7 +183,7 @@ def load(
                 assets.restore(model, files)
             with naming(who, archive.WEIGHTS):
                 if named is None:
-                    weights.restore(model, file, who, is_new=True)
+                    weights.restore(model, file, who, is_new=True, is_by_older=is_by_older)
                 else:
                     weights.require_built(model, who)
                     with named_shards.opened(named, who) as arrays:
