@@ -20,6 +20,7 @@ from nacre.export.graph.ir import Axis, Graph, Node, Value
 from nacre.export.graph.sizes import Size, SizeExpr, symbols_in
 
 Array: TypeAlias = np.ndarray[Any, Any]
+_MUCH = 1024  # elements: of fewer a second copy costs less than a node that moves them
 # Axis i of what is stored is axis order[i] of the value.
 Order: TypeAlias = tuple[int, ...]
 
@@ -98,6 +99,9 @@ class Body:
         shared: What it has in common with the graphs around and within it.
         parent: The graph around it, whose tensors it sees.
         scope: The layer that nodes are named by.
+        maker: The node that made each tensor.
+        uses: How often each value is read.
+        producers: The node of the graph that gives each value.
     """
 
     shared: Drafts
@@ -109,6 +113,7 @@ class Body:
     outputs: list[tuple[str, str, tuple[Size, ...]]] = field(default_factory=list)
     maker: dict[str, Made] = field(default_factory=dict)
     uses: dict[Value, int] = field(default_factory=dict)
+    producers: dict[Value, Node] = field(default_factory=dict)
     _tensors: dict[Value, dict[Order, str]] = field(default_factory=dict)
     _symbols: dict[str, Axis] = field(default_factory=dict)
 
@@ -127,6 +132,7 @@ class Body:
     def begin(self, graph: Graph) -> None:
         """Take up the values of a graph: its sizes, and how often each value is used."""
         self._symbols = {**self._symbols, **graph.symbols()}
+        self.producers.update(graph.producers())
         for node in graph.nodes:
             for value in node.inputs:
                 if value is not None:
@@ -146,6 +152,14 @@ class Body:
         """The orders of axes that a value lies in, with its tensors."""
         return self._tensors.get(value, {})
 
+    def is_zero(self, value: Value) -> bool:
+        """Whether a value is known to be 0 everywhere."""
+        node = self.producers.get(value)
+        if node is not None and node.op == "broadcast_to" and node.inputs[0] is not None:
+            value = node.inputs[0]
+        data = self.data(value)
+        return data is not None and value not in self.shared.paths and not data.any()
+
     def data(self, value: Value | None) -> Array | None:
         """The array that a value is, where it is known: a weight or a constant."""
         return None if value is None else self.shared.data.get(value)
@@ -160,7 +174,8 @@ class Body:
         found = self.orders(value)
         if len(order) == len(value.shape):
             if order not in found:
-                if value in self.shared.data:
+                data = self.shared.data.get(value)
+                if data is not None and (not found or data.size <= _MUCH):
                     self.bind(value, self._stored_value(value, order), order)
                 else:
                     source, name = next(iter(found.items()))

@@ -16,7 +16,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.regions import Content, Region
 from nacre.core.wire import onnx as wire
 from nacre.core.wire.protobuf import block, varint
-from nacre.export.graph.ir import Graph, Node
+from nacre.export.graph.ir import Graph, Node, Value, Weight
 from nacre.export.graph.sizes import Size
 from nacre.export.passes import cleaned, opened
 from nacre.export.targets.onnx.body import Body, Drafts, Made, Stored
@@ -64,7 +64,7 @@ def drafted(request: Request) -> Body:
     for node in graph.all_nodes():
         if node.op == "constant":
             shared.data[node.outputs[0]] = node.attributes["value"]
-    _know_widened(shared, graph)
+    _know_views(shared, graph)
     lower_nodes(body, graph)
     for _, value in graph.outputs:
         body.outputs.append((body.tensor(value), value.dtype, value.shape))
@@ -72,14 +72,34 @@ def drafted(request: Request) -> Body:
     return _live(body)
 
 
-def _know_widened(shared: Drafts, graph: Graph) -> None:
-    """Take what is a weight but for a cast of it as that weight, kept as it is."""
-    weights = {weight.value: weight for weight in graph.weights}
+_MUCH = 1024  # elements: of fewer a second copy costs less than a node
+
+
+def _know_views(shared: Drafts, graph: Graph) -> None:
+    """Take what is a weight but for its shape, the order of its axes or its bits as that weight,
+    which is stored as it is read. A large one that is read elsewhere too is stored once."""
+    readers = graph.consumers()
+    known: dict[Value, Weight] = {weight.value: weight for weight in graph.weights}
     for node in graph.nodes:
-        weight = weights.get(node.inputs[0]) if node.op == "cast" and node.inputs[0] else None
-        if weight is not None and weight.value.dtype in ("float16", "bfloat16"):
-            shared.data[node.outputs[0]] = weight.data
-            shared.paths[node.outputs[0]] = weight.path
+        source = node.inputs[0] if node.op in ("cast", "reshape", "transpose") else None
+        weight = None if source is None else known.get(source)
+        if weight is None or source is None:
+            continue
+        data = shared.data.get(source, weight.data)
+        if data.size > _MUCH and node.op != "cast" and len(readers[source]) > 1:
+            continue
+        match node.op:
+            case "cast":
+                if weight.value.dtype not in ("float16", "bfloat16"):
+                    continue
+            case "reshape":
+                if not all(isinstance(size, int) for size in node.attributes["shape"]):
+                    continue
+                data = data.reshape(node.attributes["shape"])
+            case _:
+                data = data.transpose(node.attributes["permutation"])
+        result = node.outputs[0]
+        shared.data[result], shared.paths[result], known[result] = data, weight.path, weight
 
 
 def _needed_opset(graph: Graph) -> int:

@@ -23,11 +23,16 @@ def since(version: int, *ops: str) -> None:
     SINCE.update(dict.fromkeys(ops, version))
 
 
+_VIEWS = ("cast", "constant", "reshape", "transpose")
+
+
 def lower_nodes(make: Body, graph: Graph) -> None:
     """Add the nodes of a graph, whose inputs are bound."""
     make.begin(graph)
     for node in graph.nodes:
         make.scope = node.layer or (make.parent.scope if make.parent else "")
+        if node.op in _VIEWS and make.data(node.outputs[0]) is not None:
+            continue  # a weight, but for how it is read: stored so
         found = FORMS.by_op[node.op](make, node)
         if isinstance(found, Placed):
             make.bind(node.outputs[0], found.name, found.order)

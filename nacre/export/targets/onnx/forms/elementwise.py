@@ -13,6 +13,7 @@ from nacre.export.targets.onnx.body import Body, Placed, dtype_of, value_of
 from nacre.export.targets.onnx.forms._form import (
     FLOATS,
     NUMBERS,
+    Form,
     Kernel,
     cast_back,
     cast_in,
@@ -29,27 +30,26 @@ _ALL = Kernel(frozenset(NUMBER_OF))
 
 def elementwise(
     *ops: str, kernel: Kernel = NUMBERS, keeps_dtype: bool = True, limit: Any = None
-) -> Callable[[Inner], Inner]:
+) -> Callable[[Inner], Form]:
     """Declare the form of ops whose inputs broadcast, and may lie in any order of axes."""
 
-    def declare(inner: Inner) -> Inner:
-        @form(*ops, limit=limit)
-        def _(make: Body, node: Node) -> str | Placed:
+    def declare(inner: Inner) -> Form:
+        def apply(make: Body, node: Node) -> str | Placed:
             values = [v for v in node.inputs if v is not None]
             rank = len(node.outputs[0].shape)
+            usual = tuple(range(rank))
             order = chosen_order(make, values, rank)
             found = [
-                cast_in(make, make.ordered(v, order), v.dtype, kernel)
-                if len(v.shape) == rank or order != tuple(range(rank))
-                else cast_in(make, make.tensor(v), v.dtype, kernel)
+                make.ordered(v, order) if order != usual or len(v.shape) == rank else make.tensor(v)
                 for v in values
             ]
+            found = [cast_in(make, x, v.dtype, kernel) for x, v in zip(found, values)]
             result = inner(make, found, node)
             if keeps_dtype:
                 result = cast_back(make, result, node.outputs[0].dtype, kernel)
             return placed(make, result, order)
 
-        return inner
+        return form(*ops, limit=limit)(apply)
 
     return declare
 
@@ -59,7 +59,7 @@ _WHOLE = {
     "Exp": "exp", "Log": "log", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Asin": "asin",
     "Acos": "acos", "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh", "Tanh": "tanh",
     "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh", "Erf": "erf", "Sigmoid": "sigmoid",
-    "Add": "add", "Sub": "sub", "Mul": "mul", "Pow": "pow", "Max": "max", "Min": "min",
+    "Sub": "sub", "Mul": "mul", "Pow": "pow", "Max": "max", "Min": "min",
     "Softplus": "softplus", "Softsign": "softsign", "Selu": "selu", "Mish": "mish",
     "HardSwish": "hard_silu",
 }  # fmt: skip
@@ -80,6 +80,39 @@ def _declare_whole() -> None:
 
 
 _declare_whole()
+
+
+@elementwise()
+def _sum(make: Body, inputs: Sequence[str], node: Node) -> str:
+    return make.add("Add", inputs)
+
+
+@form("add")
+def _add(make: Body, node: Node) -> str | Placed | Sequence[str]:
+    found = _as_bias(make, node)
+    return _sum(make, node) if found is None else found
+
+
+def _as_bias(make: Body, node: Node) -> Placed | None:
+    """A vector of weights that is added to the channels of a convolution, as part of that."""
+    for x, bias in (node.inputs, node.inputs[::-1]):
+        assert x is not None
+        data = make.data(bias)
+        order, tensor = next(iter(make.orders(x).items()), ((), ""))
+        made = make.made_by(tensor, "Conv") or make.made_by(tensor, "ConvTranspose")
+        if made is None or data is None or bias is None or make.uses[x] != 1 or len(order) < 3:
+            continue
+        count = x.shape[-1]
+        is_vector = data.size == count and data.shape[-1:] == (count,)
+        first = (0, len(order) - 1, *range(1, len(order) - 1))
+        if len(made.inputs) == 2 and is_vector and order == first and len(data.shape) <= len(order):
+            made.inputs.append(make.weight([bias], lambda data: data.reshape(-1), "bias"))
+            # The convolution stands before its bias was stored only if that takes a node.
+            if make.nodes[-1] is not made:
+                make.nodes.remove(made)
+                make.nodes.append(made)
+            return Placed(tensor, order)
+    return None
 
 
 @elementwise("abs", "sign", kernel=NUMBERS)
@@ -246,8 +279,6 @@ def _clamp(make: Body, inputs: Sequence[str], node: Node) -> str:
 
 @elementwise("cast", kernel=_ALL)
 def _cast(make: Body, inputs: Sequence[str], node: Node) -> str:
-    if make.data(node.outputs[0]) is not None:
-        return ""  # a weight that is kept in fewer bits, cast where it is stored
     return make.cast(inputs[0], node.attributes["dtype"])
 
 

@@ -82,6 +82,13 @@ def _bias(make: Body, node: Node, value: Value, order: Sequence[int]) -> str:
     return make.add("Concat", [tensor, make.constant(np.zeros((1, units), value.dtype))], axis=1)
 
 
+def _state(make: Body, state: Value) -> str:
+    """A first state; left out where it is 0, as runtimes take it then."""
+    if make.is_zero(state):
+        return ""
+    return make.add("Unsqueeze", [make.tensor(state), make.ints(0)])
+
+
 @form("lstm", "gru", "simple_rnn", limit=_whole)
 def _recurrence(make: Body, node: Node) -> Sequence[str]:
     attributes, order = node.attributes, _ORDERS[node.op]
@@ -98,7 +105,7 @@ def _recurrence(make: Body, node: Node) -> Sequence[str]:
         _rearranged(make, recurrent, order, _turned, "gates"),
         _bias(make, node, bias, order) if bias is not None else "",
         "",
-        *(make.add("Unsqueeze", [make.tensor(state), make.ints(0)]) for state in states),
+        *(_state(make, state) for state in states),
     ]
     inputs = [wide(tensor) for tensor in inputs]
     inner = _ACTIVATIONS[attributes["activation"]]
