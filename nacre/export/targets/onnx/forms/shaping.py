@@ -135,10 +135,11 @@ def _pad(make: Body, node: Node) -> str | Placed:
 
 
 @form("reverse")
-def _reverse(make: Body, node: Node) -> str:
+def _reverse(make: Body, node: Node) -> str | Placed:
     x = value_of(node)
-    axes = sorted(axis % len(x.shape) for axis in node.attributes["axes"])
-    return reversed_along(make, make.tensor(x), axes)
+    order, (tensor,) = _alike(make, node, [x])
+    axes = sorted(order.index(axis % len(order)) for axis in node.attributes["axes"])
+    return placed(make, reversed_along(make, tensor, axes), order)
 
 
 def reversed_along(make: Body, tensor: str, axes: Sequence[int]) -> str:
