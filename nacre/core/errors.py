@@ -139,6 +139,10 @@ class MissingPackageError(NacreError, ImportError):
     """An optional package is not installed."""
 
 
+class AbsentFileError(NacreError, FileNotFoundError):
+    """A file or folder is not there."""
+
+
 class AbsentModuleError(NacreError, ModuleNotFoundError):
     """A module of TensorFlow's or around it is imported that nacre does not stand in for."""
 

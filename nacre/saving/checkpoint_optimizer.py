@@ -63,6 +63,25 @@ def optimizer_state(
     if not optimizer.built:
         tell_paths(model, optimizer)
         optimizer.build(model.trainable_variables)
+    return state_of_node(optimizer, file, node, places)
+
+
+def trained_places(optimizer: Optimizer, file: Checkpoint, place: int) -> list[int]:
+    """The places of the variables that an optimizer of a file trained, in its order.
+
+    Args:
+        optimizer: One of its kind.
+        file, place: The checkpoint, and where it is.
+    """
+    node = file.nodes[place]
+    slots = _slots(file, node, bool(_listed(file, node)))
+    return list(dict.fromkeys(at for at, _ in slots if at >= 0))
+
+
+def state_of_node(
+    optimizer: Optimizer, file: Checkpoint, node: Node, places: dict[int, int]
+) -> list[LoadStep]:
+    """How the state of an optimizer is set, of which a file has this."""
     if isinstance(optimizer, OptaxOptimizer) and not optimizer.built:
         arrays = [array for _, array in _listed(file, node)]
         return [LoadStep(lambda: [array.read() for array in arrays], optimizer.keep_state)]
@@ -271,4 +290,4 @@ def _slots(file: Checkpoint, node: Node, is_ours: bool) -> dict[tuple[int, str],
     return found
 
 
-__all__ = ["OWN_LIST", "optimizer_state"]
+__all__ = ["OWN_LIST", "optimizer_state", "state_of_node", "trained_places"]

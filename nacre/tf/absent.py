@@ -48,10 +48,6 @@ ABSENT: dict[str, str] = {
             "global_variables_initializer placeholder reset_default_graph variable_scope"
         ).split()
     },
-    "train.Checkpoint": "Checkpoints by hand are not here yet: model.save_weights(path) writes "
-    "TensorFlow's files, and tf.keras.callbacks.BackupAndRestore resumes.",
-    "train.CheckpointManager": "Checkpoints by hand are not here yet: use "
-    "tf.keras.callbacks.ModelCheckpoint, or model.save_weights(path).",
     "distribute.TPUStrategy": "It is not here yet: tf.distribute.OneDeviceStrategy uses the first "
     "device there is.",
     "lookup": "Tables by hand are not here yet: use tf.keras.layers.StringLookup or IntegerLookup.",

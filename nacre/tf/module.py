@@ -66,6 +66,10 @@ class Module:
         """The modules and layers among the attributes, and within them."""
         return tuple(x for x in self._found((Module, _has_weights)) if x is not self)
 
+    def _children_in_checkpoints(self) -> dict[str, Any]:
+        """What a checkpoint finds it by: its attributes."""
+        return dict(sorted(vars(self).items()))
+
     def _found(self, wanted: Any) -> list[Any]:
         found: dict[int, Any] = {}
         for value in _walk(self, set()):

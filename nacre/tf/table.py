@@ -534,7 +534,13 @@ pack_sequence_as(structure, flat_sequence, expand_composites=False) = tree.pack_
 """
 
 ROWS["train"] = """
+Checkpoint = nacre.tf.checkpoints:Checkpoint
+CheckpointManager = nacre.tf.checkpoints:CheckpointManager
 Example = nacre.data:Example
+latest_checkpoint = nacre.tf.checkpoints:latest_checkpoint
+list_variables = nacre.tf.checkpoints:list_variables
+load_checkpoint = nacre.tf.checkpoints:load_checkpoint
+load_variable = nacre.tf.checkpoints:load_variable
 SequenceExample = nacre.data:SequenceExample
 BytesList = nacre.tf.records:BytesList
 Feature = nacre.tf.records:Feature

@@ -6,7 +6,7 @@ their number, all else by attribute; a variable that no attribute holds by its n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from nacre.core.wire.tensorflow.objects import (
     trackable,
 )
 from nacre.layers.base.layer import Layer
+from nacre.metrics import Metric
 from nacre.models import Model, Sequential
 from nacre.optimizers import Optimizer
 from nacre.saving import seeds
@@ -38,6 +39,7 @@ from nacre.saving.weights import refuse_difference
 
 _MAX_SHARDS = 100_000  # names have five digits
 _COUNTER = SCALARS["iteration"][0]
+_COUNTED = (_COUNTER, SCALARS[f"{LOSS_SCALE}step_counter"][0])
 COUNTERS = {f"optimizer/{_COUNTER}", f"optimizer/{SCALARS[f'{LOSS_SCALE}step_counter'][0]}"}
 # Attributes under which nacre itself keeps layers and variables, and tf.keras does not.
 _OWN = frozenset("_layers _graph_layers _own_variables _trainer _functional optimizer".split())
@@ -51,6 +53,7 @@ class Found:
         path: How it was reached, as the keys of arrays have it.
         slots: (name of a slot, the variable's place, the slot's place), of an optimizer.
         thing: What it is; None for what only a file has.
+        is_counter: Whether it is written with 64 bits, as TensorFlow counts.
     """
 
     path: str
@@ -59,6 +62,7 @@ class Found:
     variable: Variable | None = None
     name: str = ""
     thing: Any = None
+    is_counter: bool = False
 
     def content(self) -> TrackableObject:
         key = None if self.variable is None else key_of(self.path)
@@ -82,7 +86,48 @@ def save(model: Any, path: Path, who: str, verify: bool = True) -> None:
     if isinstance(optimizer, Optimizer) and getattr(model, "compiled", False):
         graph.add_optimizer(optimizer, model)
     graph.add_seeds(model)
-    arrays = graph.arrays()
+    write(graph.arrays(), path, who, verify)
+    write_state(path.parent, [path.name], who)
+
+
+def save_objects(root: Any, path: Path, who: str) -> None:
+    """Write a checkpoint of an object: the variables, layers, models and optimizers it holds.
+
+    Args:
+        root: It tells what it holds, `_children_in_checkpoints()`.
+        path: The beginning of the files' names.
+        who: What errors call it.
+    """
+    graph = Objects(who, with_optimizers=True)
+    graph.add(root, "")
+    graph.add_waiting_optimizers(root)
+    write(graph.arrays(), path, who)
+
+
+def write_state(
+    folder: Path, names: Sequence[str], who: str, times: Sequence[float] = (), kept_at: float = 0
+) -> None:
+    """Write the file `checkpoint` of a folder, which tells the newest and those before it.
+
+    Args:
+        folder: The folder.
+        names: The beginnings of files' names, the newest last.
+        who: What errors call it.
+        times: When each was written, in seconds since 1970; none for a writer that keeps no count.
+        kept_at: When the last one was written that is kept for good.
+    """
+    quoted = [name.replace("\\", "\\\\").replace('"', '\\"') for name in names]
+    lines = [f'model_checkpoint_path: "{quoted[-1]}"']
+    lines += [f'all_model_checkpoint_paths: "{name}"' for name in quoted]
+    lines += [f"all_model_checkpoint_timestamps: {seconds!r}" for seconds in times]
+    if times:
+        lines.append(f"last_preserved_timestamp: {kept_at!r}")
+    content = "".join(f"{line}\n" for line in lines).encode()
+    write_file(folder / "checkpoint", content, partial(_check, content=content, who=who))
+
+
+def write(arrays: Mapping[str, Stored], path: Path, who: str, verify: bool = True) -> None:
+    """Write the files of a checkpoint."""
     index_file, _ = files_of(path)
     old = _data_files(path)
     shards = 2 if files_of(path)[1] in old else 1
@@ -102,7 +147,6 @@ def save(model: Any, path: Path, who: str, verify: bool = True) -> None:
             message(who, "a checkpoint's arrays must be of TensorFlow's dtypes", str(error))
         ) from None
     index = written[-1][0]
-    state = f'model_checkpoint_path: "{path.name}"\nall_model_checkpoint_paths: "{path.name}"\n'
     try:
         write_file(index_file, index, partial(_check, content=index, who=who), part_of=index_file)
     except BaseException:
@@ -111,8 +155,6 @@ def save(model: Any, path: Path, who: str, verify: bool = True) -> None:
         raise
     for file in old - {data_file}:
         temporary.remove(file)
-    content = state.encode()
-    write_file(path.with_name("checkpoint"), content, partial(_check, content=content, who=who))
 
 
 def _data_files(path: Path) -> set[Path]:
@@ -156,13 +198,20 @@ def _check(source: Any, content: bytes, who: str) -> None:
 
 
 class Objects:
-    """The objects of a model, each once."""
+    """The objects of a model, each once.
 
-    def __init__(self, who: str) -> None:
+    Args:
+        who: What errors call it.
+        with_optimizers: Whether a compiled model brings its optimizer.
+    """
+
+    def __init__(self, who: str, with_optimizers: bool = False) -> None:
         self.objects: list[Found] = []
+        self._with_optimizers = with_optimizers
         self._who = who
         self._places: dict[int, int] = {}
         self._open: set[int] = set()  # ids of what is being added, with all within
+        self._waiting: list[tuple[Optimizer, Found]] = []  # until all they may train is there
 
     def arrays(self) -> dict[str, Stored]:
         """The values of all variables, and the graph itself, by the keys of a checkpoint."""
@@ -170,7 +219,7 @@ class Objects:
         for found in self.objects:
             if found.variable is not None:
                 value: Stored = found.variable.on_host
-                if found.path in COUNTERS:
+                if found.path in COUNTERS or found.is_counter:
                     value = found.variable.numpy().astype("int64")  # as in TensorFlow
                 arrays[key_of(found.path)] = value
         graph = TrackableObjectGraph(nodes=[found.content() for found in self.objects])
@@ -197,10 +246,19 @@ class Objects:
         self.objects.append(found)
         if isinstance(thing, Variable):
             found.variable, found.name = thing, thing.path
+            found.is_counter = getattr(thing, "_is_counter", False)
+            return place
+        if isinstance(thing, Optimizer):
+            self._waiting.append((thing, found))
             return place
         self._open.add(id(thing))
         for name, child in _children(thing):
             found.children.append((name, self.add(child, _joined(path, name))))
+        optimizer = _optimizer_of(thing) if self._with_optimizers else None
+        if optimizer is not None:
+            place = self.add(optimizer, _joined(path, "optimizer"))
+            found.children.append(("optimizer", place))
+            place = self._places[id(thing)]
         self._open.discard(id(thing))
         return place
 
@@ -208,19 +266,33 @@ class Objects:
         """Add the state of an optimizer, as the attribute of the model."""
         top = Found("optimizer")
         self.objects[0].children.append(("optimizer", self._new(top)))
-        found = held_by(optimizer)
+        self._fill_optimizer(top, optimizer, model)
+
+    def add_waiting_optimizers(self, root: Any) -> None:
+        """Add the states of optimizers that were met among the objects of `root`."""
+        for optimizer, top in self._waiting:
+            self._fill_optimizer(top, optimizer, root)
+
+    def _fill_optimizer(self, top: Found, optimizer: Optimizer, model: Any) -> None:
+        begin = top.path
+        found = [
+            held for held in held_by(optimizer) if held.of is None or id(held.of) in self._places
+        ]
         places: dict[int, int] = {}  # id of a variable -> its place, in the order of the list
-        listed_for_keras = listed_by_keras(optimizer, model)
+        ours = {id(held.variable) for held in found}
+        listed_for_keras = [
+            held for held in listed_by_keras(optimizer, model) if id(held.variable) in ours
+        ]
         for number, held in enumerate(listed_for_keras):
-            path = f"optimizer/_variables/{number}"
+            path = f"{begin}/_variables/{number}"
             if held.of is None:
-                path = f"optimizer/{held.names[0]}"
+                path = f"{begin}/{held.names[0]}"
             places[id(held.variable)] = self._new(self._variable(held, path))
-        top.children.append(("_variables", self._new(_listing("optimizer/_variables", places))))
+        top.children.append(("_variables", self._new(_listing(f"{begin}/_variables", places))))
         for number, held in enumerate(found):
             if id(held.variable) not in places:
                 path = next(iter(held.attributes), f"{OWN_LIST}/{number}")
-                place = self._new(self._variable(held, f"optimizer/{path}"))
+                place = self._new(self._variable(held, f"{begin}/{path}"))
                 places[id(held.variable)] = place
         trained = dict.fromkeys(id(h.of) for h in listed_for_keras if h.of is not None)
         numbers = {key: number for number, key in enumerate(trained)}
@@ -229,7 +301,12 @@ class Objects:
                 path = f"_{held.names[0]}/{numbers[id(held.of)]}"
                 self._add_below(top, path, places[id(held.variable)])
         in_order = {id(h.variable): places[id(h.variable)] for h in found}
-        own_list = _listing(f"optimizer/{OWN_LIST}", in_order)
+        if self._with_optimizers and all(_has_place_in_keras(h) or h.attributes for h in found):
+            for held in found:  # tf.keras has a place for everything, and takes all of the file
+                if held.of is None and held.attributes:
+                    self._add_below(top, held.names[0], in_order[id(held.variable)])
+            return
+        own_list = _listing(f"{begin}/{OWN_LIST}", in_order)
         top.children.append((OWN_LIST, self._new(own_list)))
         for held in found:
             place = in_order[id(held.variable)]
@@ -264,12 +341,20 @@ class Objects:
         return len(self.objects) - 1
 
     def _variable(self, held: Held, path: str) -> Found:
-        return Found(path, variable=held.variable, name=held.full_name)
+        is_counter = held.of is None and held.names[0] in _COUNTED
+        return Found(path, variable=held.variable, name=held.full_name, is_counter=is_counter)
 
 
 def _listing(path: str, places: Mapping[int, int]) -> Found:
     """A list of variables."""
     return Found(path, [(str(number), place) for number, place in enumerate(places.values())])
+
+
+def _optimizer_of(thing: Any) -> Optimizer | None:
+    """The optimizer that a model was compiled with."""
+    optimizer = getattr(thing, "optimizer", None) if isinstance(thing, Model) else None
+    is_compiled = isinstance(optimizer, Optimizer) and getattr(thing, "compiled", False)
+    return optimizer if is_compiled else None
 
 
 def listed_by_keras(optimizer: Optimizer, model: Any) -> list[Held]:
@@ -330,11 +415,20 @@ def _joined(path: str, name: str) -> str:
 
 def _children(thing: Any) -> Iterator[tuple[str, Any]]:
     """What a layer, a model or a container holds, by the names that tf.keras has for it."""
+    if hasattr(thing, "_children_in_checkpoints"):
+        found = thing._children_in_checkpoints()
+        yield from ((name, value) for name, value in found.items() if is_kept(value))
+        return
+    if isinstance(thing, Metric):
+        yield from ((variable.name, variable) for variable in thing.variables)
+        return
+    if isinstance(thing, Optimizer):
+        return
     if isinstance(thing, Mapping):
-        yield from ((str(key), value) for key, value in thing.items() if _is_held(value))
+        yield from ((str(key), value) for key, value in thing.items() if is_kept(value))
         return
     if isinstance(thing, list | tuple):
-        yield from ((str(i), value) for i, value in enumerate(thing) if _is_held(value))
+        yield from ((str(i), value) for i, value in enumerate(thing) if is_kept(value))
         return
     if isinstance(thing, Sequential) or (isinstance(thing, Model) and thing._graph is not None):
         with_weights = 0
@@ -362,4 +456,23 @@ def _is_held(value: Any) -> bool:
     return isinstance(value, Layer | Variable)
 
 
-__all__ = ["COUNTERS", "Found", "Objects", "save"]
+def is_kept(value: Any) -> bool:
+    """Whether a checkpoint of objects has a place for a value."""
+    if isinstance(value, Mapping):
+        return any(map(is_kept, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(is_kept, value))
+    known = isinstance(value, Layer | Variable | Optimizer | Metric)
+    return known or hasattr(type(value), "_children_in_checkpoints")
+
+
+__all__ = [
+    "COUNTERS",
+    "Found",
+    "Objects",
+    "is_kept",
+    "save",
+    "save_objects",
+    "write",
+    "write_state",
+]
