@@ -258,7 +258,7 @@ def export_model(
 
 
 def export_plan(
-    model: Model,
+    model: Any,
     format: str,
     input_signature: Any,
     who: str,
@@ -268,24 +268,25 @@ def export_plan(
     metadata: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Plan:
-    """How a model becomes a file of a format.
+    """How a model, or a function with the signature it is called by, becomes a file of a format.
 
     Raises:
         ArgumentError: There is no such format, or the inputs are not known.
         UnsupportedOpError: It computes something that has no form in any format.
     """
     target = None if format == stablehlo.NAME else find_target(format, who)
-    if input_signature is None and model.inputs is not None:
+    name = str(getattr(model, "name", None) or getattr(model, "__name__", "function"))
+    if input_signature is None and getattr(model, "inputs", None) is not None:
         require_built(model, who)
         call: Any = functools.partial(model, training=False)
         captured = capture(model)
     else:
         function = _function_of(model, input_signature, who)
-        call, captured = function.python_function, capture(function, name=model.name)
+        call, captured = function.python_function, capture(function, name=name)
     target = target or stablehlo.target_for(captured, call)
-    known = {"name": str(model.name), "producer": f"nacre {nacre_version()}", **(metadata or {})}
+    known = {"name": name, "producer": f"nacre {nacre_version()}", **(metadata or {})}
     given = [] if samples is None else samples if isinstance(samples, list) else [samples]
-    return Plan(target, captured, call, model.name, who, options, known, verify, given)
+    return Plan(target, captured, call, name, who, options, known, verify, given)
 
 
 def export_gaps(model: Model, format: str, input_signature: Any = None) -> list[str]:

@@ -55,7 +55,6 @@ ABSENT: dict[str, str] = {
     "tf.keras.models.load_model(folder).",
     "keras.estimator": "estimator",
     "keras.dtensor": "Layouts over devices are not here yet.",
-    "lite": "Export to TFLite is not here yet.",
 }
 
 # Packages around TensorFlow that are refused, and what to use.

@@ -12,6 +12,7 @@ MODULES: dict[str, str] = {
     "data": "nacre.data",
     "errors": "nacre.tf.failures",
     "distribute": "nacre.tf.strategies",
+    "lite": "nacre.tf.lite",
     "initializers": "nacre.initializers",
     "losses": "nacre.losses",
     "metrics": "nacre.metrics",

@@ -201,13 +201,19 @@ class Function(Versioned, Generic[P, R]):
 
     # ------------------------------------------------------------ looking
 
-    def get_concrete_function(self, *args: P.args, **kwargs: P.kwargs) -> Callable[..., R]:
+    def get_concrete_function(self, *args: P.args, **kwargs: P.kwargs) -> ConcreteFunction[R]:
         """The function for arguments like these, traced now, as in TensorFlow.
 
         Args:
             args, kwargs: Arrays, or what has a `shape` and a `dtype` (`nacre.KerasTensor`,
-                `jax.ShapeDtypeStruct`), and whatever else the function takes.
+                `jax.ShapeDtypeStruct`), and whatever else the function takes. Without any, those
+                of the `input_signature`. With a size of None it is traced when it is called.
         """
+        if not args and not kwargs and self.input_signature is not None:
+            args = tuple(self.input_signature)  # type: ignore[assignment]
+        concrete = ConcreteFunction(self, (args, kwargs))
+        if any(_has_open_size(leaf) for leaf in tree.flatten([list(args), kwargs])):
+            return concrete
         given = tree.map_structure(_as_spec, [list(args), kwargs])
         kind, arrays = self._kind_of(tuple(given[0]), given[1])
         program = programs_of(self).get(
@@ -215,13 +221,35 @@ class Function(Versioned, Generic[P, R]):
         )
         program.trace(arrays)
         programs_of(self).get(("program", kind, kind.token(self)), lambda: program)
-        return self.__call__
+        return concrete
 
     def experimental_get_tracing_count(self) -> int:
         """How many programs it was compiled into so far, for each shape of its arrays one."""
         kept = [] if self._programs is None else self._programs.values()
         programs = {id(p): p for p in kept if isinstance(p, FunctionProgram)}
         return sum(program.num_traces for program in programs.values())
+
+
+class ConcreteFunction(Generic[R]):
+    """A function for arguments of known shapes and dtypes; what `get_concrete_function` gives.
+
+    Attributes:
+        function: The function.
+        structured_input_signature: The arguments it is for: those by place, and those by name.
+    """
+
+    def __init__(self, function: Function[..., R], signature: tuple[Any, Any]) -> None:
+        self.function = function
+        self.structured_input_signature = signature
+
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """What the function gives."""
+        return self.function(*args, **kwargs)
+
+
+def _has_open_size(leaf: Any) -> bool:
+    shape = getattr(leaf, "shape", None)
+    return isinstance(shape, tuple | list) and None in shape
 
 
 _KEPT = "_nacre_functions"

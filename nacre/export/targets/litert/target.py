@@ -58,6 +58,11 @@ TARGET = Target(
             "is computed in them, by the range of the numbers that the samples give.",
             read=lambda given: None if given is None else Samples(given),
         ),
+        "require_int8": Option(
+            False,
+            (False, True),
+            "Whether, with representative_dataset, all must be computed in 8 bits.",
+        ),
         "input_type": Option("float32", _ENDS, "What the file is given."),
         "output_type": Option("float32", _ENDS, "What the file gives."),
     },

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, UnsupportedOpError, listed, message
 from nacre.core.regions import Content
 from nacre.core.wire.tflite import (
     IDENTIFIER,
@@ -51,6 +51,7 @@ def _refuse_whole_ends(options: Mapping[str, Any]) -> None:
     ends = [
         name for name in ("input_type", "output_type") if options.get(name, "float32") != "float32"
     ]
+    ends += ["require_int8"] if options.get("require_int8") else []
     if ends and options.get("representative_dataset") is None:
         rule = f"{ends[0]} of whole numbers needs the range of the numbers"
         fix = "Pass representative_dataset=[[x] for x in ...], some hundred samples of data."
@@ -66,6 +67,25 @@ def _quantize(subgraphs: Sequence[Body], request: Request) -> None:
     places = making.places[0]
     ranges = {x: found[place] for x, place in places.items() if place in found}
     quantized(main, ranges, options["input_type"], options["output_type"])
+    if options["require_int8"]:
+        _refuse_floats(subgraphs)
+
+
+def _refuse_floats(subgraphs: Sequence[Body]) -> None:
+    """Raise where something is computed in floats, but for what the file is given and gives."""
+    found: dict[str, None] = {}
+    for body in subgraphs:
+        for operator in body.operators:
+            has_floats = any(x.dtype == "float32" for x in operator.outputs)
+            is_end = operator.op == "DEQUANTIZE" and body is subgraphs[0]
+            if has_floats and not (is_end and operator.outputs[0] in body.outputs):
+                place = f" in '{operator.layer}'" if operator.layer else ""
+                found[f"{operator.op}{place}"] = None
+    if found:
+        rule = "with require_int8 all must have kernels of 8 bits"
+        got = f"{len(found)} without one: {listed(list(found), 10)}"
+        fix = "Leave require_int8 (TFLITE_BUILTINS_INT8) out: these are computed in floats then."
+        raise UnsupportedOpError(message("TFLite", rule, got, fix))
 
 
 def file_of(subgraphs: Sequence[Body], request: Request, making: _File | None = None) -> bytes:

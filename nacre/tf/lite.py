@@ -1,0 +1,279 @@
+"""`tf.lite`: models as TFLite files, and what runs them.
+
+A file is written by nacre's own exporter: ops of TensorFlow that run only with its own kernels are
+not needed, loops and recurrent layers keep no state between calls, and where LiteRT is installed a
+file is called and compared with the model before it is given.
+"""
+
+from __future__ import annotations
+
+import enum
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nacre.core.errors import ArgumentError, UnsupportedError, message
+from nacre.core.interop import optional_import
+from nacre.core.symbolic import KerasTensor
+from nacre.core.warning import warn
+from nacre.export.importers.tensorflow.program import open_saved_model
+from nacre.saving import api
+from nacre.saving.export_archive import export_plan
+from nacre.tf.dtypes import as_dtype
+from nacre.training.function import ConcreteFunction, Function
+
+_WHO = "TFLiteConverter"
+
+
+class Optimize(enum.Enum):
+    """Whether weights are kept in 8 bits; all members but EXPERIMENTAL_SPARSITY say the same."""
+
+    DEFAULT = "DEFAULT"
+    OPTIMIZE_FOR_SIZE = "OPTIMIZE_FOR_SIZE"
+    OPTIMIZE_FOR_LATENCY = "OPTIMIZE_FOR_LATENCY"
+    EXPERIMENTAL_SPARSITY = "EXPERIMENTAL_SPARSITY"
+
+
+class OpsSet(enum.Enum):
+    """Which kernels a file may use."""
+
+    TFLITE_BUILTINS = "TFLITE_BUILTINS"
+    SELECT_TF_OPS = "SELECT_TF_OPS"
+    TFLITE_BUILTINS_INT8 = "TFLITE_BUILTINS_INT8"
+    EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8 = (
+        "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+    )
+
+
+class TargetSpec:
+    """What a file may use.
+
+    Args:
+        supported_ops: With TFLITE_BUILTINS_INT8 alone all must be computed in 8 bits.
+        supported_types: With tf.float16 weights are kept in 16 bits.
+        experimental_select_user_tf_ops: Not needed: all ops are LiteRT's own.
+    """
+
+    def __init__(
+        self,
+        supported_ops: Iterable[OpsSet] | None = None,
+        supported_types: Iterable[Any] | None = None,
+        experimental_select_user_tf_ops: Iterable[str] | None = None,
+        experimental_supported_backends: Iterable[str] | None = None,
+    ) -> None:
+        self.supported_ops: Iterable[OpsSet] = (
+            [OpsSet.TFLITE_BUILTINS] if supported_ops is None else supported_ops
+        )
+        self.supported_types: Iterable[Any] = supported_types or []
+        self.experimental_select_user_tf_ops = experimental_select_user_tf_ops or []
+        self.experimental_supported_backends = experimental_supported_backends or []
+
+
+class RepresentativeDataset:
+    """Samples of data: a function without arguments that gives them one by one.
+
+    Args:
+        input_gen: The function; each sample is a list of arrays, or a dict of them by name.
+    """
+
+    def __init__(self, input_gen: Callable[[], Iterable[Any]]) -> None:
+        self.input_gen = input_gen
+
+
+class TFLiteConverter:
+    """Make a TFLite file of a model, a SavedModel or a function.
+
+    Attributes:
+        optimizations: Members of `Optimize`; with one, weights are kept in 8 bits, or as the
+            `target_spec` says.
+        representative_dataset: A function that gives samples: with `optimizations` all that has
+            kernels of 8 bits is computed in them.
+        target_spec: What may be used.
+        inference_input_type, inference_output_type: What a file of 8 bits is given and gives:
+            tf.float32, tf.int8 or tf.uint8.
+        verify: 'auto' compares with the model where LiteRT is installed, True raises where it is
+            not, False does without.
+
+    Source:
+        Interface: TensorFlow 2.15. Differs: several functions in one file are refused; a
+        `representative_dataset` without `optimizations` is told of, where TensorFlow leaves it out
+        without a word; `allow_custom_ops` and the like may be set and mean nothing.
+    Example:
+        >>> import nacre.tf as tf
+        >>> model = tf.keras.Sequential([tf.keras.Input((4,)), tf.keras.layers.Dense(3)])
+        >>> content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+        >>> content[4:8]
+        b'TFL3'
+    """
+
+    def __init__(self, funcs: Sequence[Any], trackable_obj: Any = None) -> None:
+        if len(funcs) != 1:
+            rule = "one function becomes a file"
+            fix = "Make a file of each, or one function that gives all results."
+            raise UnsupportedError(message(_WHO, rule, f"{len(funcs)} functions", fix))
+        self._target, self._signature = _of_function(funcs[0])
+        self.optimizations: Sequence[Optimize] = []
+        self.representative_dataset: Any = None
+        self.target_spec = TargetSpec()
+        self.inference_input_type: Any = "float32"
+        self.inference_output_type: Any = "float32"
+        self.verify: bool | str = "auto"
+
+    @classmethod
+    def from_keras_model(cls, model: Any) -> TFLiteConverter:
+        """Convert a model, whose inputs are known.
+
+        Args:
+            model: A model that is built.
+        """
+        return cls([model])
+
+    @classmethod
+    def from_concrete_functions(
+        cls, funcs: Sequence[Any], trackable_obj: Any = None
+    ) -> TFLiteConverter:
+        """Convert a function.
+
+        Args:
+            funcs: The one function, of `tf.function(f).get_concrete_function(tf.TensorSpec(...))`.
+            trackable_obj: The model or module the function is of; its variables are found anyway.
+        """
+        return cls(funcs, trackable_obj)
+
+    @classmethod
+    def from_saved_model(
+        cls, saved_model_dir: Any, signature_keys: Sequence[str] | None = None, tags: Any = None
+    ) -> TFLiteConverter:
+        """Convert a SavedModel: the model of layers that it holds, or its one signature, for
+        batches of one where the size of a batch is open.
+
+        Args:
+            saved_model_dir: The folder.
+            signature_keys: The one signature to convert; by default 'serving_default'.
+            tags: Those of the graph, where the folder holds several.
+        """
+        if signature_keys is None and tags is None:
+            model = _model_in(saved_model_dir)
+            if model is not None:
+                return cls([model])
+        keys = list(signature_keys or ["serving_default"])
+        if len(keys) != 1:
+            rule = "one signature becomes a file"
+            raise UnsupportedError(message(_WHO, rule, f"{len(keys)}: {', '.join(keys)}"))
+        return cls([_of_signature(saved_model_dir, keys[0], tags)])
+
+    def convert(self) -> bytes:
+        """The file's content.
+
+        Raises:
+            UnsupportedOpError: LiteRT lacks kernels for something; all of it is told.
+            ArgumentError: Settings contradict one another.
+            FileFormatError: LiteRT computes something else than the model.
+        """
+        options = self._options()
+        plan = export_plan(
+            self._target, "litert", self._signature, _WHO, verify=self.verify, **options
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.tflite"
+            plan.write(path)
+            return path.read_bytes()
+
+    def _options(self) -> dict[str, Any]:
+        sets = set(self.target_spec.supported_ops)
+        types = {as_dtype(kind).name for kind in self.target_spec.supported_types}
+        _refuse_settings(sets, types)
+        samples = self.representative_dataset
+        samples = samples.input_gen if isinstance(samples, RepresentativeDataset) else samples
+        only_whole = sets == {OpsSet.TFLITE_BUILTINS_INT8} or "int8" in types
+        if only_whole and samples is None:
+            rule = "numbers of 8 bits from end to end need samples of data"
+            fix = "Set converter.representative_dataset to a function that yields [x] for some x."
+            raise ArgumentError(message(_WHO, rule, "no representative_dataset", fix))
+        if samples is not None and not self.optimizations:
+            rule = "a representative_dataset is for numbers of 8 bits"
+            fix = "Set converter.optimizations = [tf.lite.Optimize.DEFAULT]."
+            raise ArgumentError(message(_WHO, rule, "no optimizations", fix))
+        options: dict[str, Any] = {
+            "input_type": as_dtype(self.inference_input_type).name,
+            "output_type": as_dtype(self.inference_output_type).name,
+        }
+        if self.optimizations:
+            options["weights"] = "float16" if "float16" in types else "int8"
+        if samples is not None and "float16" not in types:
+            options |= {"representative_dataset": samples, "require_int8": only_whole}
+        return options
+
+
+def _refuse_settings(sets: set[OpsSet], types: set[str]) -> None:
+    sixteen = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    others = types - {"float16", "float32", "int8"}
+    if sixteen in sets or others:
+        got = ", ".join(sorted(others)) or sixteen.name
+        rule = "supported_types may be tf.float32, tf.float16 and tf.int8"
+        raise UnsupportedError(message(_WHO, rule, got, "Take numbers of 8 bits."))
+
+
+def _of_function(target: Any) -> tuple[Any, Any]:
+    """What is converted, and the signature it is called by; None where it knows it."""
+    if isinstance(target, ConcreteFunction):
+        args, kwargs = target.structured_input_signature
+        if kwargs:
+            rule = "tensors of a function must be given by place"
+            raise UnsupportedError(message(_WHO, rule, f"arguments {', '.join(kwargs)} by name"))
+        return target.function, list(args)
+    return target, None
+
+
+def _model_in(folder: Any) -> Any:
+    """The model of layers in a SavedModel; None where it holds none."""
+    try:
+        found = api.load_model(folder, compile=False)
+    except ValueError:  # no metadata of Keras, or classes that are not at hand
+        return None
+    return found if getattr(found, "inputs", None) is not None else None
+
+
+def _of_signature(folder: Any, key: str, tags: Any) -> Function[..., Any]:
+    """A signature as a function of its inputs by place."""
+    signature = open_saved_model(folder, tags).signatures[key]
+    specs: list[KerasTensor] = []
+    for name, (dtype, shape) in signature.inputs.items():
+        if shape is None or None in shape[1:]:
+            rule = f"sizes of input '{name}' must be known but for the batch"
+            raise UnsupportedError(message(_WHO, rule, f"{shape}", "Convert the model itself."))
+        if shape[:1] == (None,):
+            warn(f"{_WHO}: input '{name}' of the SavedModel is taken for batches of one.")
+        specs.append(KerasTensor(tuple(n or 1 for n in shape), dtype, name=name))
+    names = list(signature.inputs)
+
+    def call(*arrays: Any) -> Any:
+        return signature(**dict(zip(names, arrays, strict=True)))
+
+    call.__name__ = key
+    return Function(call, specs)
+
+
+def Interpreter(*args: Any, **kwargs: Any) -> Any:
+    """LiteRT's interpreter, of the package ai-edge-litert, which is what `tf.lite.Interpreter` is.
+
+    Args:
+        args, kwargs: `model_path` or `model_content`, `num_threads`, and what else it takes.
+
+    Raises:
+        MissingPackageError: It is not installed.
+    """
+    who = "tf.lite.Interpreter"
+    module: Any = optional_import("ai_edge_litert.interpreter", extra="tflite", who=who)
+    return module.Interpreter(*args, **kwargs)
+
+
+__all__ = [
+    "Interpreter",
+    "OpsSet",
+    "Optimize",
+    "RepresentativeDataset",
+    "TFLiteConverter",
+    "TargetSpec",
+]

@@ -1,0 +1,159 @@
+"""`tf.lite` as scripts of TensorFlow use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre
+import nacre.tf as tf
+from nacre.core.errors import (
+    ArgumentError,
+    MissingPackageError,
+    UnsupportedError,
+    UnsupportedOpError,
+)
+
+X = np.random.default_rng(0).normal(size=(20, 6)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    tf.keras.utils.set_random_seed(0)
+    layers = tf.keras.layers
+    return tf.keras.Sequential(
+        [
+            tf.keras.Input((6,), name="features"),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(3, activation="softmax", name="answer"),
+        ]
+    )
+
+
+def run(content: bytes, x: np.ndarray) -> Any:
+    pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
+    interpreter = tf.lite.Interpreter(model_content=content)
+    (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(given["index"], x.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], x)
+    interpreter.invoke()
+    return interpreter.get_tensor(wanted["index"])
+
+
+def test_a_model_is_converted_and_run(model: Any, tmp_path: Path) -> None:
+    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    np.testing.assert_allclose(run(content, X), model.predict(X, verbose=0), rtol=1e-4, atol=1e-6)
+    path = tmp_path / "m.tflite"
+    path.write_bytes(content)
+    interpreter = tf.lite.Interpreter(model_path=str(path))
+    runner = interpreter.get_signature_runner("serving_default")
+    found = runner(features=X[:1])
+    np.testing.assert_allclose(found["answer"], model.predict(X[:1], verbose=0), rtol=1e-4)
+
+
+def test_what_training_changes_is_in_the_next_file(model: Any) -> None:
+    clone = tf.keras.models.clone_model(model)
+    clone.compile("adam", "mse")
+    converter = tf.lite.TFLiteConverter.from_keras_model(clone)
+    before = converter.convert()
+    clone.fit(X, np.ones((20, 3)), epochs=2, verbose=0)
+    np.testing.assert_allclose(run(converter.convert(), X), clone.predict(X, verbose=0), rtol=1e-4)
+    assert np.abs(run(before, X) - clone.predict(X, verbose=0)).max() > 1e-4
+
+
+@pytest.mark.parametrize(("types", "error"), [([], 0.05), (["float16"], 1e-3)])
+def test_optimizations_make_files_smaller(model: Any, types: list[Any], error: float) -> None:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    whole = converter.convert()
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [getattr(tf, name) for name in types]
+    small = converter.convert()
+    assert len(small) < 0.7 * len(whole)
+    np.testing.assert_allclose(run(small, X), model.predict(X, verbose=0), atol=error)
+
+
+def test_all_in_8_bits_by_samples(model: Any) -> None:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([x[None]] for x in X)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    content = converter.convert()
+    interpreter = tf.lite.Interpreter(model_content=content)
+    given, wanted = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    scale, zero_point = given["quantization"]
+    found = run(content, np.clip(np.round(X / scale) + zero_point, 0, 255).astype("uint8"))
+    assert found.dtype == given["dtype"] == np.uint8
+    scale, zero_point = wanted["quantization"]
+    found = (found.astype("float32") - zero_point) * scale
+    np.testing.assert_allclose(found, model.predict(X, verbose=0), atol=0.05)
+
+
+def test_what_is_not_all_in_8_bits_is_told_with_its_layers() -> None:
+    model = tf.keras.Sequential(
+        [tf.keras.Input((6,)), tf.keras.layers.LayerNormalization(name="n")]
+    )
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = tf.lite.RepresentativeDataset(lambda: ([x[None]] for x in X))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    with pytest.raises(UnsupportedOpError, match="SQRT in '.*n'"):
+        converter.convert()
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    assert converter.convert()
+
+
+def test_settings_that_contradict_one_another_are_told(model: Any) -> None:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.representative_dataset = lambda: ([x[None]] for x in X)
+    with pytest.raises(ArgumentError, match="optimizations"):
+        converter.convert()
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    with pytest.raises(ArgumentError, match="representative_dataset"):
+        converter.convert()
+    converter.target_spec = tf.lite.TargetSpec(supported_types=[tf.int16])
+    with pytest.raises(UnsupportedError, match="int16"):
+        converter.convert()
+
+
+def test_a_function_is_converted_for_any_batch() -> None:
+    weights = tf.Variable(np.ones((6, 2), "float32"))
+
+    @tf.function
+    def scores(x: Any) -> Any:
+        return tf.nn.softmax(tf.matmul(x, weights) * tf.constant([1.0, 2.0]))
+
+    concrete = scores.get_concrete_function(tf.TensorSpec([None, 6], tf.float32))
+    content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], scores).convert()
+    np.testing.assert_allclose(run(content, X), np.asarray(scores(X)), rtol=1e-4, atol=1e-6)
+    with pytest.raises(UnsupportedError, match="one function"):
+        tf.lite.TFLiteConverter.from_concrete_functions([concrete, concrete])
+
+
+def test_saved_models_are_converted(model: Any, tmp_path: Path) -> None:
+    model.export(tmp_path / "exported", verbose=False)
+    with pytest.warns(UserWarning, match="batches of one"):
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "exported"))
+    found = run(converter.convert(), X[:1])
+    np.testing.assert_allclose(found, model.predict(X[:1], verbose=0), rtol=1e-4)
+
+
+def test_without_litert_the_interpreter_says_what_to_install(monkeypatch: Any) -> None:
+    def absent(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr("importlib.import_module", absent)
+    with pytest.raises(MissingPackageError, match="nacre\\[tflite\\]"):
+        tf.lite.Interpreter(model_path="m.tflite")
+
+
+def test_names_are_those_of_nacre() -> None:
+    assert nacre.tf.lite is tf.lite
+    assert "TFLiteConverter" in dir(tf.lite)
