@@ -34,7 +34,7 @@ def write(folder: Path) -> None:
     import nacre
     from nacre.core import tree
     from nacre.export.graph.evaluate import evaluate
-    from nacre.export.targets.saved_model.lower import lower
+    from nacre.export.targets.graphdef.lower import lower
     from tests.cases.graph_ops import CASES as OPS
 
     for name, case in CASES.items():

@@ -21,8 +21,8 @@ from nacre.core.registry import plain_config
 from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.objects import SavedMetadata
 from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, SavedModel
-from nacre.export.targets.saved_model.body import Kind
-from nacre.export.targets.saved_model.rules import FORMS
+from nacre.export.targets.graphdef.body import Kind
+from nacre.export.targets.graphdef.rules import FORMS
 from nacre.saving import open_saved_model, own_part
 from nacre.saving.keras2_config import keras2_config
 from tests.cases.saved_models import CASES

@@ -11,8 +11,8 @@ import nacre
 from nacre import layers
 from nacre.core.errors import FileFormatError
 from nacre.export.capture import capture
-from nacre.export.targets.saved_model.body import Kind
-from nacre.export.targets.saved_model.rules import FORMS
+from nacre.export.targets.graphdef.body import Kind
+from nacre.export.targets.graphdef.rules import FORMS
 from nacre.export.trials import Tries, limits_of_indices, words_in
 
 

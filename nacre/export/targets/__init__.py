@@ -2,6 +2,7 @@
 
 support, target    what every format says of itself
 <format>/          one folder a format
+graphdef/          functions of TensorFlow, which two of them are made of
 """
 
 from __future__ import annotations

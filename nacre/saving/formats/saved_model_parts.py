@@ -9,7 +9,7 @@ from typing import Any
 from nacre.export.capture import Captured
 from nacre.export.graph.ir import Graph
 from nacre.export.passes.opening import opened
-from nacre.export.targets.saved_model.body import known_shape
+from nacre.export.targets.graphdef.body import known_shape
 from nacre.export.targets.saved_model.gaps import SUPPORT
 from nacre.export.targets.saved_model.write import Spec, Structure
 

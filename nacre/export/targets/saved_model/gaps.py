@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nacre.export.targets.saved_model.rules import FORMS
+from nacre.export.targets.graphdef.rules import FORMS
 from nacre.export.targets.support import Support
 
 SUPPORT = Support("TensorFlow", FORMS.by_op, FORMS.limits)

@@ -65,7 +65,7 @@ from nacre.core.wire.tensorflow.saved_model import (
 )
 from nacre.core.wire.tensorflow.tensors import shape_message
 from nacre.export.graph.ir import Graph, Value
-from nacre.export.targets.saved_model.body import (
+from nacre.export.targets.graphdef.body import (
     Attribute,
     Body,
     Callee,
@@ -76,7 +76,7 @@ from nacre.export.targets.saved_model.body import (
     own_name,
     texts_of,
 )
-from nacre.export.targets.saved_model.lower import Lowered, lower
+from nacre.export.targets.graphdef.lower import Lowered, lower
 
 DEFAULT_SIGNATURE = "serving_default"
 # The version whose ops these are; any newer TensorFlow reads it.

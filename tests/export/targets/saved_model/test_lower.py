@@ -9,9 +9,9 @@ import pytest
 from nacre.core.wire.tensorflow.graph import FunctionDef
 from nacre.export.graph.opset import OPSET
 from nacre.export.passes.opening import opened
+from nacre.export.targets.graphdef.lower import lower
+from nacre.export.targets.graphdef.rules import FORMS
 from nacre.export.targets.saved_model.gaps import SUPPORT
-from nacre.export.targets.saved_model.lower import lower
-from nacre.export.targets.saved_model.rules import FORMS
 from tests.cases.graph_ops import CASES
 
 # TensorFlow has no running maximum.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from nacre.export.graph.ir import Node
 from nacre.export.graph.rules import is_float
-from nacre.export.targets.saved_model.body import Body, Kind
-from nacre.export.targets.saved_model.rules._rule import (
+from nacre.export.targets.graphdef.body import Body, Kind
+from nacre.export.targets.graphdef.rules._rule import (
     cast,
     dtype_of,
     kind_of,

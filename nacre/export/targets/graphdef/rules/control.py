@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nacre.export.graph.ir import Graph, Node
-from nacre.export.targets.saved_model.body import (
+from nacre.export.targets.graphdef.body import (
     Body,
     Callee,
     Callees,
@@ -14,8 +14,8 @@ from nacre.export.targets.saved_model.body import (
     Shapes,
     known_shape,
 )
-from nacre.export.targets.saved_model.rules import _loops
-from nacre.export.targets.saved_model.rules._rule import dtype_of, lower_nodes, rule, value
+from nacre.export.targets.graphdef.rules import _loops
+from nacre.export.targets.graphdef.rules._rule import dtype_of, lower_nodes, rule, value
 
 
 def _inlined(make: Body, graph: Graph, arguments: Sequence[str]) -> list[str]:
@@ -101,7 +101,7 @@ def _switch(make: Body, node: Node, inputs: Sequence[str]) -> Sequence[str]:
     is_stateful = False
     for number in range(len(node.graphs)):
         graph = node.graphs[f"branch_{number}"]
-        inner = Body(f"{make.name}_branch_{number}_{len(make.library)}", make.library)
+        inner = make.inner(f"branch_{number}")
         given = [inner.argument(v.name, v.dtype, known_shape(v.shape)) for v in graph.inputs]
         results = _inlined(inner, graph, given)
         ends = [

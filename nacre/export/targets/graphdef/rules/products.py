@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nacre.export.graph.ir import Node
-from nacre.export.targets.saved_model.body import Body, Kind
-from nacre.export.targets.saved_model.rules._rule import (
+from nacre.export.targets.graphdef.body import Body, Kind
+from nacre.export.targets.graphdef.rules._rule import (
     cast,
     dtype_of,
     kind_of,
@@ -15,7 +15,7 @@ from nacre.export.targets.saved_model.rules._rule import (
     rule,
     value,
 )
-from nacre.export.targets.saved_model.rules.shaping import broadcast
+from nacre.export.targets.graphdef.rules.shaping import broadcast
 
 
 def product(make: Body, left: str, right: str, dtype: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from nacre.export.graph.ir import Node
 from nacre.export.graph.sizes import Size
-from nacre.export.targets.saved_model.body import Body, Kind
-from nacre.export.targets.saved_model.rules._rule import (
+from nacre.export.targets.graphdef.body import Body, Kind
+from nacre.export.targets.graphdef.rules._rule import (
     cast,
     dtype_of,
     rank_of,
@@ -16,7 +16,7 @@ from nacre.export.targets.saved_model.rules._rule import (
     rule,
     value,
 )
-from nacre.export.targets.saved_model.rules.products import add, multiply
+from nacre.export.targets.graphdef.rules.products import add, multiply
 
 
 def _wide(dtype: str) -> str:

@@ -14,8 +14,8 @@ import numpy as np
 from nacre.export.graph.ir import Node
 from nacre.export.graph.rules import is_float
 from nacre.export.graph.sizes import Size, floor_divided, larger
-from nacre.export.targets.saved_model.body import Attribute, Body, Kind
-from nacre.export.targets.saved_model.rules._rule import (
+from nacre.export.targets.graphdef.body import Attribute, Body, Kind
+from nacre.export.targets.graphdef.rules._rule import (
     dtype_of,
     rank_of,
     reshape,
@@ -23,7 +23,7 @@ from nacre.export.targets.saved_model.rules._rule import (
     transpose,
     value,
 )
-from nacre.export.targets.saved_model.rules.shaping import padded, spread
+from nacre.export.targets.graphdef.rules.shaping import padded, spread
 
 
 def _pairs(node: Node, window: Sequence[int], dilation: Sequence[int]) -> list[tuple[Size, Size]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from nacre.export.graph.ir import Graph, Node, Value
-from nacre.export.targets.saved_model.body import Body, Kind
+from nacre.export.targets.graphdef.body import Body, Kind
 from nacre.export.targets.support import Forms
 
 # (function in the making, node, its tensors) -> the tensors of its results.
@@ -20,10 +20,15 @@ def lower_nodes(make: Body, graph: Graph, tensors: dict[object, str]) -> None:
     for node in graph.nodes:
         make.scope = node.layer
         inputs = ["" if v is None else tensors[v] for v in node.inputs]
-        found = FORMS.by_op[node.op](make, node, inputs)
+        found = form_of(make, node.op)(make, node, inputs)
         results = [found] if isinstance(found, str) else list(found)
         tensors.update(zip(node.outputs, results, strict=True))
     make.scope = ""
+
+
+def form_of(make: Body, op: str) -> Form:
+    """The form of an op, for the program that the function is made for."""
+    return (FORMS.by_op if make.forms is None else make.forms)[op]
 
 
 def value(node: Node, index: int = 0) -> Value:

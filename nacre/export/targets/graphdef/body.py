@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,7 +23,7 @@ from nacre.core.wire.tensorflow.graph import (
 from nacre.core.wire.tensorflow.tensors import shape_message, to_message
 from nacre.export.graph.ir import Axis, Graph
 from nacre.export.graph.sizes import Size, SizeExpr
-from nacre.export.targets.saved_model.support import RESULTS, STATEFUL
+from nacre.export.targets.graphdef.results import RESULTS, STATEFUL
 
 
 class Kind(NamedTuple):
@@ -117,11 +117,18 @@ class Body:
     Args:
         name: The function's, its own within the whole file.
         library: Where functions that nodes of this one call are added.
+        forms: The forms of ops, where they are not TensorFlow's.
     """
 
-    def __init__(self, name: str, library: list[FunctionDef]) -> None:
+    def __init__(
+        self,
+        name: str,
+        library: list[FunctionDef],
+        forms: Mapping[str, Callable[..., str | Sequence[str]]] | None = None,
+    ) -> None:
         self.name = name
         self.library = library
+        self.forms = forms
         self._arguments: list[ArgDef] = []
         self._argument_attributes: dict[int, ArgAttrs] = {}
         self._nodes: list[NodeDef] = []
@@ -134,6 +141,11 @@ class Body:
         self._is_stateful = False
         self._effects: list[str] = []
         self.scope = ""
+
+    def inner(self, name: str) -> Body:
+        """A function that nodes of this one call, which is not yet in the library."""
+        own = f"{self.name}_{name}_{len(self.library)}"
+        return Body(own, self.library, self.forms)
 
     # --- arguments and results --------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ import numpy as np
 from nacre.core.fingerprint import CROSS_START
 from nacre.export.graph.ir import Node
 from nacre.export.graph.sizes import SizeExpr
-from nacre.export.targets.saved_model.body import Body, Kind, Kinds, texts_of
-from nacre.export.targets.saved_model.rules._rule import (
+from nacre.export.targets.graphdef.body import Body, Kind, Kinds, texts_of
+from nacre.export.targets.graphdef.rules._rule import (
     cast,
     dtype_of,
     kind_of,

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from nacre.export.graph.ir import Node
-from nacre.export.targets.saved_model.body import Body, Kind
-from nacre.export.targets.saved_model.rules import _loops
-from nacre.export.targets.saved_model.rules._rule import (
-    FORMS,
+from nacre.export.targets.graphdef.body import Body, Kind
+from nacre.export.targets.graphdef.rules import _loops
+from nacre.export.targets.graphdef.rules._rule import (
     dtype_of,
+    form_of,
     rule,
     transpose,
     value,
 )
-from nacre.export.targets.saved_model.rules.products import add, multiply, product
+from nacre.export.targets.graphdef.rules.products import add, multiply, product
 
 # (function, what the input gives, states, further constants) -> new states, the first the output.
 Cell = Callable[[Body, str, Sequence[str], Sequence[str]], Sequence[str]]
@@ -25,7 +25,7 @@ def _activated(make: Body, node: Node, name: str, tensor: str) -> str:
     """An activation of a recurrence: an op of one input."""
     if name == "linear":
         return tensor
-    found = FORMS.by_op[name](make, replace(node, op=name, attributes={}), [tensor])
+    found = form_of(make, name)(make, replace(node, op=name, attributes={}), [tensor])
     assert isinstance(found, str)
     return found
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from nacre.core.wire.tensorflow.graph import FunctionDef
 from nacre.export.graph.ir import Graph
-from nacre.export.targets.saved_model.body import Body, Kind, known_shape
-from nacre.export.targets.saved_model.rules import lower_nodes
+from nacre.export.targets.graphdef.body import Body, Kind, known_shape
+from nacre.export.targets.graphdef.rules import lower_nodes
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,4 @@ def lower(graph: Graph, name: str, library: list[FunctionDef]) -> Lowered:
     return Lowered(name, graph, tuple(resources))
 
 
-def lower_inner(graph: Graph, name: str, library: list[FunctionDef]) -> str:
-    """Add a graph of control flow to a library as a function of its inputs alone."""
-    make = Body(name, library)
-    tensors: dict[object, str] = {
-        value: make.argument(value.name, value.dtype, known_shape(value.shape))
-        for value in graph.inputs
-    }
-    make.use_sizes_of(graph, tensors)
-    lower_nodes(make, graph, tensors)
-    library.append(make.finish([(n, tensors[value], value.dtype) for n, value in graph.outputs]))
-    return name
-
-
-__all__: Sequence[str] = ["Lowered", "lower", "lower_inner"]
+__all__: Sequence[str] = ["Lowered", "lower"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from nacre.export.graph.sizes import Size
-from nacre.export.targets.saved_model.body import (
+from nacre.export.targets.graphdef.body import (
     Body,
     Callee,
     Kind,
@@ -114,7 +114,7 @@ def loop(
     is_stateful = False
     names: list[str] = []
     for part, run in (("cond", condition), ("body", step)):
-        inner = Body(f"{make.name}_{name}_{part}_{len(make.library)}", make.library)
+        inner = make.inner(f"{name}_{part}")
         arguments = [
             inner.argument(f"while_{index}", v.dtype, v.shape) for index, v in enumerate(given)
         ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nacre.export.graph.ir import Graph
-from nacre.export.targets.saved_model.body import Body
-from nacre.export.targets.saved_model.rules import (
+from nacre.export.targets.graphdef.body import Body
+from nacre.export.targets.graphdef.rules import (
     control,
     convolution,
     elementwise,
@@ -16,6 +16,6 @@ from nacre.export.targets.saved_model.rules import (
     shaping,
     texts,
 )
-from nacre.export.targets.saved_model.rules._rule import FORMS, lower_nodes
+from nacre.export.targets.graphdef.rules._rule import FORMS, lower_nodes
 
 __all__ = ["FORMS", "Body", "Graph", "lower_nodes"]
