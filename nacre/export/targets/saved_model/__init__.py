@@ -3,5 +3,5 @@
     gaps        what has no form, all of it at once
     write       the folder's files
 
-Functions are made by `nacre.export.targets.graphdef`. Only `core`, the graph and NumPy are imported here.
+Functions are made by `targets.graphdef`. Only `core`, the graph and NumPy are imported here.
 """
