@@ -34,6 +34,7 @@ from nacre.export.targets.saved_model.write import (
 from nacre.layers.base.layer import Layer
 from nacre.models import Model
 from nacre.saving.formats import saved_model
+from nacre.saving.formats.checkpoint_writer import children_of_object
 from nacre.saving.formats.native import nacre_version
 from nacre.saving.formats.saved_model_check import Comparison, Content
 from nacre.saving.formats.saved_model_parts import (
@@ -257,6 +258,24 @@ def export_model(
     return None
 
 
+def export_object(
+    root: Any, functions: Mapping[str, tuple[Any, Any]], filepath: Any, who: str
+) -> None:
+    """Write an object with its variables and functions as a SavedModel folder.
+
+    Args:
+        root: It tells what it holds, `_children_in_checkpoints()`.
+        functions: Name -> (function, the shapes and dtypes of its arguments).
+        filepath: The folder.
+        who: What errors call it.
+    """
+    endpoints = [
+        _Endpoint(name, _function_of(function, signature, who))
+        for name, (function, signature) in functions.items()
+    ]
+    _write(_Folder([], endpoints, {}, who, root), filepath, who, verify=True)
+
+
 def export_plan(
     model: Any,
     format: str,
@@ -333,7 +352,7 @@ def _function_of(fn: Any, input_signature: Any, who: str) -> Function[..., Any]:
         input_signature = [input_signature]
     signature = [tree.map_structure(lambda s: _spec(s, who), part) for part in input_signature]
     if isinstance(fn, Function):
-        fn = fn.python_function
+        fn = fn._traced_function()
     if isinstance(fn, Layer):
         fn = _by_place(fn, len(signature) - len(keywords), keywords)
     return Function(fn, signature)
@@ -406,7 +425,9 @@ class _Folder:
         endpoints: Any,
         collections: Mapping[str, Sequence[Variable]],
         who: str,
+        root: Any = None,
     ) -> None:
+        self._root = root
         self._endpoints: list[_Endpoint] = list(endpoints)
         self._collections = collections
         self._captured: dict[str, Captured] = {
@@ -438,6 +459,8 @@ class _Folder:
         for name, variables in lists.items():
             places = [self._place(v, f"{name}/{number}") for number, v in enumerate(variables)]
             root.children[name] = writer.add_list(places)
+        if self._root is not None:
+            self._add_children(self._root, root, "", {})
         signatures: dict[str, int] = {}
         comparisons: list[Comparison] = []
         for endpoint in self._endpoints:
@@ -446,6 +469,19 @@ class _Folder:
         files = {**writer.files(), "assets/": b""}
         arrays = {key_of(t.key): t.value for t in writer.things if t.value is not None}
         return files, Content(arrays, comparisons, self._who)
+
+    def _add_children(self, holder: Any, thing: Thing, path: str, seen: dict[int, int]) -> None:
+        """Add what an object holds, under the attributes that hold it."""
+        for name, child in children_of_object(holder):
+            inner = f"{path}/{name}" if path else name
+            if isinstance(child, Variable):
+                thing.children[name] = self._place(child, inner)
+                continue
+            if id(child) not in seen:
+                made = Thing()
+                seen[id(child)] = self._writer.add(made)
+                self._add_children(child, made, inner, seen)
+            thing.children[name] = seen[id(child)]
 
     def _place(self, variable: Variable, key: str) -> int:
         found = self._places.get(id(variable))
@@ -469,7 +505,7 @@ class _Folder:
         names = _parameters(function, len(arguments))
         call = Call(graph, tuple(arguments), results)
         self._writer.things[0].children[name] = self._writer.add_function(name, names, [], [call])
-        keys = [name]
+        keys = [] if name.startswith("_") else [name]
         if not signatures and DEFAULT_SIGNATURE not in self._captured:
             keys.append(DEFAULT_SIGNATURE)
         for key in keys:

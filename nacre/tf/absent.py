@@ -51,8 +51,6 @@ ABSENT: dict[str, str] = {
     "distribute.TPUStrategy": "It is not here yet: tf.distribute.OneDeviceStrategy uses the first "
     "device there is.",
     "lookup": "Tables by hand are not here yet: use tf.keras.layers.StringLookup or IntegerLookup.",
-    "saved_model": "Use model.save(folder), model.export(folder) and "
-    "tf.keras.models.load_model(folder).",
     "keras.estimator": "estimator",
     "keras.dtensor": "Layouts over devices are not here yet.",
 }

@@ -11,10 +11,13 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+
 from nacre.core import scope, tree
 from nacre.core.errors import TracedValueError
 from nacre.core.tracing import is_tracing
 from nacre.core.warning import warn
+from nacre.data import TensorSpec
 from nacre.tf.conversion import converted
 from nacre.tf.conversion.meaning import known
 from nacre.tf.machine import functions_run_eagerly
@@ -32,6 +35,7 @@ class Function(Compiled[..., Any]):
     """
 
     _is_plain = False
+    _seen: Any = None  # the shapes and dtypes of the arguments it was traced for
 
     def __init__(
         self,
@@ -47,7 +51,33 @@ class Function(Compiled[..., Any]):
 
     def _traced_function(self) -> Callable[..., Any]:
         function = self.python_function
-        return _checked(converted(function)) if self._autograph else function
+        made = _checked(converted(function)) if self._autograph else function
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._note(args, kwargs)
+            return made(*args, **kwargs)
+
+        return call
+
+    def _note(self, args: Any, kwargs: Any) -> None:
+        """Keep what it is traced for, for a file; sizes that differ are left open."""
+        leaves = tree.flatten(args)
+        if kwargs or not all(isinstance(leaf, jax.Array) for leaf in leaves):
+            return
+        if any(not isinstance(n, int) for leaf in leaves for n in leaf.shape):
+            return
+        specs = tree.map_structure(lambda x: TensorSpec(tuple(x.shape), x.dtype.name), list(args))
+        known = [] if self._seen is None else tree.flatten(self._seen)
+        new = tree.flatten(specs)
+        if len(known) == len(new):
+            new = [_joined(a, b) for a, b in zip(known, new, strict=True)]
+        self._seen = tree.pack_sequence_as(specs, new)
+
+    @property
+    def known_signature(self) -> Any:
+        """The shapes and dtypes of its arguments, as said or as seen; None where neither is."""
+        return self.input_signature if self.input_signature is not None else self._seen
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it."""
@@ -66,9 +96,18 @@ class Function(Compiled[..., Any]):
         return self.python_function(*args, **kwargs)
 
 
+def _joined(one: Any, other: Any) -> Any:
+    """A spec of both, of the newer one where their ranks differ."""
+    if len(one.shape) != len(other.shape) or one.dtype != other.dtype:
+        return other
+    sizes = [a if a == b else None for a, b in zip(one.shape, other.shape, strict=True)]
+    return TensorSpec(sizes, other.dtype)
+
+
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which may return no variable that has a value only if a tensor is true."""
 
+    @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         return tree.map_structure(known, function(*args, **kwargs))
 

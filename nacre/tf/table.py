@@ -551,6 +551,14 @@ FloatList = nacre.tf.records:FloatList
 Int64List = nacre.tf.records:Int64List
 """
 
+ROWS["saved_model"] = """
+contains_saved_model = nacre.tf.saved_models:contains_saved_model
+load = nacre.tf.saved_models:load
+save = nacre.tf.saved_models:save
+LoadOptions = nacre.tf.running:no_scope
+SaveOptions = nacre.tf.running:no_scope
+"""
+
 ROWS["autograph"] = """
 set_verbosity = nacre.tf.conversion.faces:accepted
 to_code = nacre.tf.conversion.faces:to_code

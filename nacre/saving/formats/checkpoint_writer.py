@@ -448,6 +448,13 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
             yield theirs.get(variable.name, variable.name), variable
 
 
+def children_of_object(thing: Any) -> Iterator[tuple[str, Any]]:
+    """What an object holds: variables, layers, and others that hold some, each by its name."""
+    for name, child in _children(thing):
+        if not isinstance(child, Optimizer):
+            yield name, child
+
+
 def _is_held(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(_is_held(element) for element in value.values())
@@ -470,6 +477,7 @@ __all__ = [
     "COUNTERS",
     "Found",
     "Objects",
+    "children_of_object",
     "is_kept",
     "save",
     "save_objects",

@@ -28,6 +28,7 @@ from nacre.core.variable import Variable
 from nacre.core.wire.tensorflow.dtypes import STRING, dtype_of, name_of
 from nacre.core.wire.tensorflow.saved_model import SignatureDef, TensorInfo
 from nacre.core.wire.tensorflow.tensors import shape_of, to_array
+from nacre.data import TensorSpec as Spec
 from nacre.export.importers.tensorflow.compiled import Compiled
 from nacre.export.importers.tensorflow.structures import (
     Named,
@@ -127,6 +128,16 @@ class Signature:
         self.outputs = {key: _told(info) for key, info in sorted(found.outputs.items())}
         self._compiled: Compiled | None = None
 
+    @property
+    def structured_input_signature(self) -> tuple[tuple[()], dict[str, Spec]]:
+        """What it takes, as TensorFlow tells it: nothing by place, tensors by name."""
+        return (), {k: _spec_of(*told, name=k) for k, told in self.inputs.items()}
+
+    @property
+    def structured_outputs(self) -> dict[str, Spec]:
+        """What it gives."""
+        return {k: _spec_of(*told, name=k) for k, told in self.outputs.items()}
+
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The outputs by name.
 
@@ -192,6 +203,10 @@ def _is_text(value: Any) -> bool:
 
 def _told(info: TensorInfo) -> tuple[str, tuple[int | None, ...] | None]:
     return name_of(info.dtype), shape_of(info.tensor_shape)
+
+
+def _spec_of(dtype: str, shape: tuple[int | None, ...] | None, name: str) -> Spec:
+    return Spec(shape, dtype, name)
 
 
 def _tensors(info: TensorInfo) -> list[str]:

@@ -1,0 +1,99 @@
+"""`tf.saved_model`: SavedModel folders of modules and models, written and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nacre.core.errors import ArgumentError, message
+from nacre.core.warning import warn
+from nacre.export.importers.tensorflow.program import open_saved_model
+from nacre.models import Model
+from nacre.saving.export_archive import export_object
+from nacre.tf.functions import Function
+
+DEFAULT_SERVING_SIGNATURE_DEF_KEY = "serving_default"
+
+
+def save(obj: Any, export_dir: Any, signatures: Any = None, options: Any = None) -> None:
+    """Write a model, or a module with its variables and functions, as a SavedModel folder.
+
+    Functions of a module are those under `@tf.function`; they must say what they take, in
+    `input_signature`, or have been called.
+
+    Args:
+        obj: A model, or a `tf.Module`.
+        export_dir: The folder.
+        signatures: A function, or a dict of them, that servers call; by default all of them, the
+            first as 'serving_default'.
+        options: Accepted for compatibility.
+
+    Raises:
+        ArgumentError: There is no function whose arguments are known, or it is another object.
+    Source:
+        TensorFlow 2.15, tf.saved_model.save. Differs: what was written is called and compared
+        before it takes its place; functions are written for the sizes that their signature leaves
+        open, or that differed between calls.
+    """
+    who = "tf.saved_model.save"
+    given = _by_name(signatures)
+    if isinstance(obj, Model):
+        known: dict[str, Any] = {"signatures": given} if given else {}
+        obj.save(export_dir, save_format="tf", **known)
+        return
+    if not hasattr(obj, "_children_in_checkpoints"):
+        rule, fix = "it takes a model or a tf.Module", "Make its class one of tf.Module's."
+        raise ArgumentError(message(who, rule, type(obj).__name__, fix))
+    functions = given | {k: f for k, f in _functions_of(obj).items() if k not in given}
+    unknown = [k for k, f in functions.items() if getattr(f, "known_signature", None) is None]
+    if unknown:
+        warn(f"{who}: {', '.join(unknown)} left out: never called, and without input_signature.")
+    found = {k: (f, f.known_signature) for k, f in functions.items() if k not in unknown}
+    if not found:
+        rule = "a module must have a function whose arguments are known"
+        fix = "Write @tf.function(input_signature=[tf.TensorSpec([None, 3])]), or call it before."
+        raise ArgumentError(message(who, rule, f"{len(functions)} functions, none called", fix))
+    export_object(obj, found, export_dir, who)
+
+
+def _by_name(signatures: Any) -> dict[str, Any]:
+    if signatures is None:
+        return {}
+    found = signatures if isinstance(signatures, Mapping) else {"serving_default": signatures}
+    # `get_concrete_function` gives a call of the function.
+    return {name: getattr(f, "__self__", f) for name, f in found.items()}
+
+
+def _functions_of(obj: Any) -> dict[str, Function]:
+    """The functions of an object that are compiled, by attribute."""
+    names = [*vars(obj), *(n for n in dir(type(obj)) if not n.startswith("__") or n == "__call__")]
+    found: dict[str, Function] = {}
+    for name in dict.fromkeys(names):
+        own = vars(obj).get(name, getattr(type(obj), name, None))
+        if isinstance(own, Function):
+            bound: Any = own if name in vars(obj) else own.__get__(obj, type(obj))
+            found[name] = bound
+    return found
+
+
+def load(export_dir: Any, tags: Any = None, options: Any = None) -> Any:
+    """Open a SavedModel folder: its functions and variables by attribute, its `signatures`.
+
+    Args:
+        export_dir: The folder.
+        tags: Those of the graph, where the folder holds several.
+        options: Accepted for compatibility.
+
+    See `nacre.saving.open_saved_model`; a model of Keras comes back as one through
+    `tf.keras.models.load_model`.
+    """
+    return open_saved_model(export_dir, tags)
+
+
+def contains_saved_model(export_dir: Any) -> bool:
+    """Whether a folder holds a SavedModel."""
+    return (Path(export_dir) / "saved_model.pb").is_file()
+
+
+__all__ = ["contains_saved_model", "load", "save"]

@@ -1,0 +1,94 @@
+"""`tf.saved_model` writes modules and models that open again, also in TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre.tf as tf
+from nacre.core.errors import ArgumentError
+
+
+def _module() -> Any:
+    class Inner(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.offset = tf.Variable(10.0)
+
+    class Scale(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.w, self.inner = tf.Variable([2.0, 3.0]), Inner()
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])
+        def __call__(self, x):
+            if tf.reduce_sum(x) > 0:
+                return x * self.w
+            return x + self.inner.offset
+
+        @tf.function
+        def shifted(self, x, y):
+            return {"s": x + y}
+
+        @tf.function
+        def never_called(self, x):
+            return x
+
+    return Scale()
+
+
+def test_a_module_opens_with_its_functions_and_variables(tmp_path: Path) -> None:
+    module = _module()
+    for size in (3, 4):
+        module.shifted(tf.ones([size]), tf.ones([size]))
+    with pytest.warns(UserWarning, match="never_called left out"):
+        tf.saved_model.save(module, tmp_path / "m")
+    assert tf.saved_model.contains_saved_model(tmp_path / "m")
+    found, x = tf.saved_model.load(tmp_path / "m"), tf.constant([[1.0, 2.0]])
+    assert found(x).numpy().tolist() == [[2.0, 6.0]]
+    assert found(-x).numpy().tolist() == [[9.0, 8.0]]
+    assert found.w.numpy().tolist() == [2.0, 3.0] and float(found.inner.offset.numpy()) == 10.0
+    found.w.assign([0.0, 1.0])
+    assert found(x).numpy().tolist() == [[0.0, 2.0]]
+    # A size that differed between calls is left open.
+    assert found.shifted(tf.ones([6]), tf.ones([6]))["s"].numpy().tolist() == [2.0] * 6
+    serve = found.signatures["serving_default"]
+    args, kwargs = serve.structured_input_signature
+    assert args == () and tuple(kwargs["x"].shape) == (None, 2)
+    assert serve(x=x)["output_0"].numpy().tolist() == [[0.0, 2.0]]
+
+
+def test_signatures_are_those_that_are_given(tmp_path: Path) -> None:
+    module = _module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])
+    def doubled(x):
+        return {"twice": module(x) * 2}
+
+    module.shifted = module.never_called = None
+    tf.saved_model.save(module, tmp_path / "m", signatures={"doubled": doubled})
+    found = tf.saved_model.load(tmp_path / "m")
+    out = found.signatures["doubled"](tf.constant([[1.0, 2.0]]))
+    assert out["twice"].numpy().tolist() == [[4.0, 12.0]]
+
+
+def test_a_model_is_saved_as_a_model(tmp_path: Path) -> None:
+    model = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(2)])
+    tf.saved_model.save(model, tmp_path / "m")
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_allclose(tf.saved_model.load(tmp_path / "m")(x), model(x), rtol=1e-6)
+    again = tf.keras.models.load_model(tmp_path / "m")
+    np.testing.assert_allclose(again(x), model(x), rtol=1e-6)
+
+
+def test_what_cannot_be_saved_is_told(tmp_path: Path) -> None:
+    class Empty(tf.Module):
+        pass
+
+    with pytest.raises(ArgumentError, match="input_signature"):
+        tf.saved_model.save(Empty(), tmp_path / "m")
+    with pytest.raises(ArgumentError, match=r"tf\.Module"):
+        tf.saved_model.save(3, tmp_path / "m")
