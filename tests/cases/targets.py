@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from tests.cases.graph_ops import CASES
+
+# PMML has neurons: sums with weights that are known, and activations.
+_PMML_HAS = frozenset(
+    "abs neg square exp sin cos atan tanh sigmoid relu relu6 selu softsign hard_sigmoid leaky_relu "
+    "elu cumsum broadcast_to concat split mirror_pad up_sampling resize average_pool".split()
+)
+_PMML_LACKS = {case.name: "no neurons compute it" for case in CASES if case.op not in _PMML_HAS}
 _NO_UINT32 = dict.fromkeys(
     ("shift_right_uint32", "rem_uint32", "bitcast_uint32"), "nothing is computed with uint32"
 )
-# format -> (name of a case, or of an op for all its cases -> why).
+# format -> (name of a case, or of an op for all its cases -> why, '' for a case that it has).
 REFUSED: dict[str, dict[str, str]] = {
     "c": {
         "fft": "no complex numbers",
         "cast_bfloat16": "no floats of 16 bits",
         "reduce_mean_16": "no floats of 16 bits",
     },
+    "pmml": {**_PMML_LACKS, "average_pool_1d": "the number of steps is open", "reshape_one": ""},
     "onnx": {
         "bitcast": "no op reads bits as another dtype before version 26",
         "digamma": "no op",
@@ -35,4 +44,4 @@ REFUSED: dict[str, dict[str, str]] = {
 def refusal(target: str, case: str, op: str) -> str | None:
     """Why a format has no form of a case; None where it has one."""
     known = REFUSED.get(target, {})
-    return known.get(case, known.get(op))
+    return known.get(case, known.get(op)) or None

@@ -31,6 +31,7 @@ class Place(NamedTuple):
 TARGETS: dict[str, Place] = {
     "c": Place("nacre.export.targets.c", ""),
     "npz": Place("nacre.export.targets.npz", ""),
+    "pmml": Place("nacre.export.targets.pmml", ".pmml"),
     "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
     "litert": Place("nacre.export.targets.litert.target", ".tflite"),
     "torchscript": Place("nacre.export.targets.torch.torchscript", ".pt"),
