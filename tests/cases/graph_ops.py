@@ -14,9 +14,16 @@ import ml_dtypes
 import numpy as np
 
 from nacre.export.graph.ir import Builder, Graph, Value
+from nacre.export.graph.opset import OPSET
 from nacre.export.graph.sizes import Size, size_value, symbol
 
 B, T = symbol("batch"), symbol("time")
+
+
+# Inputs that are weights in models, not what is computed.
+_OF_MODELS = frozenset(
+    "kernel recurrent_kernel bias mean variance scale offset alpha edges".split()
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,38 @@ class OpCase:
         results = make.add_all(self.op, values, self.attributes, graphs=self.graphs)
         return make.finish([(f"y{i}", value) for i, value in enumerate(results)])
 
+    def as_in_models(self, scalars_as_lines: bool = False) -> tuple[Graph, list[int]]:
+        """The graph with kernels, biases and statistics as weights, as models have them, and the
+        places of the arrays that are left.
+
+        Args:
+            scalars_as_lines: Whether scalars are given as arrays of one axis.
+        """
+        spec, arrays = OPSET[self.op], iter(self.arrays())
+        names = [spec.inputs[min(i, len(spec.inputs) - 1)] for i in range(len(self.inputs))]
+        make, left, place = Builder(self.name), [], 0
+        values: list[Value | None] = []
+        for i, (name, x) in enumerate(zip(names, self.inputs)):
+            if x is None:
+                values.append(None)
+                continue
+            array = next(arrays)
+            if name in _OF_MODELS and all(isinstance(n, int) for n in x.shape):
+                values.append(make.weight(f"layer/{name}", array))
+            elif scalars_as_lines and not x.shape:
+                line = make.input(f"x{i}", x.dtype, (1,))
+                values.append(make.add("reshape", [line], {"shape": ()}))
+                left.append(place)
+            else:
+                values.append(make.input(f"x{i}", x.dtype, x.shape))
+                left.append(place)
+            place += 1
+        for i, x in enumerate(self.sized_by):
+            make.input(f"s{i}", x.dtype, x.shape)
+            left.append(place + i)
+        results = make.add_all(self.op, values, self.attributes, graphs=self.graphs)
+        return make.finish([(f"y{i}", value) for i, value in enumerate(results)]), left
+
     def arrays(self, batch: int = 3, time: int = 5) -> list[np.ndarray]:
         """Arrays for the inputs that are there."""
         random = np.random.default_rng(0)
@@ -82,7 +121,8 @@ class OpCase:
 
 
 def _many(ops: str, *inputs: In) -> list[OpCase]:
-    return [OpCase(op, inputs) for op in ops.split()]
+    dtype = inputs[0].dtype
+    return [OpCase(op, inputs, id="" if dtype == "float32" else dtype) for op in ops.split()]
 
 
 _X = In((B, 4), low=-2, high=2)

@@ -34,6 +34,7 @@ TARGETS: dict[str, Place] = {
     "pmml": Place("nacre.export.targets.pmml", ".pmml"),
     "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
     "litert": Place("nacre.export.targets.litert.target", ".tflite"),
+    "coreml": Place("nacre.export.targets.coreml", ".mlpackage"),
     "torchscript": Place("nacre.export.targets.torch.torchscript", ".pt"),
     "torch": Place("nacre.export.targets.torch.exported", ".pt2"),
 }

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from nacre.core.errors import UnsupportedOpError, listed, message
-from nacre.export.graph.ir import Graph, Node
+from nacre.export.graph.ir import Graph, Node, Value
 
 # Of a node: what to write instead of it, None where it has a form.
 Limit = Callable[[Node], str | None]
@@ -69,6 +69,8 @@ class Support:
         advice: Of ops without a form: what to write instead.
         instead: What else a model that does not fit can become, for messages.
         most_bytes: Of all weights together; None where there is no limit.
+        of_value: What keeps a value from the format, such as how many axes it has; '' for nothing.
+        of_input: The same for what a model is given.
     """
 
     title: str
@@ -78,6 +80,8 @@ class Support:
     advice: Mapping[str, str] = field(default_factory=dict)
     instead: str = "save as .keras"
     most_bytes: int | None = None
+    of_value: Callable[[Value], str] = lambda _: ""
+    of_input: Callable[[Value], str] = lambda _: ""
 
     def has(self, node: Node) -> bool:
         """Whether a node has a form, but for its dtypes."""
@@ -90,6 +94,9 @@ class Support:
         for value in (*graph.inputs, *(w.value for w in graph.weights)):
             if self.dtypes is not None and value.dtype not in self.dtypes:
                 found[f"{value.dtype} of '{value.name}'."] = None
+        for value in graph.inputs:
+            if fault := self.of_input(value):
+                found[f"input '{value.name}' {value.type}: {fault}."] = None
         for node in graph.all_nodes():
             found.update(dict.fromkeys(self._gaps_of(node)))
         size = sum(weight.data.nbytes for weight in graph.weights)
@@ -121,10 +128,12 @@ class Support:
             yield f"{node.op}{place} {_types(node)}. {self.advice.get(node.op, '')}".rstrip()
         elif limit is not None and (instead := limit(node)) is not None:
             yield f"{node.op}{place} {_types(node)}. {instead}".rstrip()
-        elif self.dtypes is not None:
+        else:
             for value in node.outputs:
-                if value.dtype not in self.dtypes:
+                if self.dtypes is not None and value.dtype not in self.dtypes:
                     yield f"{value.dtype} of {node.op}{place}."
+                elif fault := self.of_value(value):
+                    yield f"{node.op}{place} {_types(node)}: {fault}."
 
 
 def _types(node: Node) -> str:

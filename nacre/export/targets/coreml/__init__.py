@@ -1,0 +1,45 @@
+"""Core ML: packages of programs for Apple's machines, which Linux can write and not run.
+
+maker       the program in the making
+forms/      the form of each op of the graph in MIL, one file a family
+support     what there is
+write       the package's files
+readback    the written program run in NumPy
+"""
+
+from nacre.export.passes import fuse_batch_normalization, widen_floats
+from nacre.export.targets.coreml.forms import FORMS
+from nacre.export.targets.coreml.readback import RUNTIME
+from nacre.export.targets.coreml.support import DTYPES, of_input, of_value
+from nacre.export.targets.coreml.write import write
+from nacre.export.targets.support import Support
+from nacre.export.targets.target import Option, Target
+
+TARGET = Target(
+    name="coreml",
+    title="Core ML",
+    suffix=".mlpackage",
+    support=Support(
+        "Core ML",
+        FORMS.by_op,
+        FORMS.limits,
+        DTYPES,
+        of_value=of_value,
+        of_input=of_input,
+    ),
+    write=write,
+    runtimes=(RUNTIME,),
+    passes=(widen_floats, fuse_batch_normalization),
+    known=frozenset({"Manifest.json", "Data"}),
+    options={
+        "deployment": Option(
+            "iOS17", ("iOS16", "iOS17", "iOS18"), "The oldest system that is to run it."
+        ),
+        "precision": Option(
+            "float32", ("float32", "float16"), "What it computes in where it can choose."
+        ),
+        "largest_size": Option(1024, None, "Of sizes that vary, the largest that is allowed."),
+    },
+)
+
+__all__ = ["TARGET"]
