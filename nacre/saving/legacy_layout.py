@@ -85,8 +85,8 @@ def write(root: h5py.Group, names: list[str], groups: list[LegacyGroup], version
     root.attrs["keras_version"] = version
     hdf5.write_names(root, "layer_names", names)
     for group in groups:
-        inner = root.create_group(group.name)
-        write_list(inner, group.names, group.arrays)
+        # A layer's name may begin another's, 'conv1' and 'conv1/bn': one group is in the other.
+        write_list(root.require_group(group.name), group.names, group.arrays)
 
 
 def write_list(group: h5py.Group, names: list[str], arrays: Sequence[Variable]) -> None:

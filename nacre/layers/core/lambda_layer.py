@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any, Unpack
 
+import numpy as np
+
 from nacre.core import safety, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import (
@@ -128,9 +130,21 @@ class Lambda(Layer):
                 named = {"class_name": "function", "config": config["function"]}
                 config["function"] = deserialize_keras_object(named, custom_objects)
             refuse_classes(f"Lambda '{config.get('name', '')}'", config.get("function"))
+            if isinstance(config.get("arguments"), dict):
+                config["arguments"] = {
+                    name: _argument(value, custom_objects)
+                    for name, value in config["arguments"].items()
+                }
             if isinstance(config.get("output_shape"), list):
                 config["output_shape"] = tuple(config["output_shape"])
             return cls(**config)
+
+
+def _argument(value: Any, custom_objects: dict[str, Any] | None) -> Any:
+    """An argument of the function as it was: an array, an object, or plain data."""
+    if isinstance(value, dict) and set(value) == {"type", "value"} and value["type"] == "ndarray":
+        return np.asarray(value["value"])  # of Keras 2.1 to 2.15
+    return deserialize_keras_object(value, custom_objects)
 
 
 def _described(value: Any) -> Any:
