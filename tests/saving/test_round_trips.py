@@ -208,3 +208,43 @@ def test_compiled_but_never_trained_model_opens_without_a_warning(tmp_path):
     model.compile(nacre.optimizers.Adam(0.5), "mse")
     model.save(tmp_path / "m.keras")
     assert float(load_model(tmp_path / "m.keras").optimizer.learning_rate) == 0.5
+
+
+@nacre.saving.register_keras_serializable("round_trips")
+def without_mean(images, mean, scale):
+    return (images - mean) * scale["all"]
+
+
+def test_arrays_among_the_arguments_of_a_lambda_come_back(tmp_path):
+    mean = np.arange(4.0).reshape(2, 2)
+    arguments = {"mean": mean, "scale": {"all": np.float32(2)}}
+    inputs = nacre.Input((2, 2))
+    model = nacre.Model(inputs, nacre.layers.Lambda(without_mean, arguments=arguments)(inputs))
+    x = np.ones((1, 2, 2), "float32")
+    for name in ("m.keras", "m.h5", "folder"):
+        model.save(tmp_path / name)
+        np.testing.assert_array_equal(load_model(tmp_path / name)(x), model(x))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model))(x), model(x))
+    config = model.layers[1].get_config()
+    config["arguments"] = {**arguments, "mean": {"type": "ndarray", "value": mean.tolist()}}
+    again = nacre.layers.Lambda.from_config(config)  # as Keras 2 wrote it
+    np.testing.assert_array_equal(again(x), model(x))
+
+
+@pytest.mark.parametrize("names", [("a/b", "a", "a/b/c"), ("a", "a/b", "a_b"), ("a/a", "a", "b")])
+def test_names_of_layers_that_begin_others_share_no_arrays(names, tmp_path):
+    inputs = nacre.Input((3,))
+    first, second, third = (nacre.layers.Dense(3, name=name) for name in names)
+    model = nacre.Model(inputs, third(second(first(inputs))))
+    for number, weight in enumerate(model.weights):
+        weight.assign(np.full(weight.shape, number + 1))
+    for name in ("m.keras", "m.h5", "folder", "m.weights.h5", "w.h5"):
+        if "w" in name:
+            model.save_weights(tmp_path / name)
+            again = nacre.models.clone_model(model)
+            again.load_weights(tmp_path / name)
+        else:
+            model.save(tmp_path / name)
+            again = load_model(tmp_path / name)
+        for one, other in zip(again.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
