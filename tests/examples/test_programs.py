@@ -21,6 +21,7 @@ OWN_PROCESS: set[str] = {"data_parallel.py"}
 # Packages that a program needs besides nacre and matplotlib.
 NEEDS: dict[str, tuple[str, ...]] = {
     "dqn.py": ("gymnasium",),
+    "export_to_phone.py": ("ai_edge_litert",),
     "hyperparameter_search.py": ("sklearn",),
     "ppo.py": ("gymnasium",),
     "text_generation.py": ("tokenizers",),
