@@ -54,7 +54,6 @@ REFUSED: dict[str, dict[str, str]] = {
         "lgamma": "no kernel",
         "digamma": "no kernel",
         "triangular_solve": "no kernel",
-        "fft": "complex numbers",
     },
     "torchscript": _NO_UINT32,
     "torch": _NO_UINT32,

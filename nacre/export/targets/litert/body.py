@@ -41,6 +41,7 @@ class Tensor:
         shape: Sizes, known or symbolic.
         data: Its numbers, where they are known.
         scales: Where its numbers stand for others.
+        source: What it is a cast of, where that was of 8 bits.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Tensor:
     shape: tuple[Size, ...]
     data: np.ndarray | None = None
     scales: Scales | None = None
+    source: Tensor | None = None
 
     @property
     def ndim(self) -> int:
@@ -166,10 +168,12 @@ class Body:
         """A tensor in another dtype; itself where it has it."""
         if x.dtype == dtype:
             return x
-        if x.data is not None:
+        if x.data is not None and x.dtype not in ("int8", "uint8"):  # these stay small
             return self.constant(x.data.astype(dtype))
         kinds = {"in_data_type": NUMBER_OF_DTYPE[x.dtype], "out_data_type": NUMBER_OF_DTYPE[dtype]}
-        return self.add("CAST", [x], dtype, x.shape, **kinds)
+        found = self.add("CAST", [x], dtype, x.shape, **kinds)
+        found.source = x if x.dtype in ("int8", "uint8") else None
+        return found
 
     def reshape(self, x: Tensor, shape: Shape) -> Tensor:
         """A tensor in another shape; itself where it has it."""

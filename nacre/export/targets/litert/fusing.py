@@ -34,7 +34,18 @@ def fused(body: Body) -> None:
         else:  # its result is now that of the one before
             before.outputs = operator.outputs
             makers[operator.outputs[0]] = before
-    body.operators = kept
+    body.operators = _read(kept, body)
+
+
+def _read(operators: list[Operator], body: Body) -> list[Operator]:
+    """The operators without those whose results nobody reads."""
+    read = set(body.outputs)
+    kept: list[Operator] = []
+    for operator in reversed(operators):
+        if not read.isdisjoint(operator.outputs):
+            kept.append(operator)
+            read.update(x for x in operator.inputs if x is not None)
+    return kept[::-1]
 
 
 def _taken(

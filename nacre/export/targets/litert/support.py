@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nacre.export.targets.litert.body import Operator
 
 DTYPES = frozenset(
-    "float32 int32 int64 bool int8 uint8 int16 uint32 uint16 float16 bfloat16".split()
+    "float32 int32 int64 bool int8 uint8 int16 uint32 uint16 float16 bfloat16 complex64".split()
 )
 
 
@@ -33,7 +33,8 @@ def version_of(operator: Operator) -> int:
         return 3 if dtypes[0] == "float16" else 2
     if op in _HYBRID and dtypes[:2] == ["float32", "int8"]:
         return _HYBRID[op]
-    if "int8" in dtypes and operator.outputs[0].dtype in ("int8", "uint8"):
+    is_quantized = any(x is not None and x.scales is not None for x in operator.inputs)
+    if is_quantized and operator.outputs[0].dtype in ("int8", "uint8"):
         return _OF_8_BITS.get(op, 2)
     if op.startswith("RESIZE_") and options.get("half_pixel_centers"):
         return 3

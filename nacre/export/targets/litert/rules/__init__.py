@@ -6,6 +6,7 @@ from nacre.export.targets.litert.rules import (
     convolution,
     elementwise,
     indexing,
+    matrices,
     products,
     random,
     reduction,

@@ -238,23 +238,33 @@ def _bits_as(make: Body, x: Tensor, dtype: str) -> Tensor:
     return x if x.dtype == dtype else make.add("BITCAST", [x], dtype, x.shape)
 
 
-@rule("shift_left", "shift_right", "shift_right_signed", limit=only("int32", "uint32"))
+@rule("shift_left", "shift_right", "shift_right_signed", limit=only(*_BITS[1:]))
 def _shift(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
-    """Shifts by the width or more leave nothing, or the sign, which kernels do not say."""
     x, y = _whole_shape(make, node, inputs)
+    dtype = x.dtype
+    if dtype in ("int32", "uint32"):
+        return _shifted(make, node.op, x, y)
+    if node.op == "shift_right":  # of the bits that there are, the sign among them
+        x = make.cast(x, dtype if dtype.startswith("u") else f"u{dtype}")
+    moved = _shifted(make, node.op, make.cast(x, "int32"), make.cast(y, "int32"))
+    return make.cast(moved, dtype)
+
+
+def _shifted(make: Body, op: str, x: Tensor, y: Tensor) -> Tensor:
+    """Shifts by the width or more leave nothing, or the sign, which kernels do not say."""
     dtype = x.dtype
     by = _bits_as(make, y, "int32")
     last = make.constant(31, "int32")
     limited = binary(make, "MINIMUM", by, last)
-    if node.op == "shift_left":
+    if op == "shift_left":
         left = _bits_as(make, x, "int32")
         moved = make.add("STABLEHLO_SHIFT_LEFT", [left, limited], "int32", x.shape)
     else:
-        kind = "uint32" if node.op == "shift_right" else "int32"
+        kind = "uint32" if op == "shift_right" else "int32"
         pair = [_bits_as(make, x, kind), _bits_as(make, limited, kind)]
         moved = make.add("RIGHT_SHIFT", pair, kind, x.shape)
         moved = _bits_as(make, moved, "int32")
-    if node.op != "shift_right_signed":
+    if op != "shift_right_signed":
         inside = binary(make, "LESS_EQUAL", by, last, "bool")
         nothing = make.constant(0, "int32")
         moved = make.add("SELECT_V2", [inside, moved, nothing], "int32", x.shape)

@@ -1,0 +1,88 @@
+"""Forms that ops of the table of cases do not reach: whole numbers of few bits, many axes, ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre import ops
+from nacre.core.errors import UnsupportedOpError
+
+pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
+
+
+def exported(outputs: Any, x: Any, tmp_path: Path) -> Any:
+    report = nacre.Model(x, outputs).export(tmp_path / "m.tflite", verbose=False)
+    assert report.is_verified and report.largest_difference < 1e-5
+    return report
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32"])
+def test_bits_of_few_bits(dtype: str, tmp_path: Path) -> None:
+    x = nacre.Input((4,), dtype=dtype)
+    found = [ops.right_shift(x, 2), ops.left_shift(x, 3), ops.bitwise_or(x, 3), x + x, x * 7]
+    exported(found, x, tmp_path)
+
+
+def test_products_of_whole_numbers_are_exact(tmp_path: Path) -> None:
+    x = nacre.Input((3, 4), dtype="int32")
+    exported(ops.matmul(x * 1_000_003, ops.transpose(x, (0, 2, 1))), x, tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_quantized_models_are_written_as_they_are(mode: str, tmp_path: Path) -> None:
+    nacre.utils.set_random_seed(0)
+    x = nacre.Input((2, 2500))  # sums of more products than a float32 holds
+    y = nacre.layers.Dense(4)(nacre.layers.Dense(8, activation="relu")(x))
+    model = nacre.Model(x, y)
+    model.quantize(mode)
+    report = model.export(tmp_path / "m.tflite", verbose=False)
+    assert report.is_verified and report.size_bytes < 2 * 2500 * 8
+
+
+def test_inputs_and_constants_may_be_outputs(tmp_path: Path) -> None:
+    x = nacre.Input((3,), name="x")
+    y = nacre.layers.Dense(2)(x)
+
+    class WithOnes(nacre.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return {"same": x, "first": x * 2, "ones": ops.ones((2, 3))}
+
+    exported({**WithOnes()(x), "second": y, "third": y, "whole": x}, x, tmp_path)
+
+
+def test_many_axes(tmp_path: Path) -> None:
+    x = nacre.Input((48,))
+    wide = ops.reshape(x, (-1, 2, 2, 3, 2, 2))
+    turned = ops.transpose(wide, (0, 2, 1, 4, 3, 5)) + ops.ones((2, 2, 2, 3, 2))
+    exported([ops.max(turned, axis=2), ops.pad(wide, [[0, 0]] * 4 + [[1, 0], [0, 2]])], x, tmp_path)
+    seven = ops.reshape(x, (-1, 2, 2, 3, 2, 2, 1))
+    with pytest.raises(UnsupportedOpError, match="up to 6 axes"):
+        exported(ops.transpose(seven, (0, 2, 1, 4, 3, 5, 6)), x, tmp_path)
+
+
+def test_order_with_infinities_and_numbers_that_are_none(tmp_path: Path) -> None:
+    x = nacre.Input((6,))
+    model = nacre.Model(x, [ops.sort(x, axis=1), ops.argsort(x, axis=1)])
+    given = np.array([[3, np.inf, -np.inf, np.nan, 0, -1]], "float32")
+    assert model.export(tmp_path / "m.tflite", samples=given, verbose=False).is_verified
+
+
+def test_spectra(tmp_path: Path) -> None:
+    x = nacre.Input((16,))
+    exported(list(ops.rfft(x)), x, tmp_path)
+    with pytest.raises(UnsupportedOpError, match="power of two"):
+        exported(list(ops.rfft(x[:, :9])), x, tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "string"])
+def test_dtypes_that_are_not_there_are_told(dtype: str, tmp_path: Path) -> None:
+    x = nacre.Input((3,), dtype=dtype)
+    same = nacre.layers.StringLookup(vocabulary=["a"])(x) if dtype == "string" else x * 2
+    with pytest.raises(UnsupportedOpError, match=f"{dtype} of"):
+        exported(same, x, tmp_path)
+    assert not list(tmp_path.iterdir())
