@@ -15,11 +15,7 @@ _NO_UINT32 = dict.fromkeys(
 )
 # format -> (name of a case, or of an op for all its cases -> why, '' for a case that it has).
 REFUSED: dict[str, dict[str, str]] = {
-    "c": {
-        "fft": "no complex numbers",
-        "cast_bfloat16": "no floats of 16 bits",
-        "reduce_mean_16": "no floats of 16 bits",
-    },
+    "c": {"fft": "no complex numbers"},
     "pmml": {**_PMML_LACKS, "average_pool_1d": "the number of steps is open", "reshape_one": ""},
     "coreml": {
         "and_int32": "no op for bits",

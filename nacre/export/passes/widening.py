@@ -22,6 +22,11 @@ def without_bfloat16(graph: Graph) -> Graph:
     return _Widening(("bfloat16",)).graph(graph)
 
 
+def without_narrow_floats(graph: Graph) -> Graph:
+    """The graph in float32 where it is in float16 or bfloat16: inputs, weights and outputs too."""
+    return _Widening(("float16", "bfloat16")).graph(graph)
+
+
 def widen_floats(graph: Graph) -> Graph:
     """The graph in float32 where it is in float16 or bfloat16, but for its inputs and outputs."""
     widening = _Widening(("float16", "bfloat16"))
@@ -116,4 +121,4 @@ class _Widening:
         return found
 
 
-__all__ = ["widen_floats", "without_bfloat16"]
+__all__ = ["widen_floats", "without_narrow_floats", "without_bfloat16"]

@@ -11,6 +11,8 @@ readback      them compiled and called
 
 from __future__ import annotations
 
+from nacre.export.passes import fuse_batch_normalization
+from nacre.export.passes.widening import without_narrow_floats
 from nacre.export.targets.c.readback import open_folder, why_not
 from nacre.export.targets.c.support import SUPPORT
 from nacre.export.targets.c.write import FILES, prefix_fault, write
@@ -23,6 +25,7 @@ TARGET = Target(
     support=SUPPORT,
     write=write,
     runtimes=(Runtime("a C compiler", "ctypes", "ziglang", open_folder, why_not),),
+    passes=(without_narrow_floats, fuse_batch_normalization),
     options={
         "prefix": Option(
             "model", None, "What begins the names of functions: 'digits'.", prefix_fault

@@ -9,6 +9,7 @@ readback    the folder run
 
 from __future__ import annotations
 
+from nacre.export.passes import fuse_batch_normalization
 from nacre.export.targets.npz.readback import open_folder
 from nacre.export.targets.npz.support import SUPPORT
 from nacre.export.targets.npz.write import FILES, write
@@ -21,6 +22,7 @@ TARGET = Target(
     support=SUPPORT,
     write=write,
     runtimes=(Runtime("NumPy", "numpy", "numpy", open_folder),),
+    passes=(fuse_batch_normalization,),
     options={
         "weights": Option(
             None,

@@ -19,6 +19,7 @@ from nacre.export.targets.c.readback import open_folder
 from nacre.export.targets.c.write import signature
 from tests.cases.nets import NETS, drawn
 
+layers = nacre.layers
 COMPILER = shutil.which("gcc") or shutil.which("clang")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler is on the path")
 BY_ID = {case.id: case for case in NETS}
@@ -89,9 +90,21 @@ def test_a_whole_net_compiles_strictly_and_gives_what_the_model_gives(
 def small() -> Any:
     nacre.utils.set_random_seed(0)
     x = nacre.Input((4,), name="features")
-    hidden = nacre.layers.Dense(5, activation="gelu", name="hidden")(x)
-    outputs = [nacre.layers.Dense(2, activation="softmax", name="out")(hidden), hidden]
+    hidden = layers.Dense(5, activation="gelu", name="hidden")(x)
+    outputs = [layers.Dense(2, activation="softmax", name="out")(hidden), hidden]
     return nacre.Model(x, outputs, name="small")
+
+
+def test_a_model_of_16_bits_is_computed_in_32(tmp_path: Path) -> None:
+    stack = [
+        layers.Dense(5, activation="relu", dtype="mixed_bfloat16"),
+        layers.Dense(2, dtype="float16"),
+    ]
+    model = nacre.Sequential([nacre.Input((6,), name="x"), *stack])
+    assert model.export(tmp_path / "m", format="c", verbose=False).is_verified
+    assert "float *dense" in (tmp_path / "m" / "model.h").read_text()
+    program, x = compiled(tmp_path / "m"), np.ones((2, 6), "float32")
+    np.testing.assert_allclose(answers(program, [2], [x]), np.ravel(model(x)), rtol=2e-2, atol=2e-2)
 
 
 def test_the_program_reads_and_prints_numbers(tmp_path: Path) -> None:
@@ -185,7 +198,7 @@ def test_names_that_c_has_for_itself_are_changed(tmp_path: Path) -> None:
 
 
 def test_memory_is_used_again(tmp_path: Path) -> None:
-    layers = [nacre.layers.Dense(64, activation="relu") for _ in range(20)]
+    layers = [layers.Dense(64, activation="relu") for _ in range(20)]
     nacre.Sequential([nacre.Input((64,)), *layers]).export(
         tmp_path / "m", format="c", verbose=False
     )

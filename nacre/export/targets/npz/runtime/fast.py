@@ -115,6 +115,9 @@ def conv(
     """A convolution: windows side by side, times the kernel as a matrix."""
     x, kernel = _wide(x), _wide(kernel)
     window, each = kernel.shape[:-2], kernel.shape[-2]
+    if groups == 1 and math.prod(window) == 1 and isinstance(padding, str):
+        x = x[(slice(None), *(slice(None, None, s) for s in strides))]
+        return dense(x, kernel.reshape(kernel.shape[-2:]))
     seen, counts = _windows(x, window, strides, dilation_rate, padding, 0)
     filters = kernel.shape[-1] // groups
     result = np.empty((len(x), *counts, kernel.shape[-1]), x.dtype)
@@ -134,11 +137,15 @@ def depthwise_conv(x: Any, kernel: Any, *, strides: Any, padding: Any, dilation_
     x, kernel = _wide(x), _wide(kernel)
     window, (channels, times) = kernel.shape[:-2], kernel.shape[-2:]
     seen, counts = _windows(x, window, strides, dilation_rate, padding, 0)
-    result = np.zeros((len(x), *counts, channels, times), x.dtype)
+    if times == 1:  # NumPy is slow along axes of size 1
+        kernel = kernel[..., 0]
+    else:
+        seen = seen[..., None]
+    result = np.zeros((len(x), *counts, *kernel.shape[len(window) :]), x.dtype)
     product = np.empty_like(result)
     places = (slice(None),) * (1 + len(window))
     for tap in itertools.product(*map(range, window)):
-        np.multiply(seen[(*places, *tap)][..., None], kernel[tap], out=product)
+        np.multiply(seen[(*places, *tap)], kernel[tap], out=product)
         result += product
     return result.reshape(len(x), *counts, channels * times)
 
