@@ -142,7 +142,8 @@ class Plan:
         why = f"nothing here runs {self.target.title}"
         for runtime in self.target.runtimes:
             if importlib.util.find_spec(runtime.module.partition(".")[0]) is None:
-                why = f"pip install '{runtime.install}', which runs it"
+                how = runtime.how or f"pip install '{runtime.install}'"
+                why = f"{how}, which runs it"
             elif not (why := runtime.runs_here()):
                 return runtime, ""
         if self.verify is True:

@@ -35,6 +35,7 @@ TARGETS: dict[str, Place] = {
     "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
     "litert": Place("nacre.export.targets.litert.target", ".tflite"),
     "coreml": Place("nacre.export.targets.coreml", ".mlpackage"),
+    "tfjs": Place("nacre.export.targets.tfjs.target", ""),
     "torchscript": Place("nacre.export.targets.torch.torchscript", ".pt"),
     "torch": Place("nacre.export.targets.torch.exported", ".pt2"),
 }

@@ -48,6 +48,7 @@ class Runtime:
         open: Reads a file or folder; imports `module` itself. RuntimeError, ValueError or its own
             error where it does not take it.
         runs_here: Why it does not run on this machine though it is installed, '' where it does.
+        how: How to install it, where that is no package of Python.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Runtime:
     install: str
     open: Callable[[Path], Run]
     runs_here: Callable[[], str] = lambda: ""
+    how: str = ""
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,13 @@ def _quotient(x: Array, y: Array) -> Array:
     return np.where(y == 0, np.asarray(-1).astype(x.dtype), towards_zero).astype(x.dtype)
 
 
+def _rest(x: Array, y: Array) -> Array:
+    if not np.issubdtype(x.dtype, np.integer):
+        return np.fmod(x, y)
+    # By zero: x, as XLA gives it.
+    return np.where(y == 0, x, np.fmod(x, np.where(y == 0, np.ones((), y.dtype), y)))
+
+
 def _power(x: Array, y: Array) -> Array:
     return np.power(x, y) if not np.issubdtype(x.dtype, np.integer) else x**y
 
@@ -156,7 +163,7 @@ _binary("add", "x + y.", np.add, broadcast)
 _binary("sub", "x - y.", np.subtract, broadcast)
 _binary("mul", "x · y.", np.multiply, broadcast)
 _binary("div", "x / y; of integers the quotient towards zero.", _quotient, broadcast)
-_binary("rem", "What is left of x / y towards zero; it has the sign of x.", np.fmod, broadcast)
+_binary("rem", "What is left of x / y towards zero; it has the sign of x.", _rest, broadcast)
 _binary("pow", "x to the y.", _power, broadcast)
 _binary("max", "The larger one; NaN where one is NaN.", np.maximum, broadcast)
 _binary("min", "The smaller one; NaN where one is NaN.", np.minimum, broadcast)

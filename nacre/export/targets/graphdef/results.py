@@ -14,8 +14,9 @@ _NAMES: dict[tuple[str, ...], str] = {
         LowerBound MatrixSetDiag MatrixTriangularSolve Max MaxPool MaxPool3D Mean Min
         MirrorPad OneHot Pack PadV2 PartitionedCall Placeholder Prod RFFT RFFT2D RFFT3D
         RandomStandardNormal RandomUniform RandomUniformInt Range Real Reshape ReverseV2
-        SelectV2 Shape Size Slice SpaceToBatchND Split SplitV Squeeze StatefulPartitionedCall
-        StatelessCase StatelessIf StatelessWhile StaticRegexReplace StopGradient StridedSlice
+        ScatterNd SelectV2 Shape Size Slice SpaceToBatchND Split SplitV Squeeze
+        StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile StaticRegexReplace
+        StopGradient StridedSlice
         StringLower StringToHashBucketFast StringToHashBucketStrong Sum
         TensorScatterAdd TensorScatterMax TensorScatterMin TensorScatterUpdate
         TensorStridedSliceUpdate Tile Unpack UnsortedSegmentMax UnsortedSegmentMin
