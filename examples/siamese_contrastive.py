@@ -78,8 +78,9 @@ for name, (images, labels) in tests.items():
     print(f"pairs of {name} told right: {accuracy:.3f}")
     results[name] = a, b, distances, differ, accuracy
 
-figure = plt.figure(figsize=(12, 6), layout="constrained")
-upper, lower = figure.subfigures(2, 1, height_ratios=(2, 1.3))
+figure = plt.figure(figsize=(12, 5.4), layout="constrained")
+upper, lower = figure.subfigures(2, 1, height_ratios=(2, 1))
+lower.suptitle("Pairs of new letters, and their distances (red: on the wrong side of the line)")
 for axis, (name, (_, _, distances, differ, accuracy)) in zip(upper.subplots(1, 2), results.items()):
     bins = np.linspace(0, distances.max(), 40)
     axis.hist(distances[differ == 0], bins, alpha=0.6, label="one letter")

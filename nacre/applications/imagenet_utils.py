@@ -12,6 +12,7 @@ import numpy as np
 from nacre import ops
 from nacre.core import config
 from nacre.core.errors import DataError, ShapeError, message, unknown_name
+from nacre.core.numbers import whole_number
 from nacre.datasets.download import get_file
 
 __all__ = ["decode_predictions", "preprocess_input"]
@@ -99,8 +100,10 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, fl
     Raises:
         ShapeError: These are no 1000 classes.
         DataError: There is NaN among them.
+        ArgumentError: `top` is no positive whole number.
         DownloadError: The names are not in the cache and could not be fetched.
     """
+    top = whole_number("decode_predictions", "top", top)
     scores = np.asarray(preds)
     if scores.ndim != 2 or scores.shape[1] != _CLASSES:
         raise ShapeError(

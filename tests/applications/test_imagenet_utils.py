@@ -12,7 +12,7 @@ import pytest
 
 import nacre
 from nacre.applications import imagenet_utils, mobilenet, resnet50, vgg16
-from nacre.core.errors import DataError, ShapeError, UnknownNameError
+from nacre.core.errors import ArgumentError, DataError, ShapeError, UnknownNameError
 from tests.applications.test_networks import REFERENCE
 from tests.cases import applications as cases
 
@@ -95,6 +95,12 @@ def test_predictions_are_named_the_likeliest_first() -> None:
     assert found[1][0][1] == "class_999" and len(found[1]) == 2
     logits = nacre.ops.convert_to_tensor(scores * 10 - 5)
     assert imagenet_utils.decode_predictions(logits)[0][0][1] == "class_7"
+
+
+@pytest.mark.parametrize("top", [0, -1, 2.5, "5", None])
+def test_a_number_of_classes_that_is_none_is_refused(top: object) -> None:
+    with pytest.raises(ArgumentError, match="decode_predictions: top must be a positive int"):
+        imagenet_utils.decode_predictions(np.zeros((1, 1000)), top=top)
 
 
 def test_predictions_that_are_no_thousand_numbers_are_refused() -> None:
