@@ -109,7 +109,7 @@ axis.bar_label(bars, fmt="{:.1%}")
 axis.set(title="Accuracy with five images of each digit", ylim=(0, 1.05))
 right.suptitle("Read as (images it has not seen)")
 for axis, image, digit in zip(
-    right.subplots(2, 8).flat, x_test[y_test >= 5], predicted, strict=False
+    right.subplots(4, 4).flat, x_test[y_test >= 5], predicted, strict=False
 ):
     axis.imshow(image, cmap="gray_r")
     axis.set_title(digit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import nacre
 from nacre.applications import MobileNet, NASNetMobile, ResNet50, ResNetRS101
 from nacre.core.errors import ArgumentError, WeightsMismatchError
 from nacre.datasets import download
+from nacre.initializers.variance_scaling import VarianceScaling
 from tests.cases import applications as cases
 
 
@@ -88,3 +91,41 @@ def test_weights_of_a_path_are_read_and_must_fit(tmp_path: Path) -> None:
         np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(WeightsMismatchError, match="conv_preds"):
         small(weights=path, include_top=True, classes=4)
+
+
+FILES = json.loads(
+    (Path(__file__).parents[1] / "reference" / "application_weights.json").read_text("utf-8")
+)
+QUICK = 'MobileNet {"include_top": false, "alpha": 0.25, "input_shape": [160, 160, 3]}'
+
+
+class Asked(Exception):
+    """A file was asked for."""
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "arguments"),
+    [
+        pytest.param(
+            *row,
+            id=re.sub(r"[^\w.]+", "_", row[0]).strip("_"),
+            marks=[] if row[0] == QUICK else [pytest.mark.slow],
+        )
+        for row in cases.weight_files()
+    ],
+)
+def test_files_of_imagenet_are_those_that_keras_asks_for(
+    key: str, name: str, arguments: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(file: str, origin: str, *, cache_subdir: str, file_hash: str | None) -> None:
+        assert cache_subdir == "models"
+        raise Asked(file, origin, file_hash)
+
+    nacre.utils.clear_session()
+    monkeypatch.setattr("nacre.applications._weights.get_file", ask)
+    monkeypatch.setattr(
+        VarianceScaling, "__call__", lambda self, shape, dtype=None, **_: np.zeros(shape, "float32")
+    )
+    with pytest.raises(Asked) as asked:
+        getattr(nacre.applications, name)(**arguments)
+    assert list(asked.value.args) == FILES[key]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,39 @@ VARIANTS: dict[str, dict[str, tuple[str, int, dict[str, Any]]]] = {
         "without dropout": ("MobileNetV3Small", 65, {"alpha": 0.5, "dropout_rate": 0}),
     },
 }
+
+
+# Factors and sizes that have files of their own: member -> arguments of each.
+_MOBILE_SIZES = {"MobileNet": (128, 160, 192, 224), "MobileNetV2": (96, 128, 160, 192, 224)}
+_FILES: dict[str, list[dict[str, Any]]] = {
+    "MobileNet": [
+        {"alpha": alpha, "input_shape": (size, size, 3)}
+        for alpha in (0.25, 0.5, 0.75, 1.0)
+        for size in _MOBILE_SIZES["MobileNet"]
+    ],
+    "MobileNetV2": [
+        {"alpha": alpha, "input_shape": (size, size, 3)}
+        for alpha in (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+        for size in _MOBILE_SIZES["MobileNetV2"]
+    ],
+    "MobileNetV3Small": [{}, {"alpha": 0.75}, {"minimalistic": True}],
+    "MobileNetV3Large": [{}, {"alpha": 0.75}, {"minimalistic": True}],
+}
+
+
+def weight_files() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """For each file of Keras 3 a key, the member, and the arguments that ask for it.
+
+    Left out are the families that have one table of digests alone, and take longest to build.
+    """
+    for family, members in FAMILIES.items():
+        if family in ("efficientnet", "efficientnet_v2", "convnext", *OLD_FAMILIES):
+            continue
+        for name in members:
+            for arguments in _FILES.get(name, [{}]):
+                for include_top in (True, False):
+                    key = f"{name} {json.dumps({'include_top': include_top, **arguments})}"
+                    yield key, name, {"include_top": include_top, **arguments}
 
 
 def small(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 `python -m tests.reference.check_application_files write FOLDER LIBRARY [FAMILY ...]` with each
 library, then the same with `read`. LIBRARY is `nacre`, `keras` or `tf.keras`. A small network of
-each family, with weights by a rule, is written as `.keras`, `.h5`, `.weights.h5`, and as a folder by
-those two that do; what reads it compares all weights, which must be the same bits, and outputs.
+each family, with weights by a rule, is written as `.keras`, `.h5`, `.weights.h5`, and those of
+tf.keras 2.15 alone as a folder too; what reads it compares all weights, which must be the same bits, and outputs.
 tf.keras 2.15 opens no `.keras` and `.h5` of newer ones, whoever wrote them. What was seen stands in
 `application_files.json` beside this file: by reader and writer, the largest difference of outputs
 as a share of the largest output, or what was said.
@@ -24,7 +24,6 @@ from tests.cases import applications as cases
 
 RESULTS = Path(__file__).with_name("application_files.json")
 ENDINGS = (".keras", ".h5", ".weights.h5", "")
-WITH_FOLDERS = ("nacre", "tf.keras")  # Keras 3 has `export` alone, and reads none as a model
 
 
 def library(name: str) -> tuple[Any, str]:
@@ -57,6 +56,11 @@ def families(keras: Any, names: list[str]) -> list[str]:
     ]
 
 
+def endings(family: str) -> tuple[str, ...]:
+    """The forms of its files; Keras 3 reads no folder as a model."""
+    return ENDINGS if family in cases.OLD_FAMILIES else ENDINGS[:-1]
+
+
 def write(folder: Path, who: str, names: list[str]) -> None:
     keras, version = library(who)
     place = folder / version
@@ -65,7 +69,7 @@ def write(folder: Path, who: str, names: list[str]) -> None:
         model = built(keras, family)
         cases.fill(model)
         np.save(place / f"{family}.npy", outputs(model, family))
-        for ending in ENDINGS if who in WITH_FOLDERS else ENDINGS[:-1]:
+        for ending in endings(family):
             path = place / f"{family}{ending}"
             model.save_weights(path) if ending == ".weights.h5" else model.save(path)
         print(f"{version} wrote {family}", flush=True)
@@ -104,7 +108,7 @@ def read(folder: Path, who: str, names: list[str]) -> None:
             continue
         key = f"{version} reads {place.name}"
         for family in families(keras, names):
-            for ending in ENDINGS if who in WITH_FOLDERS else ENDINGS[:-1]:
+            for ending in endings(family):
                 path = place / f"{family}{ending}"
                 if path.exists():
                     remember(key, path.name, compared(keras, path, family, ending))
