@@ -13,6 +13,14 @@ _PMML_LACKS = {case.name: "no neurons compute it" for case in CASES if case.op n
 _NO_UINT32 = dict.fromkeys(
     ("shift_right_uint32", "rem_uint32", "bitcast_uint32"), "nothing is computed with uint32"
 )
+_NOT_IN_ONNX = {
+    "bitcast": "no op reads bits as another dtype before version 26",
+    "digamma": "no op",
+    "erf_inv": "no op",
+    "fft": "no complex numbers but as pairs",
+    "lgamma": "no op",
+    "triangular_solve": "no op",
+}
 # format -> (name of a case, or of an op for all its cases -> why, '' for a case that it has).
 REFUSED: dict[str, dict[str, str]] = {
     "c": {"fft": "no complex numbers"},
@@ -37,13 +45,12 @@ REFUSED: dict[str, dict[str, str]] = {
         "lgamma": "no op",
         "triangular_solve": "no op",
     },
-    "onnx": {
-        "bitcast": "no op reads bits as another dtype before version 26",
-        "digamma": "no op",
-        "erf_inv": "no op",
-        "fft": "no complex numbers but as pairs",
-        "lgamma": "no op",
-        "triangular_solve": "no op",
+    "onnx": _NOT_IN_ONNX,
+    "openvino": {
+        **_NOT_IN_ONNX,
+        "shift_left": "casts to unsigned numbers keep no bits",
+        "shift_right": "casts to unsigned numbers keep no bits",
+        "shift_right_uint32": "",
     },
     "litert": {
         "erf_inv": "no kernel",

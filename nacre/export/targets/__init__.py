@@ -20,7 +20,8 @@ class Place(NamedTuple):
     """Where a format is, imported when it is asked for.
 
     Attributes:
-        module: Whose `TARGET` it is.
+        module: Whose `TARGET` it is; or, with `VIA`, the name of another format, which function
+            `over` makes it of that one.
         suffix: The format's own, which must not be asked for by importing it.
     """
 
@@ -33,6 +34,7 @@ TARGETS: dict[str, Place] = {
     "npz": Place("nacre.export.targets.npz", ""),
     "pmml": Place("nacre.export.targets.pmml", ".pmml"),
     "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
+    "openvino": Place("nacre.export.targets.openvino.target", ".xml"),
     "litert": Place("nacre.export.targets.litert.target", ".tflite"),
     "coreml": Place("nacre.export.targets.coreml", ".mlpackage"),
     "tfjs": Place("nacre.export.targets.tfjs.target", ""),
@@ -78,7 +80,10 @@ def find_target(name: str, who: str) -> Target:
         fix = ELSEWHERE.get(name, f"Did you mean '{near}'?" if near else "")
         rule = f"format must be one of {listed(formats(), 30)}"
         raise ArgumentError(message(who, rule, repr(name), fix))
-    target: Target = importlib.import_module(place.module).TARGET
+    module = importlib.import_module(place.module)
+    # One that stands on another says which, and what is different.
+    via: str = getattr(module, "VIA", "")
+    target: Target = module.over(find_target(via, who)) if via else module.TARGET
     return target
 
 

@@ -125,7 +125,7 @@ def cumlogsumexp(make: Maker, x: Term, *, axis: int, reverse: bool) -> Term:
 
 
 @opening
-def sort(*xs: Term, axis: int, num_keys: int) -> tuple[Term, ...] | None:
+def sort(*xs: Term, axis: int, num_keys: int) -> tuple[Term, ...]:
     make, (key, *_) = xs[0].make, xs
     if num_keys > 1:
         # As equal ones keep their order, by the last key first and by the first one last.
@@ -136,7 +136,7 @@ def sort(*xs: Term, axis: int, num_keys: int) -> tuple[Term, ...] | None:
         return xs
     if key.dtype == "bool":
         return make.add_all("sort", (key.cast("int32"), *xs), axis=axis, num_keys=1)[1:]
-    return None
+    return _by_counting(make, xs, axis)
 
 
 @opening
@@ -180,3 +180,35 @@ def segment_min(make: Maker, data: Term, ids: Term, *, num_segments: int) -> Ter
 def _segments(make: Maker, combine: str, data: Term, ids: Term, count: int) -> Term:
     start = make.full((count, *data.shape[ids.ndim :]), _START[combine](data.dtype), data.dtype)
     return start.op("scatter_nd", ids.expanded(ids.ndim), data, combine=combine, outside="drop")
+
+
+def _by_counting(make: Maker, xs: tuple[Term, ...], axis: int) -> tuple[Term, ...]:
+    """By how many come before each in the first one: as many comparisons as pairs, for
+    formats without any order.
+    Each place then takes the one element that has so many before it."""
+    axis = axis % xs[0].ndim
+    size, ndim = xs[0].shape[axis], xs[0].ndim
+    places = make.iota((size,), 0)
+    comes_before = places.along(ndim, ndim + 1) < places.along(ndim - 1, ndim + 1)
+    last = lambda x: x.transpose(*(a for a in range(ndim) if a != axis), axis)
+    for key in reversed(_comparable(xs[0])):
+        row, column = last(key).expanded(ndim - 1), last(key).expanded(ndim)
+        comes_before = (row < column).op("or", row.equals(column).op("and", comes_before))
+    before = comes_before.cast("int32").reduced("sum", (ndim,), keepdims=False)
+    is_there = before.expanded(ndim - 1).equals(places.along(ndim - 1, ndim + 1))
+    found: list[Term] = []
+    for x in xs:
+        wide = x.cast("int32") if x.dtype == "bool" else x
+        row = is_there.where(last(wide).expanded(ndim - 1), 0)
+        picked = row.reduced("sum", (ndim,), keepdims=False)
+        back = (*range(axis), ndim - 1, *range(axis, ndim - 1))
+        found.append(picked.transpose(*back).cast(x.dtype))
+    return tuple(found)
+
+
+def _comparable(x: Term) -> list[Term]:
+    """Keys that compare as a key is sorted: what is NaN comes last."""
+    if not x.is_float:
+        return [x]
+    is_number = x.equals(x)
+    return [is_number.op("not").cast("int32"), is_number.where(x, 0)]

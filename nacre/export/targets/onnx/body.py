@@ -78,7 +78,6 @@ class Drafts:
         self.paths: dict[Value, str] = {}
         self.kept: dict[Any, str] = {}
         self.domains: dict[str, int] = {}
-        self.sizes: dict[Size, str] = {}
 
     def own(self, name: str) -> str:
         """A name that nothing else has."""
@@ -116,6 +115,7 @@ class Body:
     producers: dict[Value, Node] = field(default_factory=dict)
     _tensors: dict[Value, dict[Order, str]] = field(default_factory=dict)
     _symbols: dict[str, Axis] = field(default_factory=dict)
+    _sizes: dict[Size, str] = field(default_factory=dict)
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -289,26 +289,22 @@ class Body:
         """A size as a vector of one int64."""
         if isinstance(size, int):
             return self.ints(size)
-        found = self.shared.sizes.get(size)
+        place = self._place_of(size)
+        found = place._sizes.get(size)
         if found is None:
-            place = self._place_of(size)
             scope, place.scope = place.scope, ""
-            found = place._computed(size)
+            found = place._sizes[size] = place._computed(size)
             place.scope = scope
-            if place.parent is None:
-                self.shared.sizes[size] = found
         return found
 
     def _place_of(self, size: SizeExpr) -> Body:
-        """The outermost graph that knows a size."""
+        """The graph that knows a size: this one or one around it. Its own inputs are asked first:
+        some runtimes let graphs of loops see no more than arrays of the file around them."""
         names = symbols_in(size)
         place: Body = self
-        known: list[Body] = [self]
-        while place.parent is not None:
+        while place.parent is not None and not names <= place._symbols.keys():
             place = place.parent
-            known.append(place)
-        fits = (body for body in reversed(known) if names <= body._symbols.keys())
-        return next(fits, self)
+        return place
 
     def scalar(self, size: Size, dtype: str = "int64") -> str:
         """A size as a number without axes."""

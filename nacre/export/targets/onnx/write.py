@@ -20,7 +20,7 @@ from nacre.export.graph.ir import Graph, Node, Value, Weight
 from nacre.export.graph.sizes import Size
 from nacre.export.passes import cleaned, opened
 from nacre.export.targets.onnx.body import Body, Drafts, Made, Stored
-from nacre.export.targets.onnx.forms import SINCE, lower_nodes
+from nacre.export.targets.onnx.forms import SINCE, VIEWS, lower_nodes
 from nacre.export.targets.onnx.support import SUPPORT, USUAL_OPSET, file_version
 from nacre.export.targets.target import Request
 
@@ -81,12 +81,14 @@ def _know_views(shared: Drafts, graph: Graph) -> None:
     readers = graph.consumers()
     known: dict[Value, Weight] = {weight.value: weight for weight in graph.weights}
     for node in graph.nodes:
-        source = node.inputs[0] if node.op in ("cast", "reshape", "transpose") else None
+        source = node.inputs[0] if node.op in VIEWS else None
         weight = None if source is None else known.get(source)
         if weight is None or source is None:
             continue
         data = shared.data.get(source, weight.data)
-        if data.size > _MUCH and node.op != "cast" and len(readers[source]) > 1:
+        ops = {reader.op for reader in readers[source]}  # parts together are no more than all
+        is_alone = len(readers[source]) == 1 or ops == {"slice"}
+        if data.size > _MUCH and node.op != "cast" and not is_alone:
             continue
         match node.op:
             case "cast":
@@ -96,6 +98,9 @@ def _know_views(shared: Drafts, graph: Graph) -> None:
                 if not all(isinstance(size, int) for size in node.attributes["shape"]):
                     continue
                 data = data.reshape(node.attributes["shape"])
+            case "slice":
+                limits = [node.attributes[name] for name in ("starts", "stops", "strides")]
+                data = data[tuple(map(slice, *limits))]
             case _:
                 data = data.transpose(node.attributes["permutation"])
         result = node.outputs[0]

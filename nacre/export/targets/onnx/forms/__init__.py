@@ -16,6 +16,6 @@ from nacre.export.targets.onnx.forms import (
     shaping,
     texts,
 )
-from nacre.export.targets.onnx.forms._form import FORMS, SINCE, lower_nodes
+from nacre.export.targets.onnx.forms._form import FORMS, SINCE, VIEWS, lower_nodes
 
-__all__ = ["FORMS", "SINCE", "lower_nodes"]
+__all__ = ["FORMS", "SINCE", "VIEWS", "lower_nodes"]

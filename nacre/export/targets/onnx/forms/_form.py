@@ -23,7 +23,8 @@ def since(version: int, *ops: str) -> None:
     SINCE.update(dict.fromkeys(ops, version))
 
 
-_VIEWS = ("cast", "constant", "reshape", "transpose")
+# What a weight may go through and still be one that is stored, as it is read.
+VIEWS = ("cast", "reshape", "slice", "transpose")
 
 
 def lower_nodes(make: Body, graph: Graph) -> None:
@@ -31,7 +32,7 @@ def lower_nodes(make: Body, graph: Graph) -> None:
     make.begin(graph)
     for node in graph.nodes:
         make.scope = node.layer or (make.parent.scope if make.parent else "")
-        if node.op in _VIEWS and make.data(node.outputs[0]) is not None:
+        if node.op in VIEWS and make.data(node.outputs[0]) is not None:
             continue  # a weight, but for how it is read: stored so
         found = FORMS.by_op[node.op](make, node)
         if isinstance(found, Placed):

@@ -50,9 +50,15 @@ def _scan(make: Body, node: Node) -> Sequence[str]:
     if len(values) == constants + carries:
         return _counted(make, node, tensors)
     body = make.inner(make.shared.own("scan"))
+    # Arrays of the file are seen from within; what is computed is handed on from step to step,
+    # since some runtimes do not let it be seen.
+    passed = [i for i in range(constants) if tensors[i] not in make.shared.stored]
+    held = {i: _argument(body, graph.inputs[i]) for i in passed}
+    fixed = [held.get(i, tensors[i]) for i in range(constants)]
     own = [_argument(body, value) for value in graph.inputs[constants:]]
-    results = _run(body, graph, [*tensors[:constants], *own])
-    _finish(body, [(t, v) for t, (_, v) in zip(results, graph.outputs)])
+    results = _run(body, graph, [*fixed, *own])
+    kept = [(held[i], graph.inputs[i]) for i in passed]
+    _finish(body, [*kept, *((t, v) for t, (_, v) in zip(results, graph.outputs))])
     sequences = len(values) - constants - carries
     collected = len(graph.outputs) - carries
     backwards = {}
@@ -60,14 +66,15 @@ def _scan(make: Body, node: Node) -> Sequence[str]:
         backwards = {"scan_input_directions": (1,) * sequences}
         if collected:
             backwards["scan_output_directions"] = (1,) * collected
-    return make.add_all(
+    found = make.add_all(
         "Scan",
-        tensors[constants:],
-        len(graph.outputs),
+        [*(tensors[i] for i in passed), *tensors[constants:]],
+        len(passed) + len(graph.outputs),
         body=body,
         num_scan_inputs=sequences,
         **backwards,
     )
+    return found[len(passed) :]
 
 
 def _counted(make: Body, node: Node, tensors: Sequence[str]) -> Sequence[str]:

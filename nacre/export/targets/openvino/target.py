@@ -1,0 +1,84 @@
+"""OpenVINO as a format: what it makes of an ONNX file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nacre.core.interop import optional_import
+from nacre.core.regions import Content, Region, write_into
+from nacre.export.graph.ir import Node
+from nacre.export.targets.openvino.readback import OPENVINO
+from nacre.export.targets.target import Request, Target
+
+VIA = "onnx"
+
+
+def over(base: Target) -> Target:
+    """The format, whose files are made of those of another one."""
+    return replace(
+        base,
+        name="openvino",
+        title="OpenVINO",
+        suffix=".xml",
+        support=replace(
+            base.support,
+            title="OpenVINO",
+            dtypes=_DTYPES,
+            limits={**base.support.limits, **_LIMITS},
+        ),
+        write=partial(_write, base),
+        runtimes=(OPENVINO,),
+        options={"weights": base.options["weights"]},
+        needs=("openvino",),
+    )
+
+
+def _no_signs(node: Node) -> str | None:
+    """Casts of negative numbers to unsigned ones are not those of bits."""
+    is_signed = node.outputs[0].dtype.startswith("int")
+    return "Shift numbers without a sign." if is_signed else None
+
+
+_LIMITS = {
+    # Its TopK does not keep the order of equal ones, which a sort by several keys stands on.
+    "sort": lambda node: "",
+    "shift_right": _no_signs,
+    "shift_left": _no_signs,
+}
+_DTYPES = frozenset(
+    "float64 float32 float16 int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool string".split()
+)
+
+
+def _write(base: Target, request: Request) -> Mapping[str, Content]:
+    """The graph, and beside it the numbers."""
+    openvino: Any = optional_import("openvino", extra="openvino", who="export to 'openvino'")
+    options = {name: option.default for name, option in base.options.items()}
+    inner = replace(request, options={**options, **request.options}, file_name="model.onnx")
+    name = Path(request.file_name).stem
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / inner.file_name
+        for part, content in base.write(inner).items():
+            _put(source.with_name(part) if part else source, content)
+        model = openvino.Core().read_model(str(source))
+        model.set_friendly_name(request.name)
+        for key, value in request.metadata.items():
+            model.set_rt_info(value, ["nacre", key])
+        graph = source.with_name("converted.xml")
+        # Numbers as they are: by default all would be kept in 16 bits.
+        openvino.save_model(model, str(graph), compress_to_fp16=False)
+        del model
+        return {f"{name}.bin": graph.with_suffix(".bin").read_bytes(), "": graph.read_bytes()}
+
+
+def _put(path: Path, content: Content) -> None:
+    with open(path, "x+b", buffering=0) as file:
+        write_into(Region(file), content)
+
+
+__all__ = ["VIA", "over"]
