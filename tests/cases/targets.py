@@ -7,9 +7,15 @@ from tests.cases.graph_ops import CASES
 # PMML has neurons: sums with weights that are known, and activations.
 _PMML_HAS = frozenset(
     "abs neg square exp sin cos atan tanh sigmoid relu relu6 selu softsign hard_sigmoid leaky_relu "
-    "elu cumsum broadcast_to concat split mirror_pad up_sampling resize average_pool".split()
+    "elu cumsum broadcast_to concat split mirror_pad up_sampling resize average_pool "
+    "dense conv depthwise_conv conv_transpose batch_normalization".split()
 )
 _PMML_LACKS = {case.name: "no neurons compute it" for case in CASES if case.op not in _PMML_HAS}
+_OPEN_STEPS = {
+    case.name: "the number of steps is open"
+    for case in CASES
+    if case.op in ("conv", "depthwise_conv", "conv_transpose", "average_pool") and "1d" in case.name
+}
 _NO_UINT32 = dict.fromkeys(
     ("shift_right_uint32", "rem_uint32", "bitcast_uint32"), "nothing is computed with uint32"
 )
@@ -24,7 +30,13 @@ _NOT_IN_ONNX = {
 # format -> (name of a case, or of an op for all its cases -> why, '' for a case that it has).
 REFUSED: dict[str, dict[str, str]] = {
     "c": {"fft": "no complex numbers"},
-    "pmml": {**_PMML_LACKS, "average_pool_1d": "the number of steps is open", "reshape_one": ""},
+    "pmml": {
+        **_PMML_LACKS,
+        **_OPEN_STEPS,
+        "reshape_one": "",
+        "dense_rank3": "the number of steps is open",
+        "dense_rank1": "one sample without a batch",
+    },
     "coreml": {
         "and_int32": "no op for bits",
         "or_int32": "no op for bits",
