@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from tests.tiers import Measuring
+from tests.tiers import COSTLY_SECONDS, REPEATED_SECONDS, Measuring, too_costly
 
 
 def report(test: str, *properties: tuple[str, object]) -> pytest.TestReport:
@@ -26,3 +26,25 @@ def test_tests_that_share_a_fixture_share_its_cost() -> None:
     assert measuring.costs() == pytest.approx(
         {"a.py::first": 1.3, "a.py::second": 1.3, "a.py::third": 1.3, "a.py::alone": 0.3}
     )
+
+
+def test_the_quick_tier_keeps_the_cheapest_row_of_each_test_and_the_cheapest_test_of_each_file() -> (
+    None
+):
+    low, middle, high = REPEATED_SECONDS / 2, REPEATED_SECONDS * 1.1, COSTLY_SECONDS * 2
+    costs = {
+        "a.py::rows[cheap]": low,
+        "a.py::rows[dear]": middle,
+        "a.py::rows[dearest]": high,
+        "a.py::all_dear[first]": middle,
+        "a.py::all_dear[second]": middle * 1.1,
+        "a.py::alone": middle,
+        "b.py::one": high,
+        "b.py::other": high * 2,
+    }
+    assert too_costly(costs) == {
+        "a.py::rows[dear]",
+        "a.py::rows[dearest]",
+        "a.py::all_dear[second]",
+        "b.py::other",
+    }

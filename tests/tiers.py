@@ -2,8 +2,8 @@
 to cost much. The whole suite runs all.
 
 `NACRE_COMPILE_CACHE=0 python -m pytest -n 2 -m "not network" --measure-tiers` runs the suite, takes
-the processor time of every test and writes those above `COSTLY_SECONDS` to `costly.txt`: each with
-all that it compiles, whether or not another test has left it behind (see `compiled.py`).
+the processor time of every test and writes those that cost too much to `costly.txt`: each with all
+that it compiles, whether or not another test has left it behind (see `compiled.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ Parameters = type(pytest.param())
 
 COSTLY = Path(__file__).with_name("costly.txt")
 COSTLY_SECONDS = 0.08  # processor time; some tests in ten cost more, and together they cost most
+# Of a table's further rows: one row in seven costs more, and together they cost a third of the rest.
+REPEATED_SECONDS = 0.04
 
 
 def first_of_each_is_quick(rows: Iterable[Any], kind: Callable[[Any], Hashable]) -> list[Any]:
@@ -55,6 +57,33 @@ def _listed() -> list[str]:
     return COSTLY.read_text(encoding="utf-8").splitlines() if COSTLY.exists() else []
 
 
+def too_costly(costs: dict[str, float]) -> set[str]:
+    """The tests that the quick tier leaves out.
+
+    A file keeps its cheapest test, and a test that has rows keeps its cheapest row if that is not
+    costly: what it says is asked in the quick tier too, with one row for all that cost something.
+
+    Args:
+        costs: Seconds by test.
+    """
+    costly = {test for test, seconds in costs.items() if seconds > COSTLY_SECONDS}
+    for tests in _grouped(costs, by="::").values():
+        if costly.issuperset(tests):
+            costly.remove(min(tests, key=costs.__getitem__))
+    for rows in _grouped(costs.keys() - costly, by="[").values():
+        rows.remove(min(rows, key=costs.__getitem__))
+        costly.update(row for row in rows if costs[row] > REPEATED_SECONDS)
+    return costly
+
+
+def _grouped(tests: Iterable[str], by: str) -> dict[str, list[str]]:
+    """Tests by what stands before a sign in their names."""
+    groups: dict[str, list[str]] = {}
+    for test in tests:
+        groups.setdefault(test.partition(by)[0], []).append(test)
+    return groups
+
+
 def _processor_seconds() -> float:
     """What this process and those it started and waited for have taken."""
     return sum(os.times()[:4])
@@ -64,8 +93,7 @@ class Measuring:
     """A pytest plugin that writes the list; files that were not run keep their lines.
 
     A test costs its own setup and call, and its share of what is set up once for several tests:
-    all that need it are left out, or none, and not the one that happens to come first. A file keeps
-    its cheapest test, if all are costly.
+    all that need it are left out, or none, and not the one that happens to come first.
     """
 
     def __init__(self) -> None:
@@ -138,13 +166,7 @@ class Measuring:
         if hasattr(session.config, "workerinput"):
             return
         costs = self.costs()
-        costly = {test for test, seconds in costs.items() if seconds > COSTLY_SECONDS}
-        files: dict[str, list[str]] = {}
-        for test in costs:
-            files.setdefault(test.partition("::")[0], []).append(test)
-        for tests in files.values():
-            if costly.issuperset(tests):
-                costly.remove(min(tests, key=costs.__getitem__))
+        files = _grouped(costs, by="::")
         others = [test for test in _listed() if test.partition("::")[0] not in files]
-        lines = "".join(f"{test}\n" for test in sorted([*costly, *others]))
+        lines = "".join(f"{test}\n" for test in sorted([*too_costly(costs), *others]))
         COSTLY.write_text(lines, encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,20 +22,24 @@ LAZY_PLACES = (
 )
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@functools.cache  # five hundred files are parsed once for all tests
+def imports(path: Path) -> list[tuple[str, bool]]:
     """Pairs (module, is it inside a function) for every absolute import of a file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in inside) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module, id(node) in inside
+    found: list[tuple[str, bool]] = []
+
+    def visit(node: ast.AST, is_inside: bool) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                found.extend((alias.name, is_inside) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                if child.module and child.level == 0:
+                    found.append((child.module, is_inside))
+            elif not isinstance(child, ast.expr):  # which holds no statement
+                is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+                visit(child, is_inside or is_function)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), False)
+    return found
 
 
 def files() -> Iterator[tuple[str, Path]]:
