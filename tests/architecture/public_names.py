@@ -13,6 +13,7 @@ import inspect
 import pkgutil
 import re
 import sys
+import typing
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,8 @@ def line(name: str, value: object) -> str:
 
 def signature(value: object) -> str:
     """Names and defaults; annotations are left out, so that a better type is no API change."""
+    if typing.get_origin(value) is not None:  # an alias as Callable[[int], int], of no signature
+        return "(...)"
     try:
         full = inspect.signature(_caller(value))  # type: ignore[arg-type]
     except (TypeError, ValueError):
