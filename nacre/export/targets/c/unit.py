@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from nacre.export.graph.ir import Graph, Node, Value
+from nacre.export.graph.opset import OPSET
 from nacre.export.graph.sizes import Size, size_value, symbols_in
 from nacre.export.targets.c import helpers
 from nacre.export.targets.c.types import SIZE, TYPES, count, name_of, number, part, size
@@ -246,7 +247,7 @@ class Body:
         layer = f" of {node.layer}" if node.layer else ""
         for value in node.outputs:
             if node.op not in ("constant", "reshape"):
-                self._declare(value)
+                self._declare(value, self._slot_of_input(place, node))
         if node.op != "constant":
             self.line(comment(f"{made}: {node.op}{layer}"))
         if node.op in ("constant", "reshape"):
@@ -262,8 +263,18 @@ class Body:
             if self._last.get(root, -1) <= place and root in self._slot:
                 self._slot.pop(root).is_free = True
 
-    def _declare(self, value: Value) -> None:
-        slot = self._take(value.dtype, value.shape)
+    def _slot_of_input(self, place: int, node: Node) -> Slot | None:
+        """The slot of the input, where each element may be put in the place of the one it is made
+        of: nothing after reads it."""
+        value = node.inputs[0] if node.inputs else None
+        if value is None or not OPSET[node.op].is_elementwise or node.op == "bitcast":
+            return None
+        root = self._root.get(value, value)
+        is_last = self._last.get(root, -1) <= place and value.dtype == node.outputs[0].dtype
+        return self._slot.pop(root, None) if is_last else None
+
+    def _declare(self, value: Value, slot: Slot | None = None) -> None:
+        slot = slot or self._take(value.dtype, value.shape)
         self._slot[value] = slot
         name = f"v{len(self._pointers)}"
         type_ = self.type(value)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from nacre.core.errors import ArgumentError, message
 from nacre.core.regions import Content
 from nacre.export.graph.ir import Graph, Value
 from nacre.export.targets.c.types import SIZE, TYPES, count, name_of
@@ -21,6 +22,7 @@ from nacre.export.targets.target import Request
 _OF_WEIGHTS = "\n * `weights` is what weights.bin holds, at an address that malloc gives."
 FILES = frozenset({"main.c", "model.c", "model.h", "weights.bin"})
 _MARK = " * signature: "
+MOST_IN_SOURCE = 4_000_000  # about 60 MB of text; compilers take minutes for more
 _ALIGNED = 16  # bytes: the widest type, and vectors of it
 
 
@@ -28,6 +30,11 @@ def write(request: Request) -> Mapping[str, Content]:
     """The files of a graph."""
     graph, prefix = request.graph, str(request.options["prefix"])
     in_file = request.options["weights_in"] == "file"
+    numbers = sum(weight.data.size for weight in graph.weights)
+    if numbers > MOST_IN_SOURCE and not in_file:
+        rule = f"source with weights in it spells out {MOST_IN_SOURCE:,} numbers at most"
+        fix = "Pass weights_in='file'."
+        raise ArgumentError(message(f"'{request.name}'", rule, f"{numbers:,} numbers", fix))
     unit = Unit(prefix, list(graph.symbols()))
     weights, content = _weights(graph, unit, in_file)
     Body(unit, graph, f"{prefix}_graph", weights).write(in_file)
@@ -271,4 +278,4 @@ def prefix_fault(value: Any) -> str:
     return "" if fits else "prefix must be a name in C"
 
 
-__all__ = ["FILES", "prefix_fault", "signature", "write"]
+__all__ = ["FILES", "MOST_IN_SOURCE", "prefix_fault", "signature", "write"]

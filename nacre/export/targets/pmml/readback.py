@@ -1,4 +1,8 @@
-"""The file read: by JPMML where it and Java are installed, else by a reader of nacre's own."""
+"""The file read: by JPMML where it and Java are installed, else by a reader of nacre's own.
+
+JPMML's evaluator is under the AGPL; nacre calls it where a person has installed it, and asks for it
+nowhere.
+"""
 
 from __future__ import annotations
 

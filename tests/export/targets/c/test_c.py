@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -198,13 +199,33 @@ def test_names_that_c_has_for_itself_are_changed(tmp_path: Path) -> None:
 
 
 def test_memory_is_used_again(tmp_path: Path) -> None:
-    layers = [layers.Dense(64, activation="relu") for _ in range(20)]
-    nacre.Sequential([nacre.Input((64,)), *layers]).export(
-        tmp_path / "m", format="c", verbose=False
-    )
+    stack = [layers.Dense(64, activation="relu") for _ in range(20)]
+    model = nacre.Sequential([nacre.Input((64,)), *stack])
+    assert model.export(tmp_path / "m", format="c", verbose=False).is_verified
     text = (tmp_path / "m" / "model.c").read_text()
     assert "o[1] = bytes" in text
-    assert "o[3] = bytes" not in text
+    assert "o[2] = bytes" not in text
+
+
+def test_what_is_read_later_is_not_written_over(tmp_path: Path) -> None:
+    x = nacre.Input((4,), name="x")
+    hidden = layers.Dense(4, name="hidden")(x)
+    flat = layers.Reshape((2, 2))(hidden)
+    outputs = [nacre.ops.tanh(hidden), nacre.ops.exp(flat), hidden, nacre.ops.relu(x), x]
+    model = nacre.Model(x, [*outputs, nacre.ops.sin(nacre.ops.tanh(hidden))])
+    model.export(tmp_path / "m", format="c", verbose=False)
+    given = np.float32([[1, -2, 3, -4], [0, 1, 0, -1]])
+    wanted = np.concatenate([np.ravel(y) for y in model(given)])
+    found = answers(compiled(tmp_path / "m"), [2], [given])
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_many_weights_belong_into_a_file(tmp_path: Path, monkeypatch: Any) -> None:
+    module = importlib.import_module("nacre.export.targets.c.write")
+    monkeypatch.setattr(module, "MOST_IN_SOURCE", 36)
+    with pytest.raises(ArgumentError, match="36 numbers at most. Got 37 .*weights_in='file'"):
+        small().export(tmp_path / "m", format="c")
+    assert small().export(tmp_path / "m", format="c", weights_in="file", verbose=False).is_verified
 
 
 @pytest.mark.parametrize(
