@@ -50,7 +50,6 @@ ABSENT: dict[str, str] = {
     },
     "distribute.TPUStrategy": "It is not here yet: tf.distribute.OneDeviceStrategy uses the first "
     "device there is.",
-    "lookup": "Tables by hand are not here yet: use tf.keras.layers.StringLookup or IntegerLookup.",
     "keras.estimator": "estimator",
     "keras.dtensor": "Layouts over devices are not here yet.",
 }

@@ -7,14 +7,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from nacre import ops, random
+from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.tf.arguments import listed, t
 from nacre.tf.dtypes import as_dtype, dtype_of
 from nacre.tf.formulas import reduced
 from nacre.tf.making import cast
 from nacre.tf.nodes import node
-from nacre.tf.randoms import op_seed
+from nacre.tf.randoms import drawn
 from nacre.tf.sizes import plain
 
 
@@ -254,13 +254,13 @@ def variation(images: Any) -> Any:
 
 
 def _draw(low: Any, high: Any, seed: Any) -> Any:
-    return random.uniform((), low, high, seed=op_seed(seed))
+    return drawn((), seed, low, high)
 
 
 def flipped_by_chance(image: Any, axis: int, seed: Any) -> Any:
     """The picture, or turned around; each of a batch by itself."""
     images, alone = _batched("random_flip", image)
-    draws = random.uniform((images.shape[0], 1, 1, 1), seed=op_seed(seed)) < 0.5
+    draws = drawn((images.shape[0], 1, 1, 1), seed) < 0.5
     found = jnp.where(draws, flipped(images, axis), jnp.asarray(images))
     return found[0] if alone else found
 
@@ -307,5 +307,5 @@ def cut_by_chance(value: Any, size: Any, seed: Any) -> Any:
         rule = f"the part must fit into {tuple(value.shape)}"
         raise ShapeError(message("tf.image.random_crop", rule, str(sizes)))
     room = jnp.asarray([m - n + 1 for n, m in zip(sizes, value.shape)])
-    starts = jnp.floor(random.uniform((value.ndim,), seed=op_seed(seed)) * room)
+    starts = jnp.floor(drawn((value.ndim,), seed) * room)
     return ops.slice(value, starts.astype("int32"), sizes)

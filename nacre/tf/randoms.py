@@ -38,6 +38,24 @@ def op_seed(seed: Any) -> Any:
     return _of_ops[key]
 
 
+class Stateless:
+    """A seed of two numbers in the place of one: what is drawn is always the same.
+
+    Args:
+        seed: The two numbers.
+    """
+
+    def __init__(self, seed: Any) -> None:
+        self.seed = seed
+
+
+def drawn(shape: Any, seed: Any, low: float = 0.0, high: float = 1.0) -> Any:
+    """Numbers from an interval, by a seed of either kind."""
+    if isinstance(seed, Stateless):
+        return stateless_uniform(shape, seed.seed, low, high, "float32")
+    return random.uniform(shape, low, high, seed=op_seed(seed))
+
+
 def normal(shape: Any, mean: Any, stddev: Any, dtype: Any, seed: Any) -> Any:
     """Draws from the normal distribution."""
     kind = as_dtype(dtype).name

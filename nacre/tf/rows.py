@@ -153,14 +153,18 @@ def _meaning(name: str) -> Any:
     from nacre.tf import (
         arguments,
         arranging,
+        bytes_of_tensors,
         checks,
         formulas,
         loops,
         making,
+        more_pictures,
         networks,
         pictures,
         randoms,
         running,
+        signals,
+        sparse_tensors,
     )
     from nacre.tf.dtypes import DTYPES
     from nacre.tf.nodes import OPS, node
@@ -169,7 +173,8 @@ def _meaning(name: str) -> Any:
     if name in modules:
         return modules[name]
     parts = (arguments, making, arranging, formulas, networks, running, loops)
-    for module in (*parts, randoms, pictures, checks):
+    others = (more_pictures, signals, sparse_tensors, bytes_of_tensors)
+    for module in (*parts, randoms, pictures, checks, *others):
         if hasattr(module, name):
             return getattr(module, name)
     return node(name) if name in OPS else DTYPES.get(name)

@@ -237,6 +237,7 @@ VariableSynchronization = nacre.tf.variable:VariableSynchronization
 Module = nacre.tf.module:Module
 Tensor = nacre.tf.values:Tensor
 TensorArray = nacre.tf.tensor_array:TensorArray
+SparseTensor = nacre.tf.sparse_tensors:SparseTensor
 TensorShape = nacre.tf.shapes:TensorShape
 TensorSpec = nacre.data:TensorSpec
 RaggedTensor = nacre.data:Ragged
@@ -385,11 +386,31 @@ adjust_brightness(image, delta) = brightness(t(image), delta)
 adjust_contrast(images, contrast_factor) = contrast(t(images), contrast_factor)
 adjust_gamma(image, gamma=1, gain=1) = exponentiated(t(image), gamma, gain)
 adjust_hue(image, delta) = hue(t(image), delta)
+adjust_jpeg_quality(image, jpeg_quality) = through_jpeg(t(image), jpeg_quality)
+draw_bounding_boxes(images, boxes, colors) = drawn_boxes(t(images), t(boxes), colors)
+image_gradients(image) = slopes(t(image))
+non_max_suppression_with_scores(boxes, scores, max_output_size, iou_threshold=0.5, score_threshold=float('-inf'), soft_nms_sigma=0.0) = overlaps(t(boxes), t(scores), max_output_size, iou_threshold, score_threshold, soft_nms_sigma)
+random_jpeg_quality(image, min_jpeg_quality, max_jpeg_quality, seed=None) = jpeg_quality_by_chance(t(image), min_jpeg_quality, max_jpeg_quality, seed)
+rgb_to_yiq(images) = recoloured(t(images), 'rgb_to_yiq')
+rgb_to_yuv(images) = recoloured(t(images), 'rgb_to_yuv')
+sobel_edges(image) = ops.sobel_edges(t(image))
+ssim(img1, img2, max_val, filter_size=11, filter_sigma=1.5, k1=0.01, k2=0.03, return_index_map=False) = likeness(t(img1), t(img2), max_val, filter_size, filter_sigma, k1, k2, return_index_map)
+stateless_random_brightness(image, max_delta, seed) = by_seed('brightness_by_chance', t(image), seed, max_delta)
+stateless_random_contrast(image, lower, upper, seed) = by_seed('contrast_by_chance', t(image), seed, lower, upper)
+stateless_random_crop(value, size, seed) = by_seed('cut_by_chance', t(value), seed, size)
+stateless_random_flip_left_right(image, seed) = by_seed('flipped_by_chance', t(image), seed, -2)
+stateless_random_flip_up_down(image, seed) = by_seed('flipped_by_chance', t(image), seed, -3)
+stateless_random_hue(image, max_delta, seed) = by_seed('hue_by_chance', t(image), seed, max_delta)
+stateless_random_saturation(image, lower, upper, seed=None) = by_seed('saturation_by_chance', t(image), seed, lower, upper)
+yiq_to_rgb(images) = recoloured(t(images), 'yiq_to_rgb')
+yuv_to_rgb(images) = recoloured(t(images), 'yuv_to_rgb')
 adjust_saturation(image, saturation_factor) = saturation(t(image), saturation_factor)
 central_crop(image, central_fraction) = middle(t(image), central_fraction)
 convert_image_dtype(image, dtype, saturate=False) = converted(t(image), dtype, saturate)
 crop_and_resize(image, boxes, box_indices, crop_size, method='bilinear', extrapolation_value=0.0) = CropAndResize(t(image), t(boxes), t(box_indices), ints(crop_size), method=method, extrapolation_value=float(extrapolation_value))
 crop_to_bounding_box(image, offset_height, offset_width, target_height, target_width) = cut(t(image), offset_height, offset_width, target_height, target_width)
+decode_and_crop_jpeg(contents, crop_window, channels=0, ratio=1) = decode_and_crop_jpeg(contents, crop_window, channels)
+extract_jpeg_shape(contents, output_type=int32) = jpeg_shape(contents, output_type)
 decode_bmp(contents, channels=0) = DecodeBmp(t(contents), channels=channels)
 decode_gif(contents) = DecodeGif(t(contents))
 decode_image(contents, channels=None, dtype=uint8, expand_animations=True) = DecodeImage(t(contents), channels=channels or 0, dtype=as_dtype(dtype), expand_animations=expand_animations)
@@ -432,6 +453,11 @@ VarLenFeature = nacre.data:VarLenFeature
 parse_example = nacre.data:parse_example
 parse_single_example = nacre.data:parse_single_example
 parse_single_sequence_example = nacre.data:parse_single_sequence_example
+decode_compressed = nacre.tf.bytes_of_tensors:decode_compressed
+decode_csv = nacre.tf.bytes_of_tensors:decode_csv
+decode_json_example = nacre.tf.bytes_of_tensors:decode_json_example
+parse_tensor = nacre.tf.bytes_of_tensors:parse_tensor
+serialize_tensor = nacre.tf.bytes_of_tensors:serialize_tensor
 decode_base64(input) = DecodeBase64(t(input))
 encode_base64(input, pad=False) = EncodeBase64(t(input), pad=pad)
 decode_raw(input_bytes, out_type, little_endian=True) = DecodeRaw(t(input_bytes), out_type=as_dtype(out_type), little_endian=little_endian)
@@ -521,10 +547,79 @@ check_numerics(tensor, message) = check_numerics(tensor, message)
 """
 
 ROWS["signal"] = """
+dct(input, type=2, n=None, axis=-1, norm=None) = dct(t(input), type, n, axis, norm)
 fft(input) = FFT(t(input))
 fft2d(input) = FFT2D(t(input))
+fft3d(input) = FFT3D(t(input))
+fftshift(x, axes=None) = shifted(t(x), axes, False)
+frame(signal, frame_length, frame_step, pad_end=False, pad_value=0, axis=-1) = framed_signal(t(signal), frame_length, frame_step, pad_end, pad_value, axis)
+hamming_window = nacre.tf.signals:hamming_window
+hann_window = nacre.tf.signals:hann_window
+idct(input, type=2, n=None, axis=-1, norm=None) = idct(t(input), type, n, axis, norm)
 ifft(input) = IFFT(t(input))
 ifft2d(input) = IFFT2D(t(input))
+ifft3d(input) = IFFT3D(t(input))
+ifftshift(x, axes=None) = shifted(t(x), axes, True)
+inverse_stft(stfts, frame_length, frame_step, fft_length=None, window_fn=hann_window) = inverse_stft(t(stfts), frame_length, frame_step, fft_length, window_fn)
+inverse_stft_window_fn = nacre.tf.signals:inverse_stft_window_fn
+irfft(input_tensor, fft_length=None) = inverse_real_fft(t(input_tensor), fft_length, 1)
+irfft2d(input_tensor, fft_length=None) = inverse_real_fft(t(input_tensor), fft_length, 2)
+irfft3d(input_tensor, fft_length=None) = inverse_real_fft(t(input_tensor), fft_length, 3)
+kaiser_window(window_length, beta=12.0, dtype=float32) = kaiser(window_length, beta, dtype)
+linear_to_mel_weight_matrix(num_mel_bins=20, num_spectrogram_bins=129, sample_rate=8000, lower_edge_hertz=125.0, upper_edge_hertz=3800.0, dtype=float32) = mel_weights(num_mel_bins, num_spectrogram_bins, sample_rate, lower_edge_hertz, upper_edge_hertz, dtype)
+mfccs_from_log_mel_spectrograms(log_mel_spectrograms) = mfccs(t(log_mel_spectrograms))
+overlap_and_add(signal, frame_step) = overlap_and_add(t(signal), frame_step)
+rfft(input_tensor, fft_length=None) = real_fft(t(input_tensor), fft_length, 1)
+rfft2d(input_tensor, fft_length=None) = real_fft(t(input_tensor), fft_length, 2)
+rfft3d(input_tensor, fft_length=None) = real_fft(t(input_tensor), fft_length, 3)
+stft(signals, frame_length, frame_step, fft_length=None, window_fn=hann_window, pad_end=False) = stft(t(signals), frame_length, frame_step, fft_length, window_fn, pad_end)
+vorbis_window(window_length, dtype=float32) = vorbis(window_length, dtype)
+"""
+
+ROWS["audio"] = """
+decode_wav(contents, desired_channels=-1, desired_samples=-1) = decode_wav(contents, desired_channels, desired_samples)
+encode_wav(audio, sample_rate) = encode_wav(audio, sample_rate)
+"""
+
+ROWS["lookup"] = """
+KeyValueTensorInitializer = nacre.tf.tables:KeyValueTensorInitializer
+StaticHashTable = nacre.tf.tables:StaticHashTable
+StaticVocabularyTable = nacre.tf.tables:StaticVocabularyTable
+TextFileIndex = nacre.tf.tables:TextFileIndex
+TextFileInitializer = nacre.tf.tables:TextFileInitializer
+"""
+
+ROWS["lookup.experimental"] = """
+DenseHashTable = nacre.tf.tables:DenseHashTable
+MutableHashTable = nacre.tf.tables:MutableHashTable
+"""
+
+ROWS["sparse"] = """
+SparseTensor = nacre.tf.sparse_tensors:SparseTensor
+add = nacre.tf.sparse_tensors:add
+concat = nacre.tf.sparse_tensors:concat
+expand_dims = nacre.tf.sparse_tensors:expand_dims
+eye = nacre.tf.sparse_tensors:eye
+from_dense(tensor) = from_dense(tensor)
+map_values = nacre.tf.sparse_tensors:map_values
+reduce_max(sp_input, axis=None, keepdims=None, output_is_sparse=False) = reduce('max', sp_input, axis, keepdims, output_is_sparse)
+reduce_sum(sp_input, axis=None, keepdims=None, output_is_sparse=False) = reduce('sum', sp_input, axis, keepdims, output_is_sparse)
+reorder = nacre.tf.sparse_tensors:reorder
+reshape = nacre.tf.sparse_tensors:reshape
+retain = nacre.tf.sparse_tensors:retain
+slice = nacre.tf.sparse_tensors:slice
+softmax = nacre.tf.sparse_tensors:softmax
+sparse_dense_matmul = nacre.tf.sparse_tensors:sparse_dense_matmul
+to_dense = nacre.tf.sparse_tensors:to_dense
+to_indicator = nacre.tf.sparse_tensors:to_indicator
+transpose = nacre.tf.sparse_tensors:transpose
+"""
+
+ROWS["sets"] = """
+difference(a, b, aminusb=True, validate_indices=True) = set_difference(a, b, aminusb)
+intersection(a, b, validate_indices=True) = combined('intersection', a, b)
+size(a, validate_indices=True) = set_size(a)
+union(a, b, validate_indices=True) = combined('union', a, b)
 """
 
 ROWS["nest"] = """
@@ -642,7 +737,7 @@ SAME: dict[str, dict[str, str]] = {
         "debugging": ("Assert assert_equal assert_greater assert_less assert_rank"),
     },
     "io": {
-        "image": "decode_bmp decode_gif decode_image decode_jpeg decode_png encode_jpeg encode_png"
+        "image": "decode_and_crop_jpeg extract_jpeg_shape decode_bmp decode_gif decode_image decode_jpeg decode_png encode_jpeg encode_png"
     },
     "nn": {
         "math": (
