@@ -19,14 +19,22 @@ from nacre.tf.values import landed, tensor
 
 # Rows are red, green, blue. Source: the matrices that TensorFlow 2.15 documents for tf.image.
 _YIQ = np.array(
-    [[0.299, 0.59590059, 0.2115], [0.587, -0.27455667, -0.52273617], [0.114, -0.32134392, 0.31119955]]
-)  # fmt: skip
+    [
+        [0.299, 0.59590059, 0.2115],
+        [0.587, -0.27455667, -0.52273617],
+        [0.114, -0.32134392, 0.31119955],
+    ]
+)
 _YUV = np.array(
-    [[0.299, -0.14714119, 0.61497538], [0.587, -0.28886916, -0.51496512], [0.114, 0.43601035, -0.10001026]]
-)  # fmt: skip
+    [
+        [0.299, -0.14714119, 0.61497538],
+        [0.587, -0.28886916, -0.51496512],
+        [0.114, 0.43601035, -0.10001026],
+    ]
+)
 _FROM_YIQ = np.array(
     [[1, 1, 1], [0.95598634, -0.27201283, -1.10674021], [0.6208248, -0.64720424, 1.70423049]]
-)  # fmt: skip
+)
 _FROM_YUV = np.array([[1, 1, 1], [0, -0.394642334, 2.03206185], [1.13988303, -0.58062185, 0]])
 
 
@@ -131,17 +139,33 @@ def drawn_boxes(images: Any, boxes: Any, colors: Any) -> Any:
 
 # Source: tensorflow/core/kernels/image/draw_bounding_box_op.cc, 2.15: the order of its colours.
 _COLOURS = np.array(
-    [[1, 1, 0, 1], [0, 0, 1, 1], [1, 0, 0, 1], [0, 1, 0, 1], [0.5, 0, 0.5, 1], [0.5, 0.5, 0, 1],
-     [0.5, 0, 0, 1], [0, 0, 0.5, 1], [0, 1, 1, 1], [1, 0, 1, 1]], np.float32,
-)  # fmt: skip
+    [
+        [1, 1, 0, 1],
+        [0, 0, 1, 1],
+        [1, 0, 0, 1],
+        [0, 1, 0, 1],
+        [0.5, 0, 0.5, 1],
+        [0.5, 0.5, 0, 1],
+        [0.5, 0, 0, 1],
+        [0, 0, 0.5, 1],
+        [0, 1, 1, 1],
+        [1, 0, 1, 1],
+    ],
+    np.float32,
+)
 
 
 def overlaps(
     boxes: Any, scores: Any, most: Any, limit: Any, score_limit: Any, sigma: float
 ) -> tuple[Any, Any]:
     """Chosen boxes and their scores; with `sigma` scores of others sink by how they overlap."""
-    found = node("NonMaxSuppressionV5")(boxes, scores, *map(tensor, (most, limit, score_limit)),
-                                        tensor(sigma), pad_to_max_output_size=False)  # fmt: skip
+    found = node("NonMaxSuppressionV5")(
+        boxes,
+        scores,
+        *map(tensor, (most, limit, score_limit)),
+        tensor(sigma),
+        pad_to_max_output_size=False,
+    )
     return found[0], found[1]
 
 
