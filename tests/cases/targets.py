@@ -58,6 +58,10 @@ REFUSED: dict[str, dict[str, str]] = {
         "triangular_solve": "no op",
     },
     "onnx": _NOT_IN_ONNX,
+    "tensorrt": {
+        **_NOT_IN_ONNX,
+        **dict.fromkeys(("rem_uint32", "rem_int8", "shift_right_uint32"), "no such dtype"),
+    },
     "openvino": {
         **_NOT_IN_ONNX,
         "shift_left": "casts to unsigned numbers keep no bits",

@@ -35,6 +35,7 @@ TARGETS: dict[str, Place] = {
     "pmml": Place("nacre.export.targets.pmml", ".pmml"),
     "onnx": Place("nacre.export.targets.onnx.target", ".onnx"),
     "openvino": Place("nacre.export.targets.openvino.target", ".xml"),
+    "tensorrt": Place("nacre.export.targets.tensorrt.target", ".onnx"),
     "litert": Place("nacre.export.targets.litert.target", ".tflite"),
     "coreml": Place("nacre.export.targets.coreml", ".mlpackage"),
     "tfjs": Place("nacre.export.targets.tfjs.target", ""),
