@@ -59,6 +59,11 @@ class _Revived(Layer):
         if found.metadata.get("trainable") is False:
             self.trainable = False
 
+    def add_penalties(self, source: Source, found: KerasObject) -> None:
+        """Add the penalties on weights, of what is within too, which no other function gives."""
+        for penalty in source.penalties(found.place):
+            self.add_loss(penalty)
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """What the layer's own `call` gave, by its functions in the file."""
         keywords = {"training": bool(training)} if self._takes_training else {}
@@ -110,8 +115,7 @@ class RevivedModel(_Revived, Model):
     def __init__(self, source: Source, found: KerasObject) -> None:
         super().__init__(name=found.name)
         self._take(source, found)
-        for penalty in source.penalties(found.place):
-            self.add_loss(penalty)
+        self.add_penalties(source, found)
 
     def _host_stage(self, x: Any, who: str) -> Any:
         """What makes numbers of strings for each batch, as its functions do."""
@@ -133,6 +137,7 @@ class Source:
     def __init__(self, folder: Path, objects: KerasObjects) -> None:
         self._folder, self._objects = folder, objects
         self._layers: dict[int, RevivedLayer] = {}
+        self._penalties: set[tuple[str, ...]] = set()  # functions that give one, by name
 
     @cached_property
     def program(self) -> SavedModelProgram:
@@ -178,18 +183,37 @@ class Source:
         }
 
     def penalties(self, place: int) -> list[Function]:
-        """What adds the penalties on weights to the loss."""
-        children = self._objects.children(place)
-        at = children.get("regularization_losses")
-        found = {} if at is None else self._objects.children(at)
-        return [self.program.object_at(inner) for _, inner in sorted(found.items(), key=_number)]
+        """What gives penalties on weights of an object and of all within, each once for the whole
+        file: an object has those of what is directly within, too."""
+        found: list[Function] = []
+        waiting, seen = [place], {place}
+        while waiting:
+            children = self._objects.children(waiting.pop(0))
+            at = children.get("regularization_losses")
+            listed = {} if at is None else self._objects.children(at)
+            for _, inner in sorted(listed.items(), key=_number):
+                function = self._objects.nodes[inner].function
+                name = () if function is None else tuple(function.concrete_functions)
+                if name and name not in self._penalties:
+                    self._penalties.add(name)
+                    found.append(self.program.object_at(inner))
+            within = [at for name, at in children.items() if name not in _ASIDE and at not in seen]
+            seen.update(within)
+            waiting += within
+        return found
 
     def model(self, found: KerasObject) -> RevivedModel:
         """The model at a place."""
         return RevivedModel(self, found)
 
     def layer(self, found: KerasObject) -> RevivedLayer:
-        """The layer at a place, which is made once."""
+        """The layer at a place, which is made once, with its penalties."""
+        layer = self._inner_layer(found)
+        layer.add_penalties(self, found)
+        return layer
+
+    def _inner_layer(self, found: KerasObject) -> RevivedLayer:
+        """The same without penalties: those of a layer within another are added by the other."""
         if found.place not in self._layers:
             self._layers[found.place] = RevivedLayer(self, found)
         return self._layers[found.place]
@@ -212,7 +236,7 @@ class Source:
             value = self.program.object_at(place)
             return value if isinstance(value, Variable) else None
         if layer is not None and layer.identifier in LAYER_KINDS:
-            return self.layer(layer) if self.can_compute(layer) else None
+            return self._inner_layer(layer) if self.can_compute(layer) else None
         kind = "" if node.user_object is None else node.user_object.identifier
         children = self._objects.children(place)
         if kind in ("trackable_list_wrapper", "trackable_tuple_wrapper"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -243,3 +244,16 @@ def test_a_program_that_takes_strings_trains_as_a_layer_of_a_model(tmp_path):
     found = model.predict(words, verbose=0)
     np.testing.assert_allclose(found[:2], wanted[:2, 0] + 0.5, rtol=1e-5)
     np.testing.assert_array_equal(found[2], wanted[2, 0])
+
+
+@pytest.mark.parametrize("name", ["functional", "stack", "model"])
+def test_penalties_of_layers_without_their_class_count_once(name, tmp_path):
+    archive = Path(__file__).parents[1] / "reference" / "penalties.zip"
+    shutil.unpack_archive(archive, tmp_path)
+    wanted = json.loads((tmp_path / "numbers.json").read_text())[name]
+    model = load_model(tmp_path / name)
+    x = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
+    model(x, training=True)
+    np.testing.assert_allclose(sorted(model.losses), sorted(wanted["losses"]), rtol=1e-5)
+    steps = [model.train_on_batch(x, np.zeros((3, 2), "float32")) for _ in range(3)]
+    np.testing.assert_allclose(np.ravel(steps), wanted["steps"], rtol=1e-5)

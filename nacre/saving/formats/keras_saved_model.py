@@ -171,11 +171,22 @@ def _tell_places(data: dict[str, Any], place: int, objects: KerasObjects) -> Non
     if not isinstance(layers, list):
         return
     known = objects.layers_of(place)
-    for layer in layers:
-        arguments = layer.get("config") if isinstance(layer, dict) else None
-        found = known.get(str(arguments.get("name"))) if isinstance(arguments, dict) else None
-        if found is not None:
-            _tell_places(layer, found.place, objects)
+    found = [known.pop(_name(layer), None) for layer in layers]
+    for layer, of in zip(layers, found, strict=True):
+        if of is None and isinstance(layer, dict) and layer.get("config") == {}:
+            # A class without a get_config(), of which Keras tells nothing: the next one of it.
+            own = (name for name, o in known.items() if o.class_name == layer.get("class_name"))
+            of = known.pop(next(own, ""), None)
+        if of is not None:
+            _tell_places(layer, of.place, objects)
+
+
+def _name(layer: Any) -> str:
+    """The name of a layer in a config, where it has one."""
+    arguments = layer.get("config") if isinstance(layer, dict) else None
+    if not isinstance(arguments, dict):
+        return ""
+    return str(arguments.get("name") or layer.get("name") or "")
 
 
 class _Layers:
