@@ -99,7 +99,7 @@ class Gathered:
     def row(self, module: str, op: str) -> str:
         """The expression that a row of a table of ops gives for an op."""
         file = _file(module)
-        expression = ast.parse(ast.unparse(file.rows[op]), mode="eval").body
+        expression = _Bare().visit(ast.parse(ast.unparse(file.rows[op]), mode="eval").body)
         return ast.unparse(self._renamed(file, expression))
 
     def _name_of(self, module: str, name: str) -> str:
@@ -141,7 +141,17 @@ class Gathered:
 
 
 class _Bare(ast.NodeTransformer):
-    """Drops annotations, and decorators that are calls: what declares an op."""
+    """Drops annotations, and decorators that are calls: what declares an op. Starred indices, which
+    `ast.unparse` writes as Python has them since 3.11, become tuples as it always had them."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.slice, ast.Tuple) and any(
+            isinstance(part, ast.Starred) for part in node.slice.elts
+        ):
+            parts = ast.List(node.slice.elts, ast.Load())
+            node.slice = ast.Call(ast.Name("tuple", ast.Load()), [parts], [])
+        return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.decorator_list = [d for d in node.decorator_list if isinstance(d, ast.Name)]

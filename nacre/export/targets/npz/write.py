@@ -79,7 +79,7 @@ def run_py(graph: Graph) -> str:
             if node.attributes.get(name, "linear") != "linear":
                 ops[FORMS[node.attributes[name]]] = None
     parts = Gathered(_ENGINE)
-    entries = [f'    "{op}": {take(parts, _home(op), op)},' for op in ops]
+    entries = [f'    "{op}": {take(parts, home_of(op), op)},' for op in ops]
     doc, imports, engine, script = whole(_ENGINE)
     lines = {*imports, *parts.imports}
     own = sorted(line for line in lines if "numpy" not in line)
@@ -95,7 +95,7 @@ def run_py(graph: Graph) -> str:
     return text + "\n"
 
 
-def _home(op: str) -> str:
+def home_of(op: str) -> str:
     """The file of nacre that has the function of an op."""
     return _FAST if implements(_FAST, op) else OPSET[op].formula.__module__
 
@@ -187,4 +187,4 @@ def _write_arrays(region: Region, arrays: Mapping[str, np.ndarray[Any, Any]]) ->
                 np.lib.format.write_array(file, np.asanyarray(data), allow_pickle=False)
 
 
-__all__ = ["FILES", "run_py", "write"]
+__all__ = ["FILES", "home_of", "run_py", "write"]

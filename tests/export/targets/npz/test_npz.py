@@ -19,8 +19,11 @@ import nacre
 from nacre.core import tree
 from nacre.export.targets.npz.readback import open_folder
 from nacre.export.targets.npz.source import Gathered, take, whole
+from nacre.export.targets.npz.support import FORMS
+from nacre.export.targets.npz.write import home_of
 from tests.cases.nets import NETS, drawn
 
+_RUNTIME = "nacre.export.targets.npz.runtime"
 BY_ID = {case.id: case for case in NETS}
 SOME = (
     "activations", "cnn", "cnn_channels_first", "mobile", "unet", "images_of_any_size", "volumes",
@@ -123,6 +126,27 @@ def test_the_file_holds_what_the_model_needs_for_old_pythons(tmp_path: Path) -> 
     assert len(text) < 100_000
 
 
+def test_all_of_the_runtime_is_what_old_pythons_know() -> None:
+    parts = Gathered(f"{_RUNTIME}.engine")
+    for op in FORMS:
+        take(parts, home_of(op), op)
+    _, _, engine, script = whole(f"{_RUNTIME}.engine")
+    text = "\n".join([engine, *parts.parts.values(), script])
+    assert len(text) < 100_000
+    tree_ = ast.parse(text, feature_version=(3, 8))  # which does not see all of it
+    newer = (ast.Match, ast.TryStar, ast.NamedExpr)
+    methods = {"removeprefix", "removesuffix", "bit_count"}
+    for node in ast.walk(tree_):
+        assert not isinstance(node, newer), ast.unparse(node)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+            stars = [part for part in node.slice.elts if isinstance(part, ast.Starred)]
+            assert not any(stars), ast.unparse(node)
+        if isinstance(node, ast.Call):
+            assert "strict" not in {k.arg for k in node.keywords}, ast.unparse(node)
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in methods, ast.unparse(node)
+
+
 def runtime(folder: Path) -> Any:
     space: dict[str, Any] = {"__file__": str(folder / "run.py"), "__name__": "run"}
     exec((folder / "run.py").read_text(), space)
@@ -192,7 +216,7 @@ def test_names_of_weights_and_layers_are_kept(tmp_path: Path) -> None:
 
 def functions(*ops: str) -> dict[str, Any]:
     """The runtime's own functions, as they stand in a file."""
-    engine, fast = (f"nacre.export.targets.npz.runtime.{name}" for name in ("engine", "fast"))
+    engine, fast = (f"{_RUNTIME}.{name}" for name in ("engine", "fast"))
     parts = Gathered(engine)
     for op in ops:
         take(parts, fast, op)
