@@ -9,6 +9,9 @@
     write       the file
     readback    the file in its runtime
 
+What differs from the model: LiteRT's REDUCE_MAX, MAX_POOL_2D, ARG_MAX and the like pass over a NaN
+that the model's would give.
+
 The format's names and numbers are in `core.wire.tflite`. Only `core`, the graph and NumPy are
 imported here.
 """

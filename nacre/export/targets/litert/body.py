@@ -6,6 +6,7 @@ their buffers in common, so that such a tensor may stand in each subgraph that r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -17,6 +18,14 @@ from nacre.export.graph.ir import Axis, Graph
 from nacre.export.graph.sizes import Size, SizeExpr
 
 Shape: TypeAlias = "Sequence[Size]"
+
+
+def digest_of(data: np.ndarray) -> bytes:
+    """The same for the same bytes: a digest of many, so that large arrays are not kept twice."""
+    found = np.ascontiguousarray(data)
+    if found.nbytes <= 64:
+        return found.tobytes()
+    return hashlib.blake2b(found.reshape(-1).view("u1").data, digest_size=32).digest()
 
 
 class Scales(NamedTuple):
@@ -123,7 +132,7 @@ class Body:
     def constant(self, value: Any, dtype: str | None = None, name: str = "") -> Tensor:
         """A tensor of known numbers; the same one for the same numbers."""
         data = np.asarray(value, dtype)
-        key = (data.dtype.name, data.shape, data.tobytes())
+        key = (data.dtype.name, data.shape, digest_of(data))
         found = self._constants.get(key)
         if found is None or name:
             found = Tensor(name or self._named("constant"), data.dtype.name, data.shape, data)
@@ -324,4 +333,4 @@ def _number(key: str, value: Any) -> Any:
     return value
 
 
-__all__ = ["Body", "Operator", "Scales", "Shape", "Tensor"]
+__all__ = ["Body", "Operator", "Scales", "Shape", "Tensor", "digest_of"]

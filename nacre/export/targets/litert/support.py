@@ -18,7 +18,7 @@ DTYPES = frozenset(
 
 # The version of an operator of 8 bits where it is not the second.
 _OF_8_BITS = {
-    "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "QUANTIZE": 1, "RESHAPE": 1,
+    "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "QUANTIZE": 1, "RESHAPE": 1,
     "EXPAND_DIMS": 1, "GELU": 2,
 }  # fmt: skip
 # Of floats multiplied with weights of 8 bits, one scale a filter.
@@ -33,6 +33,10 @@ def version_of(operator: Operator) -> int:
         return 3 if dtypes[0] == "float16" else 2
     if op in _HYBRID and dtypes[:2] == ["float32", "int8"]:
         return _HYBRID[op]
+    weights = operator.inputs[1] if len(operator.inputs) > 1 else None
+    if op == "FULLY_CONNECTED" and weights is not None and weights.scales is not None:
+        # One scale a unit: runtimes before it would take the first one for all.
+        return 12 if len(weights.scales.scale) > 1 else 4
     is_quantized = any(x is not None and x.scales is not None for x in operator.inputs)
     if is_quantized and operator.outputs[0].dtype in ("int8", "uint8"):
         return _OF_8_BITS.get(op, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nacre.export.graph.opset import OPSET
 from nacre.export.passes import fuse_batch_normalization, widen_floats
 from nacre.export.targets.litert.quantizing import Samples
 from nacre.export.targets.litert.readback import open_file
@@ -14,6 +15,16 @@ from nacre.export.targets.support import Support
 from nacre.export.targets.target import Array, Option, Request, Runtime, Target, Tolerance
 
 _ENDS = ("float32", "int8", "uint8")
+_TEXT = "Split texts off: feed the model with the numbers that they are looked up as."
+_ADVICE = {op: _TEXT for op in OPSET if op.startswith("text_")} | {
+    "triangular_solve": "LiteRT has no kernel of it.",
+    "cholesky": "LiteRT has no kernel of it.",
+    "lgamma": "LiteRT has no kernel of it.",
+    "digamma": "LiteRT has no kernel of it.",
+    "erf_inv": "LiteRT has no kernel of it.",
+    "complex": "Work on real and imaginary part as floats.",
+    "random_bits": "Draw random_normal or random_uniform.",
+}
 # What 8 bits may cost: a sign that something else is wrong, not a bound of what they do cost, which
 # the report says.
 _WEIGHTS_OF_8_BITS = Tolerance(0.0, 0.1)
@@ -33,7 +44,11 @@ def _samples_of(request: Request) -> Sequence[Sequence[Array]]:
     return () if samples is None else samples.arrays(request.graph.inputs)[:_FEW]
 
 
-SUPPORT = Support("TFLite", FORMS.by_op, FORMS.limits, DTYPES)
+# References of a FlatBuffer are of 32 bits, and readers take them with a sign.
+_MOST_BYTES = 2**31 - 2**24
+SUPPORT = Support(
+    "TFLite", FORMS.by_op, FORMS.limits, DTYPES, advice=_ADVICE, most_bytes=_MOST_BYTES
+)
 LITERT = Runtime("LiteRT", "ai_edge_litert", "ai-edge-litert", open_file)
 TARGET = Target(
     name="litert",

@@ -17,7 +17,7 @@ from nacre.core.wire.tflite import (
     VERSION,
     options_of,
 )
-from nacre.export.targets.litert.body import Body, Operator, Scales, Tensor
+from nacre.export.targets.litert.body import Body, Operator, Scales, Tensor, digest_of
 from nacre.export.targets.litert.fusing import fused
 from nacre.export.targets.litert.lower import lower
 from nacre.export.targets.litert.quantizing import quantized
@@ -127,7 +127,7 @@ class _File:
         self.buffers: list[dict[str, Any]] = [{}]
         self.places: list[dict[Tensor, int]] = []
         self._codes: dict[tuple[str, int], int] = {}
-        self._buffers: dict[tuple[str, bytes], int] = {}
+        self._buffers: dict[tuple[int, bytes], int] = {}
 
     def subgraph(self, body: Body) -> dict[str, Any]:
         tensors: dict[Tensor, int] = {}
@@ -173,7 +173,7 @@ class _File:
     def buffer(self, data: np.ndarray) -> int:
         """The place of a buffer, the same one for the same bytes."""
         found = np.ascontiguousarray(data)
-        key = (f"{found.nbytes}", found.tobytes())
+        key = (found.nbytes, digest_of(found))
         place = self._buffers.get(key)
         if place is None:
             place = self._buffers[key] = len(self.buffers)
