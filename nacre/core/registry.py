@@ -35,7 +35,8 @@ _GLOBAL_NAMES: dict[Any, str] = {}
 NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras": ("nacre.models", "nacre.core.policies", "nacre.core.random", "nacre.layers"),
     "keras.models": ("nacre.models",),
-    "keras.layers": ("nacre.layers",),
+    # The second has what Keras 3 dropped of tf.keras 2.
+    "keras.layers": ("nacre.layers", "nacre.tf.keras_extras"),
     "keras.initializers": ("nacre.initializers",),
     "keras.regularizers": ("nacre.regularizers",),
     "keras.constraints": ("nacre.constraints",),

@@ -13,6 +13,12 @@ REASONS: dict[str, str] = {
     "servers": (
         "Parameter servers are not here: train on one machine, tf.distribute.MirroredStrategy."
     ),
+    "phase": "The phase belongs to a call: model(x, training=True).",
+    "resized": (
+        "Pictures of sizes that change cannot be compiled: use tf.keras.layers.RandomZoom with "
+        "height_factor and width_factor."
+    ),
+    "reads_ahead": "fit reads ahead by itself: give it the Sequence or the generator.",
     "later": "It is not here yet.",
 }
 
@@ -51,6 +57,38 @@ ABSENT: dict[str, str] = {
     "distribute.TPUStrategy": "It is not here yet: tf.distribute.OneDeviceStrategy uses the first "
     "device there is.",
     "keras.estimator": "estimator",
+    "keras.backend.gradients": "Gradients are those of a tape: with tf.GradientTape() as tape.",
+    "keras.backend.learning_phase_scope": "phase",
+    "keras.backend.set_learning_phase": "phase",
+    "keras.backend.placeholder": "session",
+    "keras.backend.manual_variable_initialization": "session",
+    "keras.backend.rnn": "Use tf.keras.layers.RNN with a cell.",
+    "keras.backend.reset_uids": "tf.keras.backend.clear_session() does it.",
+    "keras.backend.conv2d_transpose": "Use tf.nn.conv2d_transpose.",
+    "keras.callbacks.SidecarEvaluatorModelExport": "servers",
+    "keras.experimental.LinearModel": "Add up a tf.keras.layers.Dense for each input.",
+    "keras.experimental.WideDeepModel": "Build both parts as layers, and add their outputs.",
+    "keras.experimental.SequenceFeatures": "feature_column",
+    "keras.experimental.SidecarEvaluator": "servers",
+    "keras.layers.DenseFeatures": "feature_column",
+    "keras.layers.RandomHeight": "resized",
+    "keras.layers.RandomWidth": "resized",
+    "keras.layers.experimental.preprocessing.RandomHeight": "resized",
+    "keras.layers.experimental.preprocessing.RandomWidth": "resized",
+    "keras.layers.experimental.preprocessing.PreprocessingLayer": "Make a class of "
+    "tf.keras.layers.Layer with an adapt() of its own.",
+    "keras.layers.experimental.RandomFourierFeatures": "Multiply by a fixed random matrix in a "
+    "layer of your own, and take cosines.",
+    "keras.metrics.MeanTensor": "Keep a weight of the tensor's shape in a tf.keras.metrics.Metric.",
+    "keras.metrics.experimental.PyMetric": "Compute it in a callback's on_epoch_end, with values.",
+    "keras.models.experimental.SharpnessAwareMinimization": "Write both gradients in train_step.",
+    "keras.utils.GeneratorEnqueuer": "reads_ahead",
+    "keras.utils.OrderedEnqueuer": "reads_ahead",
+    "keras.utils.SequenceEnqueuer": "reads_ahead",
+    "keras.utils.SidecarEvaluator": "servers",
+    "keras.utils.StepsPerExecutionTuner": "fit finds the number of steps of a program by itself.",
+    "keras.utils.TimedThread": "Use threading.Timer of Python's.",
+    "keras.utils.experimental": "servers",
     "keras.dtensor": "Layouts over devices are not here yet.",
 }
 

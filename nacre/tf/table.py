@@ -682,7 +682,36 @@ set_random_seed(seed) = set_seed(seed)
 """
 
 # Second names of layers and losses.
+ROWS["keras.backend"] = """
+binary_focal_crossentropy = nacre.tf.keras_extras:binary_focal_crossentropy
+categorical_focal_crossentropy = nacre.tf.keras_extras:categorical_focal_crossentropy
+ctc_label_dense_to_sparse = nacre.tf.keras_extras:ctc_label_dense_to_sparse
+local_conv1d = nacre.tf.keras_extras:local_conv1d
+local_conv2d = nacre.tf.keras_extras:local_conv2d
+"""
+
+ROWS["keras.backend.experimental"] = """
+disable_tf_random_generator = nacre.tf.keras_extras:accepted
+enable_tf_random_generator = nacre.tf.keras_extras:accepted
+is_tf_random_generator_enabled = nacre.tf.keras_extras:is_tf_random_generator_enabled
+"""
+
+ROWS["keras.callbacks"] = """
+BaseLogger = nacre.tf.keras_extras:BaseLogger
+"""
+
+ROWS["keras.metrics"] = """
+MeanRelativeError = nacre.tf.keras_extras:MeanRelativeError
+"""
+
+ROWS["keras.layers.experimental"] = """
+SyncBatchNormalization = nacre.tf.keras_extras:SyncBatchNormalization
+"""
+
 ROWS["keras.layers"] = """
+AbstractRNNCell = nacre.tf.keras_extras:AbstractRNNCell
+LocallyConnected1D = nacre.tf.keras_extras:LocallyConnected1D
+LocallyConnected2D = nacre.tf.keras_extras:LocallyConnected2D
 AvgPool1D = nacre.layers:AveragePooling1D
 AvgPool2D = nacre.layers:AveragePooling2D
 AvgPool3D = nacre.layers:AveragePooling3D
