@@ -15,6 +15,7 @@ from nacre.core.wire.tensorflow.graph import GraphDef, NodeDef
 from nacre.export.importers.tensorflow.plan import Library, Step
 from nacre.export.importers.tensorflow.registry import OPS, Node, definitions
 from nacre.export.importers.tensorflow.run import Resources, Run, outputs_of
+from nacre.export.importers.tensorflow.values import GraphError
 
 _FOLDER = Path(__file__).parents[3] / "reference"
 _CASES: list[dict[str, Any]] = json.loads((_FOLDER / "tensorflow_ops.json").read_text())
@@ -99,3 +100,46 @@ def test_many_ops_are_known_and_all_have_their_definition() -> None:
     assert len(OPS) >= 450
     assert len(_FIRST) >= 310
     assert set(OPS) - set(definitions()) == foreign
+
+
+EXPRESSIONS = {  # of TensorFlow 2.15.1: what it puts in place of each match, `<` and `>` around it
+    r"a{,3}": ("aa{,3}", "a<a{,3}>"),
+    r"x{": ("x{1}", "<x{>1}"),
+    r"(?i)[à-ü]+": ("ÀÉü Éx", "<ÀÉü> <É>x"),
+    r"(?i:É)x": ("éx éX", "<éx> éX"),
+    r"(?i)\bfoo\b": ("FOO éfoo food", "<FOO> é<foo> food"),
+    r"(?m)^a$": ("a\nb\na", "<a>\nb\n<a>"),
+    r"a$": ("a\na", "a\n<a>"),
+    r"[\S]+": ("a\x0bb \t", "<a\x0bb> \t"),
+    r"[^\W]+": ("AbC_9 été", "<AbC_9> é<t>é"),
+    r"\101": ("ABA", "<A>B<A>"),
+    r"\_": ("a_b", "a<_>b"),
+}
+
+
+@pytest.mark.parametrize("pattern", list(EXPRESSIONS))
+def test_expressions_mean_what_they_mean_in_re2(pattern):
+    given, wanted = EXPRESSIONS[pattern]
+    attributes = {"pattern": pattern.encode(), "rewrite": rb"<\0>", "replace_global": True}
+    replace = OPS["StaticRegexReplace"].function
+    node = Node("StaticRegexReplace", "n", attributes)
+    assert replace(node, np.array([given.encode()], object))[0].decode() == wanted
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["a++", "a*+", "a?+", "a{2}+", "a*?+", "(?=a)", "(?!a)", "(?<=a)b", r"(a)\1", "(?P<n>a)(?P=n)",
+     r"\Z", r"\u0041", "(?>a)", "a{1001}", "b(?m)^a"],
+)  # fmt: skip
+def test_expressions_that_re2_does_not_read_are_refused(pattern):
+    node = Node("StaticRegexFullMatch", "n", {"pattern": pattern.encode()})
+    with pytest.raises(GraphError):
+        OPS["StaticRegexFullMatch"].function(node, np.array([b"a"], object))
+
+
+def test_letters_whose_case_python_reads_otherwise_are_refused():
+    node = Node("StaticRegexFullMatch", "n", {"pattern": b"(?i)i"})
+    full_match = OPS["StaticRegexFullMatch"].function
+    assert full_match(node, np.array([b"I"], object)).tolist() == [True]
+    with pytest.raises(GraphError, match="case"):
+        full_match(node, np.array(["ı".encode()], object))

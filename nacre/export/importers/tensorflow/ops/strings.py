@@ -120,12 +120,14 @@ def expression(pattern: bytes) -> re.Pattern[str]:
     """An expression of RE2 as one of Python.
 
     Source: github.com/google/re2/wiki/Syntax. Differs here: classes of letters are of ASCII there,
-    `$` is the end of the text alone, `\\p{...}` are classes of Unicode.
+    `$` is the end of the text alone, `{,3}` stands for itself, `\\p{...}` are classes of Unicode,
+    case is that of Unicode; it has no look-around, back references and possessive repetition.
     """
     kept = _EXPRESSIONS.get(pattern)
     if kept is None:
         try:
-            kept = re.compile(translated := _translated(text(pattern)), re.ASCII)
+            translated = _translated(text(pattern))
+            kept = re.compile(translated, 0 if _ignores_case(translated) else re.ASCII)
             is_slow = may_take_forever(translated)
         except (re.error, RecursionError, OverflowError) as error:
             raise GraphError(f"the expression {pattern!r}: {error}") from None
@@ -140,11 +142,35 @@ def expression(pattern: bytes) -> re.Pattern[str]:
 _EXPRESSIONS: dict[bytes, re.Pattern[str]] = {}
 
 
+_FLAGS = re.compile(r"\(\?([ims]*)(-[ims]+)?([:)])")
+_COUNT = re.compile(r"\{(\d+)(,(\d*))?\}")
+_MOST_COUNT = 1000  # of RE2
+# Letters that Python takes for others where case is ignored, and RE2 does only in part.
+_ODD_CASE = re.compile("[\u0130\u0131\u017f\u212a]")
+
+
+def _ignores_case(pattern: str) -> bool:
+    """Whether some of a translated expression does."""
+    return any("i" in found[1] for found in _FLAGS.finditer(pattern))
+
+
 def _translated(pattern: str) -> str:
     parts: list[str] = []
     at, in_class = 0, False
+    beginning = _FLAGS.match(pattern)
+    has_lines = beginning is not None and "m" in beginning[1] and beginning[3] == ")"
     while at < len(pattern):
         letter = pattern[at]
+        if not in_class and letter in "*+?{(":
+            part = _operator(pattern, at, has_lines)
+            if letter in "*+?{" and part not in ("{", "\\{"):
+                _refuse_second(pattern, at + len(part))
+            if part == "{":  # no repetition: it stands for itself
+                part = "\\{"
+                at -= 1
+            parts.append(part)
+            at += len(part)
+            continue
         if letter == "\\" and at + 1 < len(pattern):
             part, at = _escape(pattern, at, in_class)
             parts.append(part)
@@ -173,13 +199,54 @@ def _translated(pattern: str) -> str:
             in_class = False
             parts.append(letter)
         elif letter == "$" and not in_class:
-            parts.append("\\Z")
+            parts.append("(?=\\n|\\Z)" if has_lines else "\\Z")
         elif in_class and letter in "&~|-" and pattern.startswith(letter * 2, at):
             parts.append("\\" + letter)  # of which Python warns
         else:
             parts.append(letter)
         at += 1
     return "".join(parts)
+
+
+def _operator(pattern: str, at: int, has_lines: bool) -> str:
+    """What begins at an operator: it whole, or `{` where that is none."""
+    letter = pattern[at]
+    if letter == "{":
+        found = _COUNT.match(pattern, at)
+        if found is None:
+            return "{"
+        if max(int(found[1]), int(found[3] or 0)) > _MOST_COUNT:
+            raise GraphError(f"more than {_MOST_COUNT} repetitions in {pattern!r}")
+        return found[0]
+    if not pattern.startswith("(?", at):
+        return letter
+    flags = _FLAGS.match(pattern, at)
+    if flags is not None and ("m" not in flags[1] or (has_lines and at == 0)):
+        return flags[0]
+    if pattern.startswith("(?P<", at):
+        return "(?P<"
+    raise GraphError(f"'{pattern[at : at + 4]}' in the expression {pattern!r}")
+
+
+def _refuse_second(pattern: str, at: int) -> None:
+    """Raise for what RE2 does not read behind a repetition: Python repeats without a way back."""
+    if pattern.startswith("?", at):
+        at += 1
+    if pattern.startswith("+", at):
+        raise GraphError(f"a repetition that is repeated, in the expression {pattern!r}")
+
+
+# Within brackets, what `\\d` and such take, and what they do not: of ASCII alone.
+_OF_ASCII = {
+    "d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r ",
+    "D": r"\x00-/:-\U0010ffff", "W": r"\x00-/:-@\[-\^`{-\U0010ffff",
+    "S": r"\x00-\x08\x0b\x0e-\x1f!-\U0010ffff",
+}  # fmt: skip
+_WORD = "[0-9A-Za-z_]"
+_EDGES = {
+    "b": f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))",
+    "B": f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))",
+}
 
 
 def _escape(pattern: str, at: int, in_class: bool) -> tuple[str, int]:
@@ -193,10 +260,11 @@ def _escape(pattern: str, at: int, in_class: bool) -> tuple[str, int]:
         is_other = (letter == "P") ^ name.startswith("^")
         inner = _unicode_class(name.removeprefix("^"), is_other)
         return (inner if in_class else f"[{inner}]"), end
-    if letter == "s":
-        return ("\\t\\n\\f\\r " if in_class else "[\\t\\n\\f\\r ]"), at + 2
-    if letter == "S" and not in_class:
-        return "[^\\t\\n\\f\\r ]", at + 2
+    if letter in _OF_ASCII:
+        inner = _OF_ASCII[letter]
+        return (inner if in_class else f"[{inner}]"), at + 2
+    if letter in _EDGES and not in_class:
+        return _EDGES[letter], at + 2
     if letter == "z":
         return "\\Z", at + 2
     if letter == "x" and pattern.startswith("{", at + 2):
@@ -206,9 +274,14 @@ def _escape(pattern: str, at: int, in_class: bool) -> tuple[str, int]:
         end = pattern.find("\\E", at)
         end = len(pattern) if end < 0 else end
         return re.escape(pattern[at + 2 : end]), min(end + 2, len(pattern))
+    octal = re.compile("0[0-7]{0,2}|[1-7][0-7]{1,2}").match(pattern, at + 1)
+    if octal is not None:
+        return re.escape(chr(int(octal[0], 8))), octal.end()
+    if letter in "Afnrtvax" and not (letter == "A" and in_class):
+        return pattern[at : at + 2], at + 2
     if not letter.isalnum():
         return re.escape(letter), at + 2
-    return pattern[at : at + 2], at + 2
+    raise GraphError(f"'\\{letter}' in the expression {pattern!r}")
 
 
 _CLASSES: dict[tuple[str, bool], str] = {}
@@ -254,11 +327,24 @@ def _rewrite(told: bytes) -> str:
     return "".join(out)
 
 
+def _searched(found: re.Pattern[str], item: bytes) -> str:
+    """A text to look for an expression in.
+
+    Raises:
+        GraphError: Python and RE2 take other letters for the same in it.
+    """
+    string = text(item)
+    if found.flags & re.ASCII == 0 and _ODD_CASE.search(string):
+        rule = "letters without a case of their own, where case is ignored"
+        raise GraphError(f"{rule}: {string[:80]!r}")
+    return string
+
+
 def _replaced(x: Any, pattern: bytes, rewrite: bytes, is_global: bool) -> Any:
     found, new = expression(pattern), _rewrite(rewrite)
 
     def replace(item: bytes) -> bytes:
-        string, parts, end = text(item), list[str](), 0
+        string, parts, end = _searched(found, item), list[str](), 0
         for match in found.finditer(string):
             if match.end() == end and match.start() == end and parts:
                 continue  # RE2 takes nothing that is empty right behind what it took
@@ -290,7 +376,7 @@ def _static_regex_replace(node: Node, x: Any) -> Any:
 def _full_match(node: Node, x: Any, pattern: Any = None) -> Any:
     found = expression(node["pattern"] if pattern is None else strings(pattern).item())
     array = strings(x)
-    holds = [found.fullmatch(text(item)) is not None for item in array.flat]
+    holds = [found.fullmatch(_searched(found, item)) is not None for item in array.flat]
     return np.asarray(holds, bool).reshape(array.shape)
 
 
