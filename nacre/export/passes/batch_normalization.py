@@ -88,10 +88,22 @@ def _behind_bias(
 ) -> Node | None:
     """The product that a vector of weights is added to."""
     x, y = add.inputs
-    if x is None or y is None or y not in weights or not read_once(x):
+    if x is None or y is None or not read_once(x):
+        return None
+    if _weight_of(y, makers, weights) is None:
         return None
     is_vector = all(n == 1 for n in y.shape[:-1]) and y.shape[-1:] == x.shape[-1:]
     return makers.get(x) if is_vector else None
+
+
+def _weight_of(
+    value: Value, makers: Mapping[Value, Node], weights: Mapping[Value, Weight]
+) -> Weight | None:
+    """The weight that a value is, or is but for axes of size 1 in front."""
+    maker = makers.get(value)
+    if maker is not None and maker.op == "reshape" and maker.inputs[0] is not None:
+        value = maker.inputs[0]
+    return weights.get(value)
 
 
 def _fused(graph: Graph, found: _Found, weights: Mapping[Value, Weight]) -> Graph:
@@ -105,7 +117,7 @@ def _fused(graph: Graph, found: _Found, weights: Mapping[Value, Weight]) -> Grap
     kernel_value = product.inputs[1]
     assert kernel_value is not None
     kernel = weights[kernel_value]
-    old = _bias_of(found, weights)
+    old = _bias_of(found, graph.producers(), weights)
     shift = (old - mean) * factor + (0 if offset is None else offset)
     new_kernel = _like(kernel, kernel.data * _along(factor, kernel.data, product.op))
     bias_path = f"{node.layer}/folded_bias".lstrip("/")
@@ -135,13 +147,17 @@ def _fused(graph: Graph, found: _Found, weights: Mapping[Value, Weight]) -> Grap
     return replace(graph, nodes=tuple(kept), weights=(*every, bias))
 
 
-def _bias_of(found: _Found, weights: Mapping[Value, Weight]) -> np.ndarray | float:
+def _bias_of(
+    found: _Found, makers: Mapping[Value, Node], weights: Mapping[Value, Weight]
+) -> np.ndarray | float:
     value = found.product.inputs[2] if found.product.op == "dense" else None
     total = np.zeros(()) if value is None else weights[value].data.astype("float64")
     if found.bias is not None:
         added = found.bias.inputs[1]
         assert added is not None
-        total = total + weights[added].data.astype("float64").reshape(-1)
+        bias = _weight_of(added, makers, weights)
+        assert bias is not None
+        total = total + bias.data.astype("float64").reshape(-1)
     return total
 
 

@@ -12,7 +12,7 @@ OLDEST_OPSET, USUAL_OPSET, NEWEST_OPSET = 13, 18, 26
 # onnx/helper.py, VERSION_TABLE, of ONNX 1.23.
 _FILE_VERSIONS = {13: 7, 15: 8, 19: 9, 21: 10, 23: 11, 24: 12, 25: 13}
 
-_TEXTS = "Split the preprocessing of texts off: nacre model without it, words as integers."
+_TEXTS = "Export the model without its preprocessing of texts, and give it integers."
 ADVICE: dict[str, str] = {
     "bitcast": "Use cast, or keep what needs the bits out of the model.",
     "cholesky": "Decompose the matrix before it is given to the model.",

@@ -33,10 +33,11 @@ def _joined(node: Node, new: Rewriting) -> Sequence[Value] | None:
     assert x is not None
     assert indices is not None
     assert updates is not None
-    if indices.shape[-1] != 1:
+    axes = indices.shape[-1]
+    if not isinstance(axes, int) or not axes:
         return None
-    combine, rows, rest = node.attributes["combine"], x.shape[0], x.shape[1:]
-    count, width = product_of(indices.shape), product_of(rest)
+    combine, rest = node.attributes["combine"], x.shape[axes:]
+    rows, count, width = (product_of(n) for n in (x.shape[:axes], indices.shape[:-1], rest))
 
     def add(op: str, *inputs: Value, **attributes: object) -> Value:
         return new.add(op, inputs, node, **attributes)
@@ -44,10 +45,21 @@ def _joined(node: Node, new: Rewriting) -> Sequence[Value] | None:
     def number(value: float, dtype: str) -> Value:
         return add("constant", value=np.asarray(value, dtype))
 
-    ids = add("cast", add("reshape", indices, shape=(1, count)), dtype="int32")
-    if node.attributes["outside"] == "clip":
-        last = add("size", size=rows - 1, dtype="int32")
-        ids = add("min", add("max", ids, number(0, "int32")), last)
+    table = add("cast", add("reshape", indices, shape=(count, axes)), dtype="int32")
+    ids = number(0, "int32")  # counted over all indexed axes, -1 for one outside
+    inside: Value | None = None
+    for axis in range(axes):
+        place = add("slice", table, starts=(0, axis), stops=(count, axis + 1), strides=(1, 1))
+        size = add("size", size=x.shape[axis], dtype="int32")
+        last = add("size", size=x.shape[axis] - 1, dtype="int32")
+        kept = add("min", add("max", place, number(0, "int32")), last)
+        same = add("equal", kept, place)
+        inside = same if inside is None else add("and", inside, same)
+        ids = add("add", add("mul", ids, size), kept)
+    assert inside is not None
+    if node.attributes["outside"] == "drop":
+        ids = add("select", inside, ids, number(-1, "int32"))
+    ids = add("reshape", ids, shape=(1, count))
     places = add("reshape", add("iota", shape=(rows,), axis=0, dtype="int32"), shape=(rows, 1))
     is_here = add("equal", places, ids)  # (rows, updates)
     flat = add("reshape", updates, shape=(count, width))

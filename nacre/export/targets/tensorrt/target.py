@@ -33,11 +33,11 @@ def over(base: Target) -> Target:
 
 
 def _set_only(node: Node) -> str | None:
-    """What is joined by indices of several axes has no form."""
+    """What is joined by products before never comes here, but where the whole is one place."""
     if node.attributes["outside"] != "clip":
         return ""
     is_set = node.attributes["combine"] == "set"
-    return None if is_set else "Number the places by one index each."
+    return None if is_set else "Add without an index."
 
 
 _LEAST, _USUAL, _MOST = 1, 8, 64  # sizes that an engine is made for, where the model leaves them

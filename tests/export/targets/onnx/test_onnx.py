@@ -244,6 +244,30 @@ def test_whole_numbers_at_their_limits(
     assert found.tolist() == right
 
 
+def test_pixels_between_two_are_rounded_as_in_the_model(tmp_path: Path) -> None:
+    pixels = nacre.Input((None, None, 1), dtype="uint8")
+    model = nacre.Model(pixels, nacre.layers.Resizing(6, 5)(pixels))
+    path = tmp_path / "m.onnx"
+    given = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 1)).astype("uint8")
+    assert model.export(path, verbose=False, samples=[given]).is_verified
+    larger = nacre.Sequential(
+        [nacre.Input((4, 4, 1)), nacre.layers.UpSampling2D(2, interpolation="bilinear")]
+    )
+    larger.export(path, verbose=False)
+    assert ops(onnx.load(path))["Resize"] == 1
+
+
+def test_a_batch_normalization_is_part_of_the_convolution_before_it(tmp_path: Path) -> None:
+    layers = [nacre.Input((None, None, 3)), nacre.layers.Conv2D(4, 3), nacre.layers.BatchNormalization(),
+              nacre.layers.ReLU()]  # fmt: skip
+    model = nacre.Sequential(layers)
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(0).uniform(0.5, 1.5, weight.shape))
+    assert model.export(tmp_path / "m.onnx", verbose=False).is_verified
+    found = ops(onnx.load(tmp_path / "m.onnx"))
+    assert found == Counter(Conv=1, Relu=1, Transpose=2)
+
+
 def test_not_a_number_stays_one_and_comes_last(tmp_path: Path) -> None:
     make = Builder("nan")
     x = make.input("x", "float32", (B,))

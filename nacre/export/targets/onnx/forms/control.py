@@ -12,6 +12,8 @@ from nacre.export.targets.onnx.body import Body
 from nacre.export.targets.onnx.forms._form import form, lower_nodes
 from nacre.export.targets.onnx.forms.shaping import reversed_along
 
+_ENDLESS = (1 << 63) - 1  # passes, of int64
+
 
 def _given(node: Node) -> list[Value]:
     return [value for value in node.inputs if value is not None]
@@ -89,8 +91,9 @@ def _counted(make: Body, node: Node, tensors: Sequence[str]) -> Sequence[str]:
     results = _run(body, graph, [*tensors[:constants], *own])
     said = Value("more", "bool", ())
     _finish(body, [(more, said), *((t, v) for t, (_, v) in zip(results, graph.outputs))])
-    count = make.scalar(node.attributes["length"])
-    found = make.add_all("Loop", [count, "", *tensors[constants:]], len(graph.outputs), body=body)
+    # Both limits are given: some runtimes do not take a loop without one of them.
+    limits = [make.scalar(node.attributes["length"]), make.constant(np.asarray(True))]
+    found = make.add_all("Loop", [*limits, *tensors[constants:]], len(graph.outputs), body=body)
     if not node.attributes["reverse"]:
         return found
     return [*found[:carries], *(reversed_along(make, x, [0]) for x in found[carries:])]
@@ -110,7 +113,8 @@ def _while(make: Body, node: Node) -> Sequence[str]:
     (more,) = _run(body, condition, [*tensors[:constants], *results])
     said = condition.outputs[0].value
     _finish(body, [(more, said), *((t, v) for t, (_, v) in zip(results, graph.outputs))])
-    return make.add_all("Loop", ["", first, *tensors[constants:]], len(graph.outputs), body=body)
+    limits = [make.constant(np.int64(_ENDLESS)), first]
+    return make.add_all("Loop", [*limits, *tensors[constants:]], len(graph.outputs), body=body)
 
 
 @form("switch")

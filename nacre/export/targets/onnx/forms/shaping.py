@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 
 import numpy as np
 
@@ -244,9 +245,19 @@ def _up_sampling(make: Body, node: Node) -> str | Placed:
 
 
 def _smooth(node: Node) -> str | None:
-    """Nearest pixels are found by whole numbers: those of 32 bits miss some."""
+    """Runtimes find places by the quotient of the sizes in 32 bits: where it is no sum of a few
+    powers of two they miss what lies just between two pixels. Nearest pixels they miss anyway."""
+    sizes = zip(value_of(node).shape[1:3], node.attributes["size"])
+    is_exact = all(
+        isinstance(old, int) and isinstance(new, int) and _has_few_bits(old // gcd(old, new))
+        for old, new in sizes
+    )
     is_smooth = node.attributes["method"] == "bilinear" and "float" in dtype_of(node)
-    return None if is_smooth else ""
+    return None if is_smooth and is_exact else ""
+
+
+def _has_few_bits(divisor: int) -> bool:
+    return divisor & (divisor - 1) == 0
 
 
 @form("resize", limit=_smooth)
