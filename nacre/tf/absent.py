@@ -106,10 +106,6 @@ PACKAGES: dict[str, str] = {
         "It is not here yet: tf.keras.datasets has MNIST, CIFAR, IMDB and others, and "
         "tf.data.TFRecordDataset reads prepared files."
     ),
-    "tensorflow_hub": (
-        "It is not here yet: open a folder with tf.keras.models.load_model(folder), or as a layer "
-        "with tf.keras.layers.TFSMLayer(folder)."
-    ),
     "tensorflow_text": (
         "Use tf.keras.layers.TextVectorization, or a tokenizer of the package tokenizers."
     ),

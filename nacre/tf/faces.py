@@ -11,6 +11,7 @@ MODULES: dict[str, str] = {
     "keras.experimental": "nacre.tf.keras_experimental",
     "data": "nacre.data",
     "errors": "nacre.tf.failures",
+    "hub": "nacre.tf.hub",
     "distribute": "nacre.tf.strategies",
     "lite": "nacre.tf.lite",
     "initializers": "nacre.initializers",
@@ -27,6 +28,7 @@ CONSTANTS: dict[str, object] = {
     "version.GIT_VERSION": "nacre",
     "version.COMPILER_VERSION": "XLA",
     "keras.__version__": "2.15.0",
+    "hub.__version__": "0.15.0",
     "compat.v1.__version__": "2.15.1",
     "newaxis": None,
 }

@@ -25,6 +25,9 @@ SECOND_PATHS = {
 }
 
 
+_PACKAGES = ("hub",)  # modules that are packages of their own, beside `tensorflow`
+
+
 class Namespace(ModuleType):
     """A module such as `tensorflow.math` or `tensorflow.keras.layers`.
 
@@ -149,7 +152,9 @@ def names_in(path: str) -> list[str]:
     return sorted(
         name
         for name in found
-        if (not name.startswith("_") or name == "__version__") and f"{start}{name}" not in ABSENT
+        if (not name.startswith("_") or name == "__version__")
+        and f"{start}{name}" not in ABSENT
+        and f"{start}{name}" not in _PACKAGES
     )
 
 

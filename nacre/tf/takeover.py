@@ -21,7 +21,13 @@ from nacre.tf.namespaces import (
 )
 
 # Packages -> what they are below `tensorflow`.
-_TAKEN = {"tensorflow": "", "keras": "keras", "tf_keras": "keras", "tf": ""}
+_TAKEN = {
+    "tensorflow": "",
+    "keras": "keras",
+    "tf_keras": "keras",
+    "tensorflow_hub": "hub",
+    "tf": "",
+}
 
 
 def path_of(module: str) -> str | None:
@@ -107,7 +113,7 @@ def _tell(module: str) -> None:
     _told.append(root)
 
 
-_OURS = _Finder(("tensorflow", "keras", "tf_keras"), tuple(PACKAGES))
+_OURS = _Finder(("tensorflow", "keras", "tf_keras", "tensorflow_hub"), tuple(PACKAGES))
 _LAST = _Finder(("tf",))  # asked where no module of that name exists
 
 
