@@ -30,7 +30,7 @@ TARGET = Target(
     write=write,
     runtimes=(
         Runtime("JPMML", "jpmml_evaluator", "jpmml-evaluator", open_jpmml, why_no_java),
-        Runtime("nacre's own reader of PMML", "numpy", "numpy", open_own),
+        Runtime("nacre's own reader of PMML", "numpy", "nacre", open_own),
     ),
     options={
         "class_names": Option(
