@@ -60,6 +60,13 @@ def known_values(graph: Graph) -> set[Value]:
     return found
 
 
+def is_batch(value: Value) -> bool:
+    """Whether it is samples of known size, as many as there are."""
+    known = all(isinstance(n, int) for n in value.shape[1:])
+    # A name, and no product such as '5*batch', in which samples are cut into pieces.
+    return bool(value.shape) and str(value.shape[0]).isidentifier() and known
+
+
 def fault(node: Node, known: set[Value]) -> str | None:
     """Why a node with a form cannot be neurons all the same, None where it can."""
     others = varying(node, known)
@@ -74,8 +81,7 @@ def fault(node: Node, known: set[Value]) -> str | None:
     if node.op not in _MOVES and not node.outputs[0].dtype.startswith("float"):
         return "Only of floats: numbers are not rounded."
     for value in (*others, *node.outputs):
-        open_ = [n for n in value.shape[1:] if not isinstance(n, int)]
-        if not value.shape or isinstance(value.shape[0], int) or open_:
+        if not is_batch(value):
             return f"Only a batch of samples of known size, not {value.type}."
     return None
 
@@ -200,4 +206,4 @@ def _elu(net: Network, node: Node, values: Any, known: Any) -> Sequence[Affine]:
     return [combined(inner, scale)]
 
 
-__all__ = ["FORMS", "Form", "fault", "known_values", "varying"]
+__all__ = ["FORMS", "Form", "fault", "is_batch", "known_values", "varying"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nacre.export.graph.ir import Graph, Node
-from nacre.export.targets.pmml.forms import FORMS, fault, known_values, varying
+from nacre.export.targets.pmml.forms import FORMS, fault, is_batch, known_values, varying
 from nacre.export.targets.support import Support
 
 _DTYPES = frozenset("int8 int16 int32 int64 uint8 uint16 uint32 float32 float64".split())
@@ -26,8 +26,7 @@ class _Support(Support):
         found: dict[str, None] = {}
         known = known_values(graph)
         for value in graph.inputs:
-            open_ = [n for n in value.shape[1:] if not isinstance(n, int)]
-            if not value.shape or isinstance(value.shape[0], int) or open_:
+            if not is_batch(value):
                 found[f"input '{value.name}' of {value.type}: samples of known size only."] = None
             if value.dtype not in _DTYPES:
                 found[f"{value.dtype} of '{value.name}'."] = None

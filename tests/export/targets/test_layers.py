@@ -1,0 +1,54 @@
+"""Every layer, in the formats that need no other library: what the file computes is what the graph
+does. Those that draw, or compute in complex numbers, are refused in C, and told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nacre.export.api import prepared
+from nacre.export.graph.evaluate import evaluate
+from nacre.export.targets import find_target
+from nacre.export.targets.target import Request
+from nacre.export.verification import first_far, write_plainly
+from tests.cases.spec import LayerCase
+from tests.export.capture.test_layers import CAPTURED, arrays_among, graph_of, has_draws
+
+# PMML has few of them; most of those that it has are here to be seen.
+FORMATS = ("npz", "c", "pmml")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in CAPTURED])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_layer_computes_in_a_file_what_its_graph_does(
+    name: str, row: LayerCase, tmp_path: Path
+) -> None:
+    target = find_target(name, "test")
+    runtime = target.runtimes[-1]
+    if why := runtime.runs_here():
+        pytest.skip(why)
+    _, captured, positional, keywords = graph_of(row)
+    graph = prepared(captured.graph, target)
+    gaps = target.support.gaps(graph)
+    if name == "npz":
+        assert not gaps
+    if name == "c" and gaps:
+        assert all(text.startswith(("random_", "fft", "real", "imag", "complex")) for text in gaps)
+    if gaps:
+        return
+    options = {key: option.default for key, option in target.options.items()}
+    path = tmp_path / f"layer{target.suffix}"
+    write_plainly(path, target.write(Request(graph, "layer", options)))
+    arrays = arrays_among(positional, keywords)
+    found = [np.asarray(x) for x in runtime.open(path)(arrays)]
+    right = list(evaluate(captured.graph, arrays).outputs.values())
+    assert [x.shape for x in found] == [x.shape for x in right]
+    if has_draws(captured):
+        return
+    narrow = any(x.dtype.itemsize == 2 for x in right)
+    for one, wanted in zip(found, right, strict=True):
+        far = first_far(one, wanted, target.narrow if narrow else target.tolerance)
+        assert far is None, f"at {far}: {one[far]} where {wanted[far]} is right"
