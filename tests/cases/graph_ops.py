@@ -183,7 +183,7 @@ CASES: tuple[OpCase, ...] = (
     *_many("add sub mul max min div rem atan2", _X, In((4,), low=0.5, high=2)),
     *_many("pow", In((B, 4)), In((1, 4), low=-2, high=2)),
     *_many("add mul sub div rem max min", _I, In((B, 4), "int32", 1, 5)),
-    *[OpCase(op, (_I, In((B, 4), "int32", 1, 5)), {}, "int") for op in ("and", "or", "xor")],
+    *[OpCase(op, (_I, In((B, 4), "int32", 1, 5)), {}, "int32") for op in ("and", "or", "xor")],
     *_many("and or xor", In((B, 4), "bool"), In((B, 4), "bool")),
     *_many("shift_left shift_right shift_right_signed", _I, In((B, 4), "int32", 0, 5)),
     *[
@@ -193,7 +193,7 @@ CASES: tuple[OpCase, ...] = (
     OpCase("rem", (In((B, 4), "int8", -90, 90), In((B, 4), "int8", 1, 5)), {}, "int8"),
     *_many("equal not_equal less less_equal greater greater_equal", _I, _I),
     *_many("not", In((B, 4), "bool")),
-    OpCase("not", (_I,), {}, "int"),
+    OpCase("not", (_I,), {}, "int32"),
     OpCase("select", (In((B, 1), "bool"), _X, _X)),
     OpCase("clamp", (_X, In((), low=-1, high=-0.5), In((4,), low=0.5, high=1))),
     OpCase("cast", (_X,), {"dtype": "int32"}),

@@ -27,6 +27,18 @@ _NOT_IN_ONNX = {
     "lgamma": "no op",
     "triangular_solve": "no op",
 }
+_NO_TFJS = {
+    **dict.fromkeys(("erf_inv", "lgamma", "digamma", "triangular_solve"), "no kernel"),
+    **dict.fromkeys(("and_int32", "or_int32", "xor_int32", "not_int32"), "no kernel for bits"),
+    **dict.fromkeys(("shift_left", "shift_right", "shift_right_signed"), "no kernel for bits"),
+    **dict.fromkeys(("rem_uint32", "rem_int8"), "int32 is its one integer"),
+    "bitcast": "no such dtypes",
+    "gather_1fillint64": "int32 is its one integer",
+    "fft": "complex numbers",
+    **dict.fromkeys(("scatter_nd_maxclip", "scatter_nd_mindrop"), "sums only"),
+    **dict.fromkeys(("segment_prod", "segment_max", "segment_min"), "sums only"),
+    **dict.fromkeys(("switch_three0", "switch_three1", "switch_three3"), "two branches"),
+}
 # format -> (name of a case, or of an op for all its cases -> why, '' for a case that it has).
 REFUSED: dict[str, dict[str, str]] = {
     "c": {"fft": "no complex numbers"},
@@ -74,18 +86,8 @@ REFUSED: dict[str, dict[str, str]] = {
         "digamma": "no kernel",
         "triangular_solve": "no kernel",
     },
-    "tfjs": {
-        **dict.fromkeys(("erf_inv", "lgamma", "digamma", "triangular_solve"), "no kernel"),
-        **dict.fromkeys(("and_int", "or_int", "xor_int", "not_int"), "no kernel for bits"),
-        **dict.fromkeys(("shift_left", "shift_right", "shift_right_signed"), "no kernel for bits"),
-        **dict.fromkeys(("rem_uint32", "rem_int8"), "int32 is its one integer"),
-        "bitcast": "no such dtypes",
-        "gather_1fillint64": "int32 is its one integer",
-        "fft": "complex numbers",
-        **dict.fromkeys(("scatter_nd_maxclip", "scatter_nd_mindrop"), "sums only"),
-        **dict.fromkeys(("segment_prod", "segment_max", "segment_min"), "sums only"),
-        **dict.fromkeys(("switch_three0", "switch_three1", "switch_three3"), "two branches"),
-    },
+    "tfjs": _NO_TFJS,
+    "web": _NO_TFJS,
     "torchscript": _NO_UINT32,
     "torch": _NO_UINT32,
 }

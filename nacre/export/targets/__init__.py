@@ -39,6 +39,7 @@ TARGETS: dict[str, Place] = {
     "litert": Place("nacre.export.targets.litert.target", ".tflite"),
     "coreml": Place("nacre.export.targets.coreml", ".mlpackage"),
     "tfjs": Place("nacre.export.targets.tfjs.target", ""),
+    "web": Place("nacre.export.targets.tfjs.web", ""),
     "torchscript": Place("nacre.export.targets.torch.torchscript", ".pt"),
     "torch": Place("nacre.export.targets.torch.exported", ".pt2"),
 }

@@ -1,0 +1,88 @@
+"""A folder with a page that runs a model in a browser: a person draws, and TF.js answers.
+
+    index.html   the page; it opens from a disk, without a server
+    model.js     the model, its weights in base64
+    tf.min.js    TF.js, of the npm package where that is installed
+
+A model with one picture as input gets a field to draw on, any other one fields for numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nacre.core.regions import Content
+from nacre.export.passes import fuse_batch_normalization, widen_floats
+from nacre.export.passes.widening import without_bfloat16
+from nacre.export.targets.target import Option, Request, Target
+from nacre.export.targets.tfjs.readback import TFJS, package_folder
+from nacre.export.targets.tfjs.support import SUPPORT
+from nacre.export.targets.tfjs.target import WEIGHTS
+from nacre.export.targets.tfjs.write import model_parts
+
+_PAGE = Path(__file__).with_name("page.html")
+
+
+def write(request: Request) -> Mapping[str, Content]:
+    """The folder's files."""
+    parts = model_parts(request)
+    names = request.options["class_names"]
+    whole = {
+        **parts.json,
+        "weightSpecs": parts.specs,
+        "weightData": base64.b64encode(b"".join(parts.arrays)).decode(),
+        "page": {
+            "class_names": None if names is None else _names(names),
+            "pixels": float(request.options["pixels"]),
+            "margin": float(request.options["margin"]),
+        },
+    }
+    text = f"window.NACRE_MODEL = {json.dumps(whole, ensure_ascii=False)};\n"
+    files: dict[str, Content] = {"index.html": _PAGE.read_bytes(), "model.js": text.encode()}
+    folder = package_folder()
+    if folder is not None:
+        files["tf.min.js"] = (folder / "dist" / "tf.min.js").read_bytes()
+    return files
+
+
+def _names(given: Any) -> list[str]:
+    return [n.strip() for n in given.split(",")] if isinstance(given, str) else [*map(str, given)]
+
+
+def _names_fault(value: Any) -> str:
+    fits = value is None or isinstance(value, str)
+    fits = fits or (isinstance(value, list | tuple) and all(isinstance(n, str) for n in value))
+    return "" if fits else "class_names must be texts, or one with commas between"
+
+
+def _margin_fault(value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "" if is_number and 0 <= value < 0.5 else "margin must be from 0 to below 0.5"
+
+
+TARGET = Target(
+    name="web",
+    title="a page with TF.js",
+    suffix="",
+    support=SUPPORT,
+    write=write,
+    runtimes=(TFJS,),
+    passes=(without_bfloat16, widen_floats, fuse_batch_normalization),
+    options={
+        "weights": WEIGHTS,
+        "class_names": Option(
+            None, None, "What the classes are called, as a list or with commas.", _names_fault
+        ),
+        "pixels": Option(1, (1, 255), "pixels: the number of a white pixel, 1 or 255."),
+        "margin": Option(
+            0.15, None, "The empty part of a picture before and behind a drawing.", _margin_fault
+        ),
+    },
+    known=frozenset({"index.html", "model.js", "tf.min.js"}),
+)
+
+__all__ = ["TARGET"]
