@@ -86,3 +86,23 @@ def test_dtypes_that_are_not_there_are_told(dtype: str, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedOpError, match=f"{dtype} of"):
         exported(same, x, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("time", "lengths"), [(None, (1, 64, 65, 150)), (130, (130,)), (70, (70,))]
+)
+def test_long_sequences_are_gone_through_in_blocks(
+    time: int | None, lengths: tuple[int, ...], tmp_path: Path
+) -> None:
+    nacre.utils.set_random_seed(0)
+    layers = nacre.layers
+    x = nacre.Input((time, 3))
+    both = layers.Bidirectional(layers.GRU(4, return_sequences=True))(layers.Masking()(x))
+    model = nacre.Model(x, [both, ops.cumprod(x, axis=1), layers.LSTM(2, go_backwards=True)(x)])
+    random = np.random.default_rng(0)
+    given = [random.uniform(0.9, 1.1, (2, n, 3)).astype("float32") for n in lengths]
+    for steps in given:
+        steps[:, -3:] = 0  # are masked
+    report = model.export(tmp_path / "m.tflite", samples=given, verbose=False)
+    assert report.is_verified and report.largest_difference < 1e-5
+    assert len(report.compared) >= 2 + len(lengths)

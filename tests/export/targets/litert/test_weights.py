@@ -131,7 +131,7 @@ def test_a_wrong_scale_is_found(model: Any, tmp_path: Path, monkeypatch: Any) ->
 def test_loops_stay_floats_with_weights_of_8_bits(tmp_path: Path) -> None:
     nacre.utils.set_random_seed(0)
     ids = nacre.Input((None,), dtype="int32")
-    x = nacre.layers.LSTM(24)(nacre.layers.Embedding(90, 24)(ids))
+    x = nacre.layers.LSTM(48)(nacre.layers.Embedding(90, 48)(ids))
     model = nacre.Model(ids, nacre.layers.Dense(3)(x))
     data = [np.random.default_rng(i).integers(0, 90, (1, 5)).astype("int32") for i in range(8)]
     path = tmp_path / "m.tflite"

@@ -7,9 +7,12 @@ are common to all; only what a run tells goes through the variables of a loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from nacre.export.graph.ir import Node
-from nacre.export.graph.sizes import Size
+import numpy as np
+
+from nacre.export.graph.ir import Graph, Node
+from nacre.export.graph.sizes import Size, symbol
 from nacre.export.targets.litert.body import Body, Tensor
 from nacre.export.targets.litert.rules._rule import inlined, rule, widened
 from nacre.export.targets.litert.rules.elementwise import binary
@@ -73,44 +76,127 @@ def _while(make: Body, node: Node, inputs: Sequence[Tensor]) -> list[Tensor]:
     return _loop(make, variables, condition, step)[len(handed) :]
 
 
+# Steps of a block. A loop's variables are copied at each pass, whole sequences too: of 4,000 steps
+# of an LSTM of 64 units that is 366 ms, and 38 ms in blocks (one thread of a server).
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """A scan whose tensors are there.
+
+    Attributes:
+        body: What is done at each step.
+        reverse: Whether it begins at the last one.
+        constants, state, sequences: Its inputs.
+        count: How many steps there are, (1,).
+        room: Where what is collected is put, of as many steps.
+    """
+
+    body: Graph
+    reverse: bool
+    constants: Sequence[Tensor]
+    state: Sequence[Tensor]
+    sequences: Sequence[Tensor]
+    count: Tensor
+    room: Sequence[Tensor]
+
+
 @rule("scan")
 def _scan(make: Body, node: Node, inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Variables: the number of the step, constants, sequences, state, what is collected."""
     constants, carries = node.attributes["constants"], node.attributes["carries"]
     body, length = node.graphs["body"], node.attributes["length"]
     first = constants + carries
-    steady = [*inputs[:constants], *inputs[first:]]
-    handed = _varying(steady)
     collected = [output.value for output in body.outputs[carries:]]
-    start = make.reshape(make.constant(0, "int32"), (1,))
-    room = [make.full((length, *v.shape), 0, v.dtype) for v in collected]
-    count = make.reshape(make.size(length), (1,))
-    variables = [start, count, *(steady[i] for i in handed), *inputs[constants:first], *room]
+    scan = _Scan(
+        body,
+        node.attributes["reverse"],
+        inputs[:constants],
+        inputs[constants:first],
+        inputs[first:],
+        make.reshape(make.size(length), (1,)),
+        [make.full((length, *v.shape), 0, v.dtype) for v in collected],
+    )
+    is_short = isinstance(length, int) and length <= 2 * _BLOCK
+    return _steps(make, scan, _step if is_short else _block)
+
+
+# (subgraph in the making, the scan in it, how many steps are done) -> how many more are done then,
+# the new state, and the new room.
+_Pass = Callable[[Body, _Scan, Tensor], "tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]"]
+
+
+def _steps(make: Body, scan: _Scan, one_pass: _Pass) -> list[Tensor]:
+    """The last state and what was collected. Variables of the loop: how many steps are done, how
+    many there are, constants and sequences that only a run tells, state, room."""
+    steady = [*scan.constants, *scan.sequences]
+    handed = _varying(steady)
+    start = make.constant(np.zeros(1, "int32"))
+    varying = [steady[index] for index in handed]
+    variables = [start, scan.count, *varying, *scan.state, *scan.room]
     at_state = 2 + len(handed)
+    at_room = at_state + len(scan.state)
 
     def condition(inner: Body, given: Sequence[Tensor]) -> list[Tensor]:
         return [binary(inner, "LESS", given[0], given[1], "bool")]
 
     def step(inner: Body, given: Sequence[Tensor]) -> list[Tensor]:
-        number, end, *_ = given
-        one = inner.constant([1], "int32")
-        place = number
-        if node.attributes["reverse"]:
-            place = binary(inner, "SUB", binary(inner, "SUB", end, number), one)
         fixed = list(steady)
         for index, x in zip(handed, given[2:at_state], strict=True):
             fixed[index] = x
-        parts = [_step_of(inner, x, place) for x in fixed[constants:]]
-        state = given[at_state : at_state + carries]
-        results = inlined(inner, body, [*fixed[:constants], *state, *parts])
-        kept = [
-            _put(inner, whole, part, place)
-            for whole, part in zip(given[at_state + carries :], results[carries:], strict=True)
-        ]
-        following = binary(inner, "ADD", number, one)
-        return [following, *given[1:at_state], *results[:carries], *kept]
+        count = len(scan.constants)
+        within = replace(
+            scan,
+            constants=fixed[:count],
+            sequences=fixed[count:],
+            state=given[at_state:at_room],
+            count=given[1],
+            room=given[at_room:],
+        )
+        more, state, room = one_pass(inner, within, given[0])
+        return [binary(inner, "ADD", given[0], more), *given[1:at_state], *state, *room]
 
     return _loop(make, variables, condition, step)[at_state:]
+
+
+def _step(
+    make: Body, scan: _Scan, done: Tensor
+) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+    """One step."""
+    one = make.constant([1], "int32")
+    place = done
+    if scan.reverse:
+        place = binary(make, "SUB", binary(make, "SUB", scan.count, done), one)
+    parts = [_step_of(make, x, place) for x in scan.sequences]
+    results = inlined(make, scan.body, [*scan.constants, *scan.state, *parts])
+    carries = len(scan.state)
+    kept = [
+        _put(make, whole, make.expand(part, 0), place)
+        for whole, part in zip(scan.room, results[carries:], strict=True)
+    ]
+    return one, results[:carries], kept
+
+
+def _block(
+    make: Body, scan: _Scan, done: Tensor
+) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+    """A loop over the next steps, of which the last may be fewer."""
+    left = binary(make, "SUB", scan.count, done)
+    size = binary(make, "MINIMUM", left, make.constant([_BLOCK], "int32"))
+    place = binary(make, "SUB", left, size) if scan.reverse else done
+    within = replace(
+        scan,
+        sequences=[_cut(make, x, place, size) for x in scan.sequences],
+        count=size,
+        room=[_cut(make, x, place, size) for x in scan.room],
+    )
+    results = _steps(make, within, _step)
+    carries = len(scan.state)
+    room = [
+        _put(make, whole, block, place)
+        for whole, block in zip(scan.room, results[carries:], strict=True)
+    ]
+    return size, results[:carries], room
 
 
 def _step_of(make: Body, x: Tensor, place: Tensor) -> Tensor:
@@ -125,13 +211,24 @@ def _step_of(make: Body, x: Tensor, place: Tensor) -> Tensor:
     return make.squeeze(found, 0)
 
 
-def _put(make: Body, whole: Tensor, part: Tensor, place: Tensor) -> Tensor:
-    """A sequence with the part of a step replaced."""
-    update = make.expand(part, 0)
-    zeros = make.ints(*[0] * part.ndim)
-    begin = make.add("CONCATENATION", [place, zeros], "int32", (whole.ndim,), axis=0)
-    begin = begin if part.ndim else place
+def _cut(make: Body, x: Tensor, place: Tensor, size: Tensor) -> Tensor:
+    """So many steps of a sequence, from a place on."""
+    begin, count = _along_first(make, place, x.ndim, 0), _along_first(make, size, x.ndim, -1)
+    return make.add("SLICE", [x, begin, count], x.dtype, (symbol("steps"), *x.shape[1:]))
+
+
+def _put(make: Body, whole: Tensor, update: Tensor, place: Tensor) -> Tensor:
+    """A sequence with the steps from a place on replaced."""
+    begin = _along_first(make, place, whole.ndim, 0)
     return make.add("DYNAMIC_UPDATE_SLICE", [whole, update, begin], whole.dtype, whole.shape)
+
+
+def _along_first(make: Body, number: Tensor, count: int, others: int) -> Tensor:
+    """A number for the first axis, and the same other one for the rest."""
+    if count == 1:
+        return number
+    rest = make.ints(*[others] * (count - 1))
+    return make.add("CONCATENATION", [number, rest], "int32", (count,), axis=0)
 
 
 @rule("switch")
