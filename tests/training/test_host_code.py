@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable
 from typing import Any
 
@@ -14,20 +15,22 @@ from nacre import layers
 
 
 class Host:
-    """Code on the host, which fails at one of its calls."""
+    """Code on the host, which fails at one of its calls.
+
+    It counts in a queue: an attribute of what a layer holds that changes makes a new program.
+    """
 
     def __init__(self) -> None:
-        self.calls = 0
-        self.fails_at: int | None = None
+        self.fails: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
     def __call__(self, x: Any) -> Any:
-        self.calls += 1
-        if self.calls == self.fails_at:
+        if not self.fails.empty() and self.fails.get():
             raise RuntimeError("the sensor is gone")
         return np.asarray(x) + 1
 
     def fail_after(self, calls: int) -> None:
-        self.fails_at = self.calls + calls
+        for number in range(calls):
+            self.fails.put(number == calls - 1)
 
 
 class Calls(layers.Layer):
