@@ -190,7 +190,7 @@ def test_a_model_of_functions_that_take_strings_predicts_as_it_computes(tmp_path
 
 
 def test_a_folder_of_nacre_without_its_class_opens_from_its_functions_with_the_optimizer(tmp_path):
-    class Own(nacre.Model):
+    class Unknown(nacre.Model):
         def __init__(self) -> None:
             super().__init__()
             self.inner = nacre.layers.Dense(3)
@@ -200,13 +200,13 @@ def test_a_folder_of_nacre_without_its_class_opens_from_its_functions_with_the_o
             return self.norm(self.inner(inputs), training=training)
 
     x = np.linspace(-1, 1, 24, dtype="float32").reshape(6, 4)
-    model = Own()
+    model = Unknown()
     model.compile(nacre.optimizers.SGD(0.1, momentum=0.9), "mse")
     model.fit(x, x[:, :3], verbose=0, shuffle=False)
     model.save(tmp_path / "m")
-    with pytest.warns(UserWarning, match=r"opened from its functions.*custom_objects=\{'Own'"):
+    with pytest.warns(UserWarning, match=r"opened from its functions.*custom_objects=\{'Unknown'"):
         again = load_model(tmp_path / "m")
-    assert type(load_model(tmp_path / "m", {"Own": Own})) is Own
+    assert type(load_model(tmp_path / "m", {"Unknown": Unknown})) is Unknown
     np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
     for one in (model, again):
         one.fit(x, x[:, :3], verbose=0, shuffle=False, epochs=2)
