@@ -19,8 +19,8 @@ Parameters = type(pytest.param())
 
 COSTLY = Path(__file__).with_name("costly.txt")
 COSTLY_SECONDS = 0.08  # processor time; some tests in ten cost more, and together they cost most
-# Of a table's further rows: one row in seven costs more, and together they cost a third of the rest.
-REPEATED_SECONDS = 0.04
+# Of a table's further rows: one in forty costs more, and together they cost an eighth of the rest.
+REPEATED_SECONDS = 0.06
 
 
 def first_of_each_is_quick(rows: Iterable[Any], kind: Callable[[Any], Hashable]) -> list[Any]:
