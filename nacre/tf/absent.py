@@ -102,10 +102,6 @@ PACKAGES: dict[str, str] = {
         "For distributions use scipy.stats, or numpyro on JAX; tf.random and tf.keras.losses "
         "have what networks use."
     ),
-    "tensorflow_datasets": (
-        "It is not here yet: tf.keras.datasets has MNIST, CIFAR, IMDB and others, and "
-        "tf.data.TFRecordDataset reads prepared files."
-    ),
     "tensorflow_text": (
         "Use tf.keras.layers.TextVectorization, or a tokenizer of the package tokenizers."
     ),

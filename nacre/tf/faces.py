@@ -12,6 +12,7 @@ MODULES: dict[str, str] = {
     "data": "nacre.data",
     "errors": "nacre.tf.failures",
     "hub": "nacre.tf.hub",
+    "tfds": "nacre.tf.tfds",
     "distribute": "nacre.tf.strategies",
     "lite": "nacre.tf.lite",
     "initializers": "nacre.initializers",
@@ -29,6 +30,7 @@ CONSTANTS: dict[str, object] = {
     "version.COMPILER_VERSION": "XLA",
     "keras.__version__": "2.15.0",
     "hub.__version__": "0.15.0",
+    "tfds.__version__": "4.9.4",
     "compat.v1.__version__": "2.15.1",
     "newaxis": None,
 }

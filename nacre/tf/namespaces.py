@@ -25,7 +25,7 @@ SECOND_PATHS = {
 }
 
 
-_PACKAGES = ("hub",)  # modules that are packages of their own, beside `tensorflow`
+_PACKAGES = ("hub", "tfds")  # modules that are packages of their own, beside `tensorflow`
 
 
 class Namespace(ModuleType):

@@ -25,6 +25,7 @@ _TAKEN = {
     "tensorflow": "",
     "keras": "keras",
     "tf_keras": "keras",
+    "tensorflow_datasets": "tfds",
     "tensorflow_hub": "hub",
     "tf": "",
 }
@@ -113,7 +114,7 @@ def _tell(module: str) -> None:
     _told.append(root)
 
 
-_OURS = _Finder(("tensorflow", "keras", "tf_keras", "tensorflow_hub"), tuple(PACKAGES))
+_OURS = _Finder([root for root in _TAKEN if root != "tf"], tuple(PACKAGES))
 _LAST = _Finder(("tf",))  # asked where no module of that name exists
 
 
