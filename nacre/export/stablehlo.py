@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nacre.core.errors import UnsupportedError, message
+from nacre.core.interop import optional_import
 from nacre.core.regions import Content
 from nacre.export.capture import Captured
 from nacre.export.capture.program import Call, exported, opened, text
@@ -45,6 +46,8 @@ def target_for(captured: Captured, call: Call) -> Target:
             rule = "a program of StableHLO keeps no state, and would draw the same at each call"
             fix = "Make what is drawn an input, or export as format='npz'."
             raise UnsupportedError(message(f"'{request.name}'", rule, "random numbers", fix))
+        # What `jax.export` writes its bytes with, and asks for only then.
+        optional_import("flatbuffers", extra="stablehlo", who=f"export of '{request.name}'")
         platforms = _listed(request.options["platforms"])
         return {
             "": exported(captured, call, platforms),

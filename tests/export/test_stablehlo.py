@@ -103,3 +103,11 @@ def test_what_is_no_export_is_told_where_it_is(format: str, match: str, tmp_path
     model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
     with pytest.raises(ArgumentError, match=match):
         model.export(tmp_path / "m", format=format)
+
+
+def test_what_is_not_installed_is_told_with_the_line_that_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "flatbuffers", None)
+    model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
+    with pytest.raises(nacre.core.errors.MissingPackageError, match="nacre\\[stablehlo\\]"):
+        model.export(tmp_path / "m.stablehlo", format="stablehlo")
+    assert not list(tmp_path.iterdir())
