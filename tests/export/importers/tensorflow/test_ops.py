@@ -143,3 +143,26 @@ def test_letters_whose_case_python_reads_otherwise_are_refused():
     assert full_match(node, np.array([b"I"], object)).tolist() == [True]
     with pytest.raises(GraphError, match="case"):
         full_match(node, np.array(["ı".encode()], object))
+
+
+def test_columns_that_are_crossed_may_be_sparse():
+    """Numbers of TensorFlow 2.15.1: tf.sparse.cross_hashed(..., num_buckets=101), tf.sparse.cross."""
+    texts = np.array([[b"x", b"y", b""], [b"", b"", b""], [b"z", b"", b""]], object)
+    numbers = np.array([[1, 0], [2, 3], [70_000_000_000, 4]])
+    names = np.array([[b"p"], [b"q"], [b"r"]], object)
+    zeros = OPS["ZerosLike"].function(Node("ZerosLike", "zeros"), texts)
+    assert zeros.ravel().tolist() == [b""] * 9
+    columns = [(np.argwhere(x != zero), x) for x, zero in ((texts, zeros), (numbers, 0))]
+    places = [at for at, _ in columns]
+    values = [x[tuple(at.T)] for at, x in columns]
+    sizes = [np.array(x.shape) for _, x in columns]
+    attributes = {"N": 2, "hashed_output": True, "num_buckets": 101, "hash_key": 956888297470}
+    given = (*places, *values, *sizes, names)
+    cross = OPS["SparseCross"].function(Node("SparseCross", "cross", attributes), *given)
+    assert [each.tolist() for each in cross] == [
+        [[0, 0], [0, 1], [2, 0], [2, 1]], [26, 88, 7, 78], [3, 2],
+    ]  # fmt: skip
+    separator = np.array(b"_X_", object)
+    node = Node("SparseCrossV2", "cross", {"N": 2})
+    joined = OPS["SparseCrossV2"].function(node, *given, separator)[1].tolist()
+    assert joined == [b"x_X_1_X_p", b"y_X_1_X_p", b"z_X_70000000000_X_r", b"z_X_4_X_r"]

@@ -176,6 +176,8 @@ def _fill(node: Node, sizes: Any, value: Any) -> Any:
 def _zeros_like(node: Node, x: Any) -> Any:
     if isinstance(x, TensorList):
         return TensorList(jax.tree.map(jnp.zeros_like, x.stacked), x.size, x.shape, x.dtype)
+    if is_known(x) and x.dtype == object:
+        return np.full(x.shape, b"", object)  # the zero of strings
     return numbers(x).zeros_like(x)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,6 +17,7 @@ from nacre.export.importers.tensorflow.values import (
     ints,
     known,
     numbers,
+    of_bytes,
     shape,
     strings,
 )
@@ -112,27 +115,63 @@ def _reduce_sum(node: Node, indices: Any, values: Any, sizes: Any, axes: Any) ->
 
 @op("SparseCross", host=True)
 def _cross(node: Node, *inputs: Any) -> Any:
-    """Hashes of all pairs of columns' values, row by row; of dense columns alone."""
-    if node["N"] or not node["hashed_output"]:
-        raise GraphError("crosses of sparse columns, or as strings")
-    columns = [_fingerprints(column) for column in inputs]
-    rows, size = len(columns[0]), int(node["num_buckets"])
-    total = np.full((rows, 1), node["hash_key"], np.int64).view(np.uint64)
+    """All combinations of columns' values, row by row, the last column's the fastest: hashes of
+    them, or texts joined by `_X_`. Sparse columns come first."""
+    count = int(node["N"])
+    columns = [
+        _sparse_rows(*of)
+        for of in zip(inputs[:count], inputs[count : 2 * count], inputs[2 * count : 3 * count])
+    ]
+    columns += [[np.asarray(row) for row in known(dense)] for dense in inputs[3 * count :]]
+    if len({len(rows) for rows in columns}) > 1:
+        raise GraphError(f"columns of {sorted({len(rows) for rows in columns})} rows")
+    of_rows = list(zip(*columns, strict=True))
+    found = [_crossed(node, row) for row in of_rows]
+    places = [(at, i) for at, row in enumerate(found) for i in range(len(row))]
+    values = np.concatenate(found) if found else _crossed(node, ())
+    sizes = [len(found), max(map(len, found), default=0)]
+    indices = np.asarray(places, np.int64).reshape(-1, 2)
+    return indices, values, np.asarray(sizes, np.int64)
+
+
+@op("SparseCrossV2", host=True)
+def _cross_as_text(node: Node, *inputs: Any) -> Any:
+    """The same, as texts joined by one that is given."""
+    joined = {**node.attributes, "hashed_output": False, "separator": strings(inputs[-1]).item()}
+    return _cross(Node(node.op, node.name, joined), *inputs[:-1])
+
+
+def _sparse_rows(indices: Any, values: Any, sizes: Any) -> list[Any]:
+    """The values of each row."""
+    values, at = np.asarray(values), np.asarray(indices)[:, 0]
+    return [values[at == row] for row in range(ints(sizes)[0])]
+
+
+def _crossed(node: Node, row: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """All combinations of the values of one row."""
+    if not node["hashed_output"]:
+        texts = [[_text(value) for value in values.tolist()] for values in row]
+        separator = bytes(node.get("separator", b"_X_"))
+        joined = [separator.join(parts) for parts in itertools.product(*texts)] if row else []
+        return of_bytes(joined)
+    size = int(node["num_buckets"])
+    total = np.full(1, node["hash_key"], np.int64).view(np.uint64)[: len(row) or 0]
     with np.errstate(over="ignore"):
-        for column in columns:  # the last one is the fastest
-            wide = np.broadcast_arrays(total[:, :, None], column[:, None, :])
-            joined = join_fingerprints(wide[0].ravel(), wide[1].ravel())
-            total = joined.reshape(rows, -1)
-    bins = (total % np.uint64(size or np.iinfo(np.int64).max)).astype(np.int64)
-    places = np.indices(bins.shape).reshape(2, -1).T
-    return places.astype(np.int64), bins.ravel(), np.asarray(bins.shape, np.int64)
+        for values in map(_fingerprints, row):
+            wide = np.broadcast_arrays(total[:, None], values[None])
+            total = join_fingerprints(wide[0].ravel(), wide[1].ravel())
+    return (total % np.uint64(size or np.iinfo(np.int64).max)).astype(np.int64)
+
+
+def _text(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _fingerprints(column: Any) -> np.ndarray[Any, Any]:
-    """[rows, values] as 64 bits each: of whole numbers they are the numbers."""
+    """[values] as 64 bits each: of whole numbers they are the numbers."""
     array = np.asarray(column)
     if array.dtype.kind == "O":
-        return np.asarray(farm_fingerprint(strings(array).ravel()), np.uint64).reshape(array.shape)
+        return np.asarray(farm_fingerprint(strings(array).ravel()), np.uint64)
     return array.astype(np.int64).view(np.uint64)
 
 
