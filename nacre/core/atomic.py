@@ -171,8 +171,8 @@ def write_folder(
         if others:
             raise FileFormatError(
                 message(
-                    f"save_model('{path}')",
-                    "a folder that is replaced must hold a saved model and nothing else",
+                    f"folder '{path}'",
+                    "what is replaced must hold what is written there, and nothing else",
                     f"{', '.join(others[:5])} in it",
                     "Choose a new folder.",
                 )

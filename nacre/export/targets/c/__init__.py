@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from nacre.export.passes import fuse_batch_normalization
 from nacre.export.passes.widening import without_narrow_floats
-from nacre.export.targets.c.readback import open_folder, why_not
+from nacre.export.targets.c.readback import open_folder, open_with_zig, why_not
 from nacre.export.targets.c.support import SUPPORT
 from nacre.export.targets.c.write import FILES, prefix_fault, write
 from nacre.export.targets.target import Option, Runtime, Target
@@ -24,7 +24,10 @@ TARGET = Target(
     suffix="",
     support=SUPPORT,
     write=write,
-    runtimes=(Runtime("a C compiler", "ctypes", "ziglang", open_folder, why_not),),
+    runtimes=(
+        Runtime("a C compiler", "ctypes", "a C compiler", open_folder, why_not),
+        Runtime("zig", "ziglang", "ziglang", open_with_zig),
+    ),
     passes=(without_narrow_floats, fuse_batch_normalization),
     options={
         "prefix": Option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -21,25 +20,31 @@ from nacre.export.targets.target import Array, Run
 _COMPILERS = ("cc", "gcc", "clang")
 
 
-def compiler() -> list[str]:
-    """What compiles C here; nothing where nothing does."""
-    found = next(filter(None, map(shutil.which, _COMPILERS)), None)
-    if found is not None:
-        return [found]
-    return [sys.executable, "-m", "ziglang", "cc"] if importlib.util.find_spec("ziglang") else []
+def compiler() -> str:
+    """What compiles C here; '' where nothing does."""
+    return next(filter(None, map(shutil.which, _COMPILERS)), "") or ""
 
 
 def why_not() -> str:
     """Why nothing can be compiled here, '' where it can."""
-    return "" if compiler() else "no C compiler is on the path; pip install ziglang, which is one"
+    return "" if compiler() else f"none of {', '.join(_COMPILERS)} is on the path"
 
 
 def open_folder(path: Path) -> Run:
     """Compile the files of a folder into a library, and load it."""
+    return _opened(path, [compiler()])
+
+
+def open_with_zig(path: Path) -> Run:
+    """The same with the compiler that `pip install ziglang` brings."""
+    return _opened(path, [sys.executable, "-m", "ziglang", "cc"])
+
+
+def _opened(path: Path, compiler: Sequence[str]) -> Run:
     said = signature((path / "model.h").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         built = Path(folder) / "model.so"
-        command = [*compiler(), "-std=c99", "-O2", "-shared", "-fPIC", "-o", str(built)]
+        command = [*compiler, "-std=c99", "-O2", "-shared", "-fPIC", "-o", str(built)]
         done = subprocess.run(
             [*command, str(path / "model.c"), "-lm"], capture_output=True, text=True, check=False
         )
@@ -96,4 +101,4 @@ def _aligned(count: int) -> Array:
     return block[start : start + count]
 
 
-__all__ = ["compiler", "open_folder", "why_not"]
+__all__ = ["compiler", "open_folder", "open_with_zig", "why_not"]

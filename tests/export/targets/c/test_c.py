@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
@@ -226,6 +227,15 @@ def test_many_weights_belong_into_a_file(tmp_path: Path, monkeypatch: Any) -> No
     with pytest.raises(ArgumentError, match="36 numbers at most. Got 37 .*weights_in='file'"):
         small().export(tmp_path / "m", format="c")
     assert small().export(tmp_path / "m", format="c", weights_in="file", verbose=False).is_verified
+
+
+def test_without_a_compiler_it_is_said_where_there_is_one(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("nacre.export.targets.c.readback.compiler", lambda: "")
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda n: None if n == "ziglang" else found(n))
+    report = small().export(tmp_path / "m", format="c", verbose=False)
+    assert "not verified: pip install 'ziglang'" in str(report)
+    assert (tmp_path / "m" / "model.c").exists()
 
 
 @pytest.mark.parametrize(
