@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _PACKAGE = __name__.partition(".")[0]
+_ROOT = Path(__file__).parents[len(__name__.split(".")) - 1]
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,8 @@ class _File:
 
 @functools.cache
 def _file(module: str) -> _File:
-    spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.origin is not None, module
-    text = Path(spec.origin).read_text(encoding="utf-8")
+    path = _ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    text = path.read_text(encoding="utf-8")
     found = _File(module, text)
     for statement in ast.parse(text).body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
