@@ -107,8 +107,8 @@ def _dim(torch: Any, size: Any, dims: Mapping[str, Any]) -> Any:
 def open_file(path: Path) -> Run:
     """What the file computes."""
     torch = load_torch()
-    with quiet():
-        module = torch.export.load(str(path)).module()
+    with quiet(), path.open("rb") as file:  # by its name, PyTorch minds another ending
+        module = torch.export.load(file).module()
 
     def run(arrays: Sequence[Array]) -> Sequence[Array]:
         return called(torch, module, arrays)

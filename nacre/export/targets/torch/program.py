@@ -157,6 +157,18 @@ class Program:
         empty = "torch.jit.annotate(List[int], [])" if self.is_script else "[]"
         return f"[{', '.join(texts)}]" if texts else empty
 
+    def reshaped(self, tensor: str, old: Sequence[Size], new: Sequence[Size]) -> str:
+        """A tensor in another shape."""
+        if list(old) == list(new):
+            return tensor
+        if [n for n in old if n != 1] == [n for n in new if n != 1]:
+            # By axes of size 1 alone, which says nothing of how long the others must be.
+            gone = [axis for axis, n in enumerate(old) if n == 1]
+            come = [axis for axis, n in enumerate(new) if n == 1]
+            squeezed = "".join(f".squeeze({axis})" for axis in reversed(gone))
+            return tensor + squeezed + "".join(f".unsqueeze({axis})" for axis in come)
+        return f"{tensor}.reshape({self.sizes(new)})"
+
     # --- arrays -----------------------------------------------------------------------------------
 
     def constant(self, array: np.ndarray) -> str:

@@ -72,11 +72,11 @@ def _scatter_nd(make: Program, node: Node, inputs: Sequence[str]) -> str:
         index = clipped if axis == 0 else f"({index}) * {make.size(size)} + {clipped}"
     if drops and outside:
         index = f"torch.where({outside}, {make.size(rows)}, {index})"
-    index = make.let(f"({index}).reshape({make.sizes([many])})", "index")
-    flat = make.let(f"{x}.reshape({make.sizes([rows, columns])})", "rows")
+    index = make.let(make.reshaped(f"({index})", of_indices[:-1], [many]), "index")
+    flat = make.let(make.reshaped(x, shape, [rows, columns]), "rows")
     if drops and outside:
         flat = make.let(f'torch.nn.functional.pad({flat}, [0, 0, 0, 1], "constant", 0.0)', "rows")
-    parts = make.let(f"{updates}.reshape({make.sizes([many, columns])})", "parts")
+    parts = make.let(make.reshaped(updates, shape_of(node, 2), [many, columns]), "parts")
     combine = node.attributes["combine"]
     if combine == "add":
         found = f"torch.index_add({flat}, 0, {index}, {parts})"
@@ -87,4 +87,4 @@ def _scatter_nd(make: Program, node: Node, inputs: Sequence[str]) -> str:
         found = f'torch.scatter_reduce({flat}, 0, {wide}, {parts}, reduce="{_REDUCE[combine]}")'
     found = make.let(found, "scattered")
     found = f"{found}[:{make.size(rows)}]" if drops and outside else found
-    return f"{found}.reshape({make.sizes(shape)})"
+    return make.reshaped(found, [rows, columns], shape)

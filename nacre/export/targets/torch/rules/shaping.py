@@ -43,14 +43,7 @@ def _iota(make: Program, node: Node, inputs: Sequence[str]) -> str:
 
 @FORMS.form("reshape")
 def _reshape(make: Program, node: Node, inputs: Sequence[str]) -> str:
-    old, new = shape_of(node), node.attributes["shape"]
-    if [n for n in old if n != 1] == [n for n in new if n != 1]:
-        # By axes of size 1 alone, which says nothing of how long the others must be.
-        gone = [axis for axis, n in enumerate(old) if n == 1]
-        come = [axis for axis, n in enumerate(new) if n == 1]
-        squeezed = "".join(f".squeeze({axis})" for axis in reversed(gone))
-        return inputs[0] + squeezed + "".join(f".unsqueeze({axis})" for axis in come)
-    return f"{inputs[0]}.reshape({make.sizes(new)})"
+    return make.reshaped(inputs[0], shape_of(node), node.attributes["shape"])
 
 
 @FORMS.form("broadcast_to")

@@ -17,6 +17,15 @@ TRACED_ONLY: Forms[Form] = Forms()
 _COPY = ".clone(memory_format=torch.contiguous_format)"
 
 
+@TRACED_ONLY.form("transpose")
+def _transpose(make: Program, node: Node, inputs: Sequence[str]) -> str:
+    """A copy: of a view, what comes after would ask whether an axis has just one element, and a
+    trace keeps the answer."""
+    order = node.attributes["permutation"]
+    moved = f"{inputs[0]}.permute([{', '.join(map(str, order))}])"
+    return f"{moved}{_COPY}" if order else inputs[0]
+
+
 def _apart(make: Program, tensors: Sequence[str]) -> list[str]:
     """Tensors none of which is a view of another; weights are not, as they are."""
     return [x if x in make.whole else make.let(f"{x}{_COPY}", "own") for x in tensors]
