@@ -33,7 +33,7 @@ from nacre.tf.conversion.staging import (
 from nacre.tf.values import tensor
 
 _UNROLLED = 50  # turns of a `while` with known values; further ones are the program's own
-_MOST_UNROLLED = 1000  # turns of a `for` of known length whose body cannot be the program's own
+_MOST_UNROLLED = 1000  # turns of a loop by known values that cannot be the program's own
 
 
 # ------------------------------------------------------------------ variables
@@ -162,11 +162,14 @@ def while_(test: Callable[[], Any], body: Callable[[], None], block: Block) -> N
     while True:
         found = test()
         pred = _open(found)
-        if pred is None and turns >= _UNROLLED and is_tracing():
-            if isinstance(found, jax.Array | HostTensor):
-                pred = jnp.asarray(found)
         if pred is not None:
             looped(test, body, block)
+            return
+        if turns == _UNROLLED and is_tracing() and isinstance(found, jax.Array | HostTensor):
+            if _is_staged(lambda: looped(test, body, block), block):
+                return
+        if turns == _MOST_UNROLLED and is_tracing() and isinstance(found, jax.Array | HostTensor):
+            looped(test, body, block)  # which says what keeps it from being the program's own
             return
         if not found:
             return
@@ -196,6 +199,27 @@ def for_(
             return
 
 
+def _is_staged(stage: Callable[[], None], block: Block) -> bool:
+    """Whether a loop became the program's own; else all is as before, for Python to run it."""
+    before = block.read()
+    with Attempt() as attempt:
+        try:
+            stage()
+            return True
+        except _NEED_VALUES as error:
+            if isinstance(error, AttributeError) and not is_tracer(error.obj):
+                raise
+            attempt.undo()
+    block.write(before)
+    return False
+
+
+# What code raises that asks a traced tensor for its value.
+_NEED_VALUES = (
+    TracedValueError, AttributeError, jax.errors.JAXTypeError, jax.errors.JAXIndexError,
+)  # fmt: skip
+
+
 def _turn(
     item: Any, more: Callable[[], Any] | None, body: Callable[[Any], None], block: Block
 ) -> None:
@@ -215,7 +239,6 @@ def _for_rows(
     block: Block,
 ) -> None:
     """A loop over the first axis of a tensor, whose length is known."""
-    before = block.read()
     count = rows.shape[0]
 
     def turn(item: Any) -> None:
@@ -223,15 +246,15 @@ def _for_rows(
 
     numbered = isinstance(iterable, Numbered)
     start = iterable.start if numbered else 0
-    with Attempt() as attempt:
-        try:
-            stepped(rows, start if numbered else None, turn, block)
-            return
-        except (TracedValueError, jax.errors.JAXTypeError, jax.errors.JAXIndexError):
-            if count > _MOST_UNROLLED:
-                raise
-            attempt.undo()
-    block.write(before)
+
+    def stage() -> None:
+        stepped(rows, start if numbered else None, turn, block)
+
+    if count > _MOST_UNROLLED:
+        stage()
+        return
+    if _is_staged(stage, block):
+        return
     for at in range(count):
         item = rows[at]
         turn((at + start, item) if numbered else item)
