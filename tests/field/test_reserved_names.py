@@ -19,7 +19,7 @@ REFUSED = """layers weights variables trainable_variables non_trainable_variable
     _path _built _losses _programs _trainer _graph _initial_weights _trainable""".split()
 FREE = """inputs outputs input_shape output_shape input_names output_names state updates iterations
     submodules operations loss_weights autocast supports_masking steps_per_execution _layers
-    _metrics _name""".split()
+    _metrics""".split()
 
 
 def model_with(name, part):
