@@ -387,7 +387,8 @@ def _spec(spec: Any, who: str) -> KerasTensor:
 
 
 def _by_place(layer: Any, count: int, keywords: Sequence[str]) -> Callable[..., Any]:
-    """A layer as a function of arguments by place.
+    """A layer as a function of arguments by place, in inference: layers that augment images take
+    a call that says nothing for one of training.
 
     Args:
         count: How many have no names, as in Keras.
@@ -395,7 +396,8 @@ def _by_place(layer: Any, count: int, keywords: Sequence[str]) -> Callable[..., 
     """
 
     def call(*args: Any) -> Any:
-        return layer(*args[:count], **dict(zip(keywords, args[count:], strict=True)))
+        by_name = dict(zip(keywords, args[count:], strict=True))
+        return layer(*args[:count], training=False, **by_name)
 
     kind = inspect.Parameter
     places = [kind(f"args_{index}", kind.POSITIONAL_ONLY) for index in range(count)]

@@ -269,3 +269,30 @@ def test_a_layer_that_is_a_saved_model_itself_is_told_where_no_graph_can_hold_it
     outer.predict(X, verbose=0)
     with pytest.raises(nacre.core.errors.UnsupportedError, match="from_a_file"):
         outer.export(tmp_path / "outer")
+
+
+class Flipped(nacre.Model):
+    def __init__(self):
+        super().__init__()
+        self.flip = nacre.layers.RandomFlip()
+
+    def call(self, x):
+        return self.flip(x) * 2
+
+
+@pytest.mark.parametrize("format", ["tf_saved_model", "npz"])
+@pytest.mark.parametrize("kind", ["sequential", "subclassed"])
+def test_layers_that_augment_do_nothing_in_what_is_exported(tmp_path, kind, format):
+    images = np.arange(24, dtype="float32").reshape(2, 2, 2, 3)
+    model: nacre.Model = Flipped()
+    if kind == "sequential":
+        flip = nacre.layers.RandomFlip()
+        model = nacre.Sequential([nacre.Input((2, 2, 3)), flip, nacre.layers.Rescaling(2.0)])
+    model(images)  # a call that says nothing of training flips, as in Keras
+    report = model.export(tmp_path / "m", format=format, verbose=False)
+    if format == "npz":
+        assert report.is_verified  # what draws numbers is not
+        return
+    layer = nacre.layers.TFSMLayer(tmp_path / "m")
+    for _ in range(4):  # one draw in four leaves an image as it is
+        np.testing.assert_array_equal(layer(images), 2 * images)
