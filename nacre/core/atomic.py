@@ -26,11 +26,14 @@ def target_path(filepath: Any, who: str) -> Path:
         ArgumentError: It is no path, or its folder is missing.
     """
     try:
-        path = Path(os.fsdecode(filepath))
+        text = os.fsdecode(filepath)
+        path = Path(text)
     except TypeError:
         raise ArgumentError(
             message(who, "filepath must be a path or a file object", type(filepath).__name__)
         ) from None
+    if not text:  # which a Path takes for the folder that the program runs in
+        raise ArgumentError(message(who, "filepath must be a path", "''"))
     if "\0" in str(path):
         raise ArgumentError(message(who, "filepath must be a path", "one with a zero byte in it"))
     folder = path.parent
@@ -167,13 +170,15 @@ def write_folder(
     """
     recover(path)
     if path.exists():
-        others = sorted(set(os.listdir(path)) - known) if path.is_dir() else [path.name]
-        if others:
+        is_folder = path.is_dir()
+        others = sorted(set(os.listdir(path)) - known) if is_folder else []
+        if others or not is_folder:
+            got = f"{', '.join(others[:5])} in it" if is_folder else "a file of this name"
             raise FileFormatError(
                 message(
                     f"folder '{path}'",
                     "what is replaced must hold what is written there, and nothing else",
-                    f"{', '.join(others[:5])} in it",
+                    got,
                     "Choose a new folder.",
                 )
             )

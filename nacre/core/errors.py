@@ -226,9 +226,11 @@ def refuse_unknown(
     if len(wrong) > 1:
         hints = [f"{near!r} for {name!r}" for name, near in found.items() if near is not None]
     fix = f"Did you mean {', '.join(hints)}?" if hints else f"Known: {', '.join(names)}."
-    is_mapping = isinstance(unknown, Mapping)
-    values = cast("Mapping[str, object]", unknown) if is_mapping else dict.fromkeys(wrong)
-    got = [f"{name}={text}" if (text := _short(values[name])) else name for name in wrong]
+    texts = dict.fromkeys(wrong, "")  # names alone: what was given with them is not known
+    if isinstance(unknown, Mapping):
+        values = cast("Mapping[str, object]", unknown)
+        texts = {name: _short(value) for name, value in values.items()}
+    got = [f"{name}={texts[name]}" if texts[name] else name for name in wrong]
     raise ArgumentError(message(who, "arguments must be known", ", ".join(got), fix))
 
 

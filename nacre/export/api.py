@@ -17,11 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nacre.core import atomic
-from nacre.core.errors import ArgumentError, message, refuse_unknown
+from nacre.core.errors import ArgumentError, listed, message, refuse_unknown
 from nacre.core.regions import Content
 from nacre.export.capture import Captured
-from nacre.export.graph.ir import Graph
+from nacre.export.graph.ir import Graph, Value
 from nacre.export.graph.sizes import symbols_in
 from nacre.export.graph.verify import verify as verify_graph
 from nacre.export.passes import apply, cleaned, drop_unread_weights, narrow_weights, opened
@@ -30,6 +32,8 @@ from nacre.export.targets.target import Request, Runtime, Target
 from nacre.export.verification import Compared, Verification, can_compare
 
 REPORT_SUFFIX = ".report.json"
+# What may be chosen for every format, besides a format's own options.
+OF_ALL = ("verify", "samples", "metadata")
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Plan:
             MissingPackageError: With `verify=True` no runtime is installed.
         """
         start = time.perf_counter()
+        self._refuse_wrong_words()
         path = _path(filepath, self.target, self.who)
         request = replace(self.prepared(), file_name=path.name)
         runtime, why_not = self._runtime()
@@ -128,12 +133,22 @@ class Plan:
             runtime=_with_version(runtime) if compared and runtime is not None else "",
             compared=compared,
             why_not="" if compared else why_not,
-            notes=tuple(_notes(request.graph)),
+            notes=(*_notes_on_inputs(self.captured), *_notes(request.graph)),
             options={k: v for k, v in request.options.items() if v is not None},
             seconds=time.perf_counter() - start,
         )
         atomic.write_file(path.with_name(path.name + REPORT_SUFFIX), report.to_json().encode())
         return report
+
+    def _refuse_wrong_words(self) -> None:
+        """What does not say whether to compare, and metadata that is no text by name."""
+        if not (self.verify == "auto" or isinstance(self.verify, bool)):
+            rule = "verify must be 'auto', True or False"
+            raise ArgumentError(message(self.who, rule, repr(self.verify)))
+        for name, text in self.metadata.items():
+            if not (isinstance(name, str) and isinstance(text, str)):
+                rule, got = "metadata must be text by name", f"{name!r}: {text!r}"
+                raise ArgumentError(message(self.who, rule, got, "Write values as text."))
 
     def _runtime(self) -> tuple[Runtime | None, str]:
         """What compares; None, and why nothing does."""
@@ -160,7 +175,8 @@ def prepared(graph: Graph, target: Target) -> Graph:
 
 def _settled(target: Target, given: Mapping[str, Any], who: str) -> dict[str, Any]:
     """A value for each option."""
-    refuse_unknown(who, given.keys() - target.options.keys(), target.options)
+    unknown = {name: value for name, value in given.items() if name not in target.options}
+    refuse_unknown(who, unknown, [*target.options, *OF_ALL])
     found: dict[str, Any] = {}
     for name, option in target.options.items():
         value = given.get(name, option.default)
@@ -183,7 +199,33 @@ def _path(filepath: Any, target: Target, who: str) -> Path:
     return path
 
 
+def _notes_on_inputs(captured: Captured) -> Iterator[str]:
+    for spec, value in zip(captured.inputs, captured.graph.inputs, strict=True):
+        if spec.given_name:
+            yield f"Input '{spec.given_name}' of the model is called '{spec.name}' there."
+        if spec.dtype in ("int64", "uint64") and _is_narrowed(captured.graph, value):
+            yield (
+                f"Input '{spec.name}' is {spec.dtype}, computed with in 32 bits: larger numbers, "
+                "which the model refuses, are cut there without a word."
+            )
+
+
+def _is_narrowed(graph: Graph, value: Value) -> bool:
+    casts = (n for n in graph.nodes if n.op == "cast" and n.inputs[0] is value)
+    return any(node.outputs[0].dtype in ("int32", "uint32") for node in casts)
+
+
+def _is_finite(data: np.ndarray[Any, Any]) -> bool:
+    if data.dtype.kind in "biuOSUT":
+        return True
+    numbers = data if data.dtype.kind in "fc" else data.astype("float32")  # bfloat16 and less
+    return bool(np.isfinite(numbers).all())
+
+
 def _notes(graph: Graph) -> Iterator[str]:
+    broken = [w.path for w in graph.weights if not _is_finite(w.data)]
+    if broken:
+        yield f"Not all numbers are finite in {listed(broken)}: what was compared may be NaN."
     sizes = graph.symbols()
     if any(axis.multiple > 1 for axis in sizes.values()):
         names = [f"{name} ({axis.multiple} at a time)" for name, axis in sizes.items()]

@@ -19,7 +19,7 @@ import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 by it
 import numpy as np
 
 from nacre.core import scope, tree
-from nacre.core.errors import FileFormatError, UnsupportedError, message
+from nacre.core.errors import ArgumentError, FileFormatError, UnsupportedError, message
 from nacre.core.regions import Content, as_bytes
 from nacre.export.capture import Captured
 from nacre.export.graph.evaluate import bound_sizes, evaluate
@@ -79,9 +79,20 @@ class Verification:
             return []
         found = [self._compare(run, arrays, of) for of, arrays in self._drawn(run)]
         for number, sample in enumerate(self.samples):
-            arrays = [np.asarray(x) for x in tree.flatten(sample)]
-            found.append(self._compare(run, arrays, f"sample {number}"))
+            found.append(self._compare(run, self._arrays_of(sample), f"sample {number}"))
         return found
+
+    def _arrays_of(self, sample: Any) -> list[Array]:
+        """A sample in the dtypes of the inputs, as the model takes it too."""
+        leaves, specs = tree.flatten(sample), self.captured.inputs
+        if len(leaves) != len(specs):
+            rule = f"each of samples must be the inputs of one call, {len(specs)} arrays"
+            fix = "Pass a list of calls: samples=[[x1, x2]], or samples=[{'a': x1, 'b': x2}]."
+            raise ArgumentError(message(self.who, rule, f"one of {len(leaves)}", fix))
+        return [
+            np.asarray(x, object if spec.dtype == "string" else spec.dtype)
+            for x, spec in zip(leaves, specs, strict=True)
+        ]
 
     def _opened(self, path: Path) -> Run:
         try:

@@ -303,6 +303,9 @@ def export_plan(
         function = _function_of(model, input_signature, who)
         call, captured = function.python_function, capture(function, name=name)
     target = target or stablehlo.target_for(captured, call)
+    if not isinstance(metadata or {}, Mapping):
+        rule = "metadata must be text by name"
+        raise ArgumentError(message(who, rule, repr(metadata), "Pass metadata={'author': '...'}."))
     known = {"name": name, "producer": f"nacre {nacre_version()}", **(metadata or {})}
     given = [] if samples is None else samples if isinstance(samples, list) else [samples]
     return Plan(target, captured, call, name, who, options, known, verify, given)

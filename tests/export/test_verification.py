@@ -179,3 +179,56 @@ def test_without_a_runtime_it_is_said_what_to_install(tmp_path, monkeypatch):
     assert "not verified: pip install 'something>=2'" in str(report)
     with pytest.raises(ArgumentError, match="verify=True"):
         model().export(tmp_path / "m.graph", verify=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"verify": "yes"}, "verify must be 'auto', True or False. Got 'yes'"),
+        ({"metadata": {"n": 3}}, "metadata must be text by name. Got 'n': 3"),
+        ({"metadata": "me"}, "metadata must be text by name. Got 'me'"),
+        ({"levels": 17}, r"Got levels=17. Did you mean 'level'"),
+        ({"samples": [[np.ones((2, 4)), np.ones((2, 4))]]}, "1 arrays. Got one of 2"),
+    ],
+)
+def test_wrong_arguments_are_told_with_what_came(tmp_path, arguments, said):
+    with pytest.raises(ArgumentError, match=said):
+        model().export(tmp_path / "m.graph", verbose=False, **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_path_is_refused():  # it wrote beside the folder that the program runs in
+    with pytest.raises(ArgumentError, match="filepath must be a path. Got ''"):
+        model().export("", format="pickled")
+
+
+def test_a_file_is_not_taken_for_a_folder(tmp_path):
+    (tmp_path / "m").write_text("mine")
+    with pytest.raises(FileFormatError, match="Got a file of this name"):
+        model().export(tmp_path / "m", format="npz")
+    assert (tmp_path / "m").read_text() == "mine"
+
+
+def test_samples_come_in_any_dtype_that_the_model_takes(tmp_path):
+    report = model().export(tmp_path / "m.graph", samples=np.ones((5, 4)), verbose=False)
+    assert report.compared[-1].of == "sample 0"
+
+
+def test_an_input_whose_name_can_stay_keeps_it_and_the_others_are_told(tmp_path):
+    names = ["a b", "a_b", "a/b"]
+    inputs = [nacre.Input((1,), name=name) for name in names]
+    net = nacre.Model(inputs, nacre.ops.concatenate(inputs))
+    report = net.export(tmp_path / "m.graph", verbose=False)
+    assert list(report.inputs) == ["a_b_1", "a_b", "a_b_2"]
+    assert "Input 'a b' of the model is called 'a_b_1' there" in str(report)
+    assert len(report.notes) == 2
+
+
+def test_what_the_model_would_refuse_or_spoils_the_comparison_is_noted(tmp_path):
+    ids = nacre.Input((1,), dtype="int64", name="ids")
+    report = nacre.Model(ids, ids * 2).export(tmp_path / "m.graph", verbose=False)
+    assert "'ids' is int64, computed with in 32 bits" in str(report)
+    net = model()
+    net.get_layer("third").kernel.assign(np.full((8, 3), np.nan))
+    report = net.export(tmp_path / "m.graph", verbose=False)
+    assert "Not all numbers are finite in small/third/kernel" in str(report)

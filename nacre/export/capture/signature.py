@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -35,11 +36,13 @@ class Spec:
         name: Of the graph's input.
         shape: Sizes, None where they vary.
         dtype: Its name; 'string' for texts.
+        given_name: What it is called in the model; '' where that is its name too.
     """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    given_name: str = ""
 
 
 def is_tensor_like(leaf: Any) -> bool:
@@ -55,18 +58,30 @@ def specs_of(leaves: Sequence[tuple[str, Any]], names: Sequence[str] = ()) -> li
         names: Names of the tensors, in order; those of the tensors themselves, or of the arguments,
             where there are none.
     """
-    found: list[Spec] = []
-    taken: set[str] = set()
-    for path, leaf in leaves:
-        if not is_tensor_like(leaf):
-            continue
-        index = len(found)
+    tensors = [(path, leaf) for path, leaf in leaves if is_tensor_like(leaf)]
+    given: list[str] = []
+    for index, (path, leaf) in enumerate(tensors):
         own = getattr(leaf, "name", None)
         has_name = isinstance(own, str) and not _AUTOMATIC.fullmatch(own)
-        name = names[index] if index < len(names) else str(own) if has_name else path
-        name = _own(_plain(name) or f"input_{index}", taken)
+        given.append(names[index] if index < len(names) else str(own) if has_name else path)
+    found: list[Spec] = []
+    for name, old, (_, leaf) in zip(_own_names(given), given, tensors, strict=True):
         dtype = leaf.dtype if isinstance(leaf.dtype, str) else np.dtype(leaf.dtype)
-        found.append(Spec(name, _sizes(leaf.shape, name), standardize_dtype(dtype)))
+        sizes = _sizes(leaf.shape, name)
+        found.append(Spec(name, sizes, standardize_dtype(dtype), old if old != name else ""))
+    return found
+
+
+def _own_names(given: Sequence[str]) -> list[str]:
+    """Plain names, each once. What is one already stays: 'a b' beside 'a_b' is not called so."""
+    plain = [_plain(name) or f"input_{index}" for index, name in enumerate(given)]
+    kept = {old for old, name in zip(given, plain, strict=True) if old == name}
+    taken: set[str] = set()
+    found: list[str] = []
+    for old, name in zip(given, plain, strict=True):
+        is_first = old == name and name not in taken
+        found.append(_own(name, taken if is_first else taken | kept))
+        taken.add(found[-1])
     return found
 
 
@@ -78,12 +93,11 @@ def _sizes(shape: Any, name: str) -> tuple[int | None, ...]:
     return tuple(int(n) if isinstance(n, int | np.integer) and n >= 0 else None for n in shape)
 
 
-def _own(name: str, taken: set[str]) -> str:
+def _own(name: str, taken: AbstractSet[str]) -> str:
     count, own = 0, name
     while own in taken:
         count += 1
         own = f"{name}_{count}"
-    taken.add(own)
     return own
 
 

@@ -116,7 +116,8 @@ class Support:
                 message(
                     who,
                     f"each op must have a form in {self.title}",
-                    f"{len(found)} without one: {listed(found, 10)}",
+                    f"{len(found)} without one: "
+                    + listed([gap.rstrip(".") for gap in found], 10, "; "),
                     f"Write it in another way, or {self.instead}.",
                 )
             )
