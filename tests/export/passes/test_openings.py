@@ -47,9 +47,9 @@ def test_an_opened_function_keeps_infinities_nan_and_small_numbers(op):
     given = [0.0, -0.0, 1e-6, -1e-6, 1e-3, 0.5, -0.5, 1.0, -1.0, 30.0, -30.0, np.nan]
     close_to(graph, [np.array(given, "float32")])
     make = Builder(op)
-    x = make.input("x", "float32", (4,))
+    x = make.input("x", "float32", (5,))
     graph = make.finish([("y", make.add(op, [x]))])
-    limits = [np.inf, 1e5, -1e5, 100.0]
+    limits = [np.inf, -np.inf, 1e5, -1e5, 100.0]
     if op in ("asinh", "softsign", "mish"):
-        limits[0] = 1e6  # of infinity the formula itself has no number
+        limits[:2] = 1e6, -1e6  # of infinity the formula itself has no number
     close_to(graph, [np.array(limits, "float32")])

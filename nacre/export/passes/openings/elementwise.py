@@ -56,8 +56,9 @@ def expm1(x: Term) -> Term:
 def log1p(x: Term) -> Term:
     """W. Kahan's: log(1 + x) · x / ((1 + x) - 1), in which the roundings of 1 + x meet."""
     rest = (1 + x) - 1
-    is_usual = rest.op("is_finite").op("and", rest.equals(0).op("not"))
-    return is_usual.where((1 + x).op("log") * (x / is_usual.where(rest, 1.0)), x)
+    is_lost = rest.equals(0)
+    ratio = rest.op("is_finite").where(x / is_lost.op("not").where(rest, 1.0), 1.0)
+    return is_lost.where(x, (1 + x).op("log") * ratio)
 
 
 @opening

@@ -36,6 +36,9 @@ def write(request: Request) -> Mapping[str, Content]:
     stored = list(body.shared.stored.values())
     size = sum(item.data.nbytes for item in stored)
     apart = request.options["external_data"]
+    if apart is False and size > _WHOLE_BYTES:
+        rule = "weights of more than 2 GB need a second file"
+        raise ArgumentError(message("export", rule, "external_data=False", "Leave it out."))
     if not (size > _WHOLE_BYTES if apart is None else apart):
         return {"": _content(request, body, [_whole(item) for item in stored])}
     name = request.file_name + DATA_SUFFIX

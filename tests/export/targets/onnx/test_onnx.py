@@ -164,6 +164,17 @@ def test_weights_may_lie_in_a_second_file(tmp_path: Path) -> None:
     onnx.checker.check_model(str(path), full_check=True)
 
 
+def test_weights_that_one_file_cannot_hold_lie_in_a_second(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("nacre.export.targets.onnx.write._WHOLE_BYTES", 4000)
+    assert small().export(tmp_path / "m.onnx", verbose=False).is_verified
+    assert (tmp_path / "m.onnx.data").exists()
+    with pytest.raises(ArgumentError, match="of more than 2 GB need a second file"):
+        small().export(tmp_path / "n.onnx", verbose=False, external_data=False)
+    assert not (tmp_path / "n.onnx").exists()
+
+
 def test_both_files_stay_where_an_export_fails(tmp_path: Path, monkeypatch: Any) -> None:
     path = tmp_path / "m.onnx"
     small().export(path, verbose=False, external_data=True)
@@ -284,5 +295,6 @@ def test_not_a_number_stays_one_and_comes_last(tmp_path: Path) -> None:
     data = np.array([np.nan, 2, np.inf, -np.inf, 1], "float32")
     found = run(tmp_path, data)
     np.testing.assert_array_equal(found[0], [-np.inf, 1, 2, np.inf, np.nan])
+    assert np.isnan(found[1][0])
     np.testing.assert_array_equal(found[2], [False, True, False, False, True])
     np.testing.assert_array_equal(found[3], np.sign(data))
