@@ -11,6 +11,12 @@ import pytest
 import nacre
 from nacre import ops
 from nacre.core.errors import UnsupportedOpError
+from nacre.export.api import prepared
+from nacre.export.graph.evaluate import evaluate
+from nacre.export.graph.ir import Builder
+from nacre.export.targets.litert.target import TARGET
+from nacre.export.targets.target import Request
+from nacre.export.verification import write_plainly
 
 pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
 
@@ -26,6 +32,23 @@ def test_bits_of_few_bits(dtype: str, tmp_path: Path) -> None:
     x = nacre.Input((4,), dtype=dtype)
     found = [ops.right_shift(x, 2), ops.left_shift(x, 3), ops.bitwise_or(x, 3), x + x, x * 7]
     exported(found, x, tmp_path)
+
+
+def test_quotients_without_sign(tmp_path: Path) -> None:
+    make = Builder("quotients")
+    x, y = (make.input(name, "uint32", (8,)) for name in "xy")
+    graph = make.finish([("q", make.add("div", [x, y])), ("r", make.add("rem", [x, y]))])
+    options = {key: option.default for key, option in TARGET.options.items()}
+    path = tmp_path / "m.tflite"
+    write_plainly(path, TARGET.write(Request(prepared(graph, TARGET), "q", options)))
+    top = 2**32 - 1
+    given = [
+        np.array([top, top, top, 7, 2**31, top - 1, 5, 0], "uint32"),
+        np.array([1, 3, top, 2, 2**31 + 1, 2**31, 0, 9], "uint32"),
+    ]
+    found = TARGET.runtimes[0].open(path)(given)
+    for one, right in zip(found, evaluate(graph, given).outputs.values(), strict=True):
+        np.testing.assert_array_equal(one, right)
 
 
 def test_products_of_whole_numbers_are_exact(tmp_path: Path) -> None:

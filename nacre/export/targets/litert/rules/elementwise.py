@@ -96,7 +96,7 @@ def _binary(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
 
 
 def _no_wide_quotient(node: Node) -> str | None:
-    if dtype_of(node) in ("int64", "uint32"):
+    if dtype_of(node) == "int64":
         return "Cast to int32 for the quotient."
     return None
 
@@ -105,6 +105,9 @@ def _no_wide_quotient(node: Node) -> str | None:
 def _div(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
     if dtype_of(node) == "float32":
         return _typed(make, "DIV", node, inputs)
+
+    if dtype_of(node) == "uint32":
+        return _unsigned_quotient(make, node, inputs)
 
     def work(xs: list[Tensor]) -> Tensor:
         by, is_zero = _divisor(make, xs[1])
@@ -116,6 +119,34 @@ def _div(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
         return make.add("SELECT_V2", [is_zero, minus, quotient], quotient.dtype, quotient.shape)
 
     return widened(make, inputs, work)
+
+
+def _unsigned_quotient(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
+    """Of half of x, which has no sign, then doubled; it is right or one too small.
+
+    Source: H. S. Warren, Hacker's Delight, 2nd edition, section 9-3. By a y that has its highest
+    bit set the quotient is 1 or 0.
+    """
+    x, y = _whole_shape(make, node, inputs)
+    wide_x, wide_y = make.cast(x, "int64"), make.cast(y, "int64")
+    shape = x.shape
+    one = make.constant(np.ones((), "uint32"))
+    half = make.add("RIGHT_SHIFT", [x, broadcast(make, one, shape)], "uint32", shape)
+    by = _bits_as(make, y, "int32")
+    usable = binary(make, "MAXIMUM", by, make.constant(1, "int32"))
+    found = make.cast(binary(make, "DIV", _bits_as(make, half, "int32"), usable), "int64")
+    found = binary(make, "ADD", found, found)
+    left = binary(make, "SUB", wide_x, binary(make, "MUL", found, wide_y))
+    more = make.cast(binary(make, "GREATER_EQUAL", left, wide_y, "bool"), "int64")
+    found = binary(make, "ADD", found, more)
+    zero = make.constant(0, "int32")
+    fits = make.cast(binary(make, "GREATER_EQUAL", wide_x, wide_y, "bool"), "int64")
+    is_large = binary(make, "LESS", by, zero, "bool")
+    found = make.add("SELECT_V2", [is_large, fits, found], "int64", shape)
+    is_zero = binary(make, "EQUAL", by, zero, "bool")
+    all_bits = make.constant(2**32 - 1, "int64")
+    found = make.add("SELECT_V2", [is_zero, all_bits, found], "int64", shape)
+    return make.cast(found, "uint32")
 
 
 def _divisor(make: Body, y: Tensor) -> tuple[Tensor, Tensor | None]:
