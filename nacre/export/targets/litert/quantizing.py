@@ -40,6 +40,10 @@ _FIXED = {
 }
 # Of operators of two inputs of 8 bits that broadcast.
 _MOST_AXES = 4
+# Half of what int32 holds: sums of products are added to it.
+_LARGEST_BIAS = 2.0**30
+# Of the numbers of a tensor; those of networks are far from it.
+_WIDEST = 1e5
 # So many tell the ranges; an endless generator is not waited for.
 _MOST_SAMPLES = 1000
 
@@ -153,7 +157,7 @@ class _Quantizing:
     def _is_whole(self, operator: Operator) -> bool:
         """Whether it has a kernel of 8 bits for these inputs."""
         op, result = operator.op, operator.outputs[0]
-        if result.dtype != "float32" or result not in self.ranges:
+        if result.dtype != "float32" or not all(map(self._is_narrow, (result, *operator.inputs))):
             return False
         if op in FILTERS or op == "TRANSPOSE_CONV":
             weights = operator.inputs[1]
@@ -165,6 +169,16 @@ class _Quantizing:
         if op == "CONCATENATION":
             return True
         return op in _KEEP or op in _OWN or op in _FIXED
+
+    def _is_narrow(self, x: Tensor | None) -> bool:
+        """Whether 255 steps tell the numbers of a tensor apart: not those of masked scores, among
+        which are the lowest that there are."""
+        if x is None or x.dtype != "float32":
+            return True
+        if x.data is not None:
+            return bool(np.abs(x.numbers).max(initial=0) < _WIDEST)
+        low, high = self.ranges.get(x, (-np.inf, np.inf))
+        return high - low < _WIDEST
 
     def _operator(self, operator: Operator) -> None:
         op, result = operator.op, operator.outputs[0]
@@ -193,21 +207,24 @@ class _Quantizing:
         assert weights is not None
         x = self._quantized(source)
         axis = FILTERS.get(operator.op, (1, 0))[1]
-        narrow = quantized_weights(weights, axis)
         assert x.scales is not None
+        bias = operator.inputs[2] if operator.op in FILTERS else None
+        least = None
+        if bias is not None:  # of a filter of next to nothing the bias must fit into 32 bits
+            least = np.abs(bias.numbers.astype("float64")) / x.scales.scale[0] / _LARGEST_BIAS
+        narrow = quantized_weights(weights, axis, least)
         assert narrow.scales is not None
         inputs: list[Tensor | None] = [*operator.inputs]
         inputs[place], inputs[1] = x, narrow
         if operator.op in FILTERS:
             scale = np.asarray(narrow.scales.scale) * x.scales.scale[0]
-            inputs[2] = _bias(operator.inputs[2], narrow, scale)
+            inputs[2] = _bias(bias, narrow, scale)
         return inputs
 
 
 def _bias(bias: Tensor | None, weights: Tensor, scale: np.ndarray) -> Tensor:
     data = np.zeros(len(scale)) if bias is None else bias.numbers
-    limits = np.iinfo("int32")
-    numbers = np.clip(np.round(data / scale), limits.min, limits.max).astype("int32")
+    numbers = np.round(data / scale).astype("int32")
     scales = Scales(tuple(float(s) for s in scale), (0,) * len(scale))
     name = f"{weights.name}_bias" if bias is None else bias.name
     return Tensor(name, "int32", numbers.shape, numbers, scales)

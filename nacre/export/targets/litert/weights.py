@@ -71,12 +71,18 @@ def _narrow(x: Tensor, dtype: str, axis: int | None, whole: bool) -> tuple[Opera
     return Operator("DEQUANTIZE", [stored], [wide], {}, ""), wide
 
 
-def quantized_weights(x: Tensor, axis: int | None) -> Tensor:
-    """Weights in 8 bits: one scale for each index of an axis, or one for all."""
+def quantized_weights(x: Tensor, axis: int | None, least: np.ndarray | None = None) -> Tensor:
+    """Weights in 8 bits: one scale for each index of an axis, or one for all.
+
+    Args:
+        least: The smallest scale that each index may have.
+    """
     data = x.numbers.astype("float64")
     others = tuple(a for a in range(x.ndim) if a != axis)
     largest = np.abs(data).max(others if axis is not None else None, keepdims=True)
     scale = np.where(largest > 0, largest, 1) / 127
+    if least is not None:
+        scale = np.maximum(scale, least.reshape(scale.shape))
     numbers = np.clip(np.round(data / scale), -127, 127).astype("int8")
     scales = tuple(float(s) for s in scale.reshape(-1))
     return Tensor(x.name, "int8", x.shape, numbers, Scales(scales, (0,) * len(scales), axis or 0))

@@ -117,8 +117,8 @@ def test_what_does_not_fit_is_told(
 def test_a_wrong_scale_is_found(model: Any, tmp_path: Path, monkeypatch: Any) -> None:
     right = quantizing.quantized_weights
 
-    def wrong(x: Any, axis: Any) -> Any:
-        found = right(x, axis)
+    def wrong(x: Any, axis: Any, least: Any = None) -> Any:
+        found = right(x, axis, least)
         found.scales = found.scales._replace(scale=tuple(4 * s for s in found.scales.scale))
         return found
 
@@ -139,3 +139,23 @@ def test_loops_stay_floats_with_weights_of_8_bits(tmp_path: Path) -> None:
     report = model.export(path, representative_dataset=data, weights="int8", verbose=False)
     assert report.is_verified and report.size_bytes < 0.6 * whole.size_bytes
     assert "WHILE" in operators(path)[0]
+
+
+def test_masked_scores_do_not_take_all_the_steps(tmp_path: Path) -> None:
+    nacre.utils.set_random_seed(0)
+    x = nacre.Input((6, 16))
+    y = nacre.layers.MultiHeadAttention(2, 8)(x, x, use_causal_mask=True)
+    model = nacre.Model(x, nacre.layers.Dense(5)(y))
+    data = np.random.default_rng(0).normal(size=(20, 1, 6, 16)).astype("float32")
+    report = model.export(tmp_path / "m.tflite", representative_dataset=data, verbose=False)
+    assert report.is_verified and report.largest_difference < 0.05
+
+
+def test_filters_of_next_to_nothing_keep_their_bias(tmp_path: Path) -> None:
+    nacre.utils.set_random_seed(0)
+    model = nacre.Sequential([nacre.Input((8, 8, 3)), nacre.layers.Conv2D(4, 3)])
+    kernel, bias = model.layers[-1].kernel, model.layers[-1].bias
+    kernel.assign(kernel.numpy() * np.array([1, 1e-9, 0, 1e-4], "float32"))
+    bias.assign(np.array([0.5, 1, 1, -1], "float32"))
+    report = model.export(tmp_path / "m.tflite", representative_dataset=one_by_one, verbose=False)
+    assert report.is_verified and report.largest_difference < 0.02
