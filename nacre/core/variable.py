@@ -358,7 +358,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         if not isinstance(value, jax.Array) and (scope is None or is_bare()):
             value = exact(value, dtype, f"Variable '{self.path}'")
         else:
-            value = jnp.asarray(value, dtype=dtype)
+            value = jnp.asarray(value, jax.dtypes.canonicalize_dtype(dtype))
         if tuple(value.shape) != self._shape:
             raise ShapeError(
                 message(
@@ -416,7 +416,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         value, dtype = _plain(value), jnp.dtype(self._dtype)
         if isinstance(value, np.ndarray):
             value = exact(value, dtype, f"Variable '{self.path}'")
-        return jnp.asarray(value, dtype)
+        # 64 bits as the device has them: JAX would warn at each.
+        return jnp.asarray(value, jax.dtypes.canonicalize_dtype(dtype))
 
     def _raw(self, notes: bool = True) -> jax.Array:
         """The value without autocasting. A program under trace records that it uses the variable;

@@ -71,16 +71,19 @@ def print_tensors(
     """
     import sys
 
-    places = [i for i, value in enumerate(inputs) if isinstance(value, jax.Array)]
+    leaves, structure = jax.tree.flatten(list(inputs))
+    leaves = [leaf.value if isinstance(leaf, Variable) else leaf for leaf in leaves]
+    places = [i for i, value in enumerate(leaves) if isinstance(value, jax.Array)]
 
     def show(*values: Any) -> None:
-        shown = list(inputs)
+        filled = list(leaves)
         for place, value in zip(places, values, strict=True):
-            shown[place] = value
+            filled[place] = value
+        shown = jax.tree.unflatten(structure, filled)
         texts = [_printed(value, summarize) for value in shown]
         print(*texts, sep=sep, end=end, file=output_stream or sys.stderr)
 
-    traced = [inputs[i] for i in places]
+    traced = [leaves[i] for i in places]
     if any(map(is_tracer, traced)):
         jax.debug.callback(show, *traced, ordered=True)
     else:

@@ -107,9 +107,23 @@ def test_a_signature_casts_and_printing_prints_each_time(capfd: pytest.CaptureFi
         tf.print("x is", x)
         return x
 
-    shown([1, 2])
-    shown(np.array([3, 4]))
+    count = tf.Variable(3)
+
+    @tf.function
+    def counted(x):
+        if x > 0:
+            tf.print("count", count, {"x": [x, None]})
+
+    counted(tf.constant(1))
+    counted(tf.constant(0))
+    count.assign(4)
+    counted(tf.constant(1))
     import jax
 
+    jax.effects_barrier()
+    found = capfd.readouterr().err.splitlines()
+    assert found == ["count 3 {'x': [1, None]}", "count 4 {'x': [1, None]}"]
+    shown([1, 2])
+    shown(np.array([3, 4]))
     jax.effects_barrier()
     assert capfd.readouterr().err.splitlines() == ["x is [1. 2.]", "x is [3. 4.]"]

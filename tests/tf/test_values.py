@@ -331,3 +331,19 @@ def test_whole_numbers_that_the_device_cannot_hold_are_refused_where_they_meet_i
         with pytest.raises(DTypeError, match="1099511627776"):
             meet()
     assert (wide[1:] + on_device).numpy().tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64"])
+def test_counters_of_64_bits_count_without_a_warning(kind: str) -> None:
+    counter = tf.Variable(1, dtype=kind)
+
+    @tf.function
+    def count():
+        counter.assign_add(2)
+        return counter.read_value()
+
+    counter.assign_add(1)
+    counter.assign_sub(1)
+    assert float(count()) == 3
+    counter.assign(counter + 1)
+    assert float(counter.numpy()) == 4
