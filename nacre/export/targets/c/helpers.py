@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from nacre.export.targets.c.types import TYPES, suffix
+from nacre.export.targets.c.types import TYPES, is_float, suffix
 
 # Of sizes, which may be negative on the way.
 _SIZES = {
@@ -36,7 +36,6 @@ static ptrdiff_t clip_n(int64_t a, ptrdiff_t low, ptrdiff_t high)
     return a < low ? low : a > high ? high : (ptrdiff_t)a;
 }""",
 }
-OF_SIZES = tuple(_SIZES)
 
 _OF_DTYPE = {
     # NaN where one is NaN.
@@ -158,14 +157,23 @@ static $T $N($T x, $T y)
 
 def source(name: str, own: str, dtype: str) -> str:
     """The text of a function, which is called `own`."""
-    if name in _SIZES:
-        return _SIZES[name]
     type_, ending, unsigned = TYPES[dtype]
     text = _OF_DTYPE[name]
+    if not is_float(dtype):  # there is no NaN
+        text = text.replace(" || x != x", "")
     for needed in needs(name):
         text = text.replace(f"${needed}(", f"{needed}_{ending}(")
     text = text.replace("$N", own).replace("$T", type_).replace("$F", suffix(dtype))
     return text.replace("$U", unsigned)
+
+
+def of_sizes(*texts: str) -> list[str]:
+    """The functions of sizes that texts call, in the order that they need."""
+    used: list[str] = []
+    for name in reversed(_SIZES):  # a later one may call an earlier one
+        if any(f"{name}(" in text for text in (*texts, *used)):
+            used.insert(0, _SIZES[name])
+    return used
 
 
 def needs(name: str) -> list[str]:
@@ -178,4 +186,4 @@ def has(name: str) -> bool:
     return name in _OF_DTYPE
 
 
-__all__ = ["OF_SIZES", "has", "needs", "source"]
+__all__ = ["has", "needs", "of_sizes", "source"]

@@ -88,10 +88,7 @@ class Unit:
 
     def text(self) -> str:
         """All of it, what is needed first in front."""
-        used: list[str] = []
-        for name in reversed(helpers.OF_SIZES):  # a later one may use an earlier one
-            if any(f"{name}(" in text for text in (*self.functions, *used)):
-                used.insert(0, helpers.source(name, name, ""))
+        used = helpers.of_sizes(*self.functions)
         parts = [*used, *self._helpers.values(), *self.constants, *self.functions]
         return "\n\n".join(parts)
 

@@ -15,6 +15,7 @@ from typing import Any
 from nacre.core.errors import ArgumentError, message
 from nacre.core.regions import Content
 from nacre.export.graph.ir import Graph, Value
+from nacre.export.targets.c.helpers import of_sizes
 from nacre.export.targets.c.types import SIZE, TYPES, count, name_of
 from nacre.export.targets.c.unit import Body, Unit
 from nacre.export.targets.target import Request
@@ -210,7 +211,7 @@ def _source(call: _Call, request: Request) -> str:
 
 def _example(call: _Call, weight_bytes: int) -> str:
     prefix = call.unit.prefix
-    lines = [
+    head = [
         "/* Reads the numbers of each input, in order, and prints those of each output.",
         " *",
         f" *     cc -O2 main.c model.c -lm -o {prefix}",
@@ -221,6 +222,8 @@ def _example(call: _Call, weight_bytes: int) -> str:
         "",
         '#include "model.h"',
         "",
+    ]
+    lines = [
         "int main(int argc, char **argv)",
         "{",
         "    (void)argc, (void)argv;",
@@ -268,7 +271,8 @@ def _example(call: _Call, weight_bytes: int) -> str:
             f"        printf(\"%.9g%c\", (double){name}[i], (i + 1) % ({row}) ? ' ' : '\\n');",
         ]
     lines += [*(f"    free({name});" for name in names), "    return 0;", "}"]
-    return "\n".join(lines) + "\n"
+    used = [f"{text}\n" for text in of_sizes("\n".join(lines))]
+    return "\n".join([*head, *used, *lines]) + "\n"
 
 
 def prefix_fault(value: Any) -> str:

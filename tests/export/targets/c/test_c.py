@@ -16,14 +16,20 @@ import pytest
 import nacre
 from nacre.core import tree
 from nacre.core.errors import ArgumentError, UnsupportedOpError
+from nacre.core.regions import as_bytes
+from nacre.export.api import prepared
+from nacre.export.targets import find_target
 from nacre.export.targets.c import types
 from nacre.export.targets.c.readback import open_folder
 from nacre.export.targets.c.write import signature
+from nacre.export.targets.target import Request
+from tests.cases.graph_ops import CASES
 from tests.cases.nets import NETS, drawn
 
 layers = nacre.layers
 COMPILER = shutil.which("gcc") or shutil.which("clang")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler is on the path")
+OPTIONS = {"prefix": "model", "weights_in": "source"}
 BY_ID = {case.id: case for case in NETS}
 STRICT = (
     "-std=c99 -pedantic -Wall -Wextra -Wconversion -Wshadow -Werror -O1 -g "
@@ -31,7 +37,7 @@ STRICT = (
 ).split()
 SOME = (
     "mlp", "cnn", "cnn_channels_first", "mobile", "unet", "images_of_any_size", "volumes",
-    "lstm", "masked_bidirectional", "gru", "transformer", "named_inputs", "recommender",
+    "causal_convolutions", "lstm", "masked_bidirectional", "gru", "transformer", "named_inputs", "recommender",
 )  # fmt: skip
 
 
@@ -95,6 +101,25 @@ def small() -> Any:
     hidden = layers.Dense(5, activation="gelu", name="hidden")(x)
     outputs = [layers.Dense(2, activation="softmax", name="out")(hidden), hidden]
     return nacre.Model(x, outputs, name="small")
+
+
+@pytest.mark.slow
+def test_all_files_of_all_ops_compile_strictly(tmp_path: Path) -> None:
+    target, names = find_target("c", "test"), []
+    for number, case in enumerate(CASES):
+        graph = prepared(case.graph(), target)
+        if target.support.gaps(graph):
+            continue
+        for name, text in target.write(Request(graph, "m", OPTIONS)).items():
+            own = f"{number}_{name}"
+            content = as_bytes(text).replace(b'"model.h"', f'"{number}_model.h"'.encode())
+            (tmp_path / own).write_bytes(content)
+            names += [own] if own.endswith(".c") else []
+    flags = [flag for flag in STRICT if not flag.startswith(("-f", "-O", "-g"))]
+    for start in range(0, len(names), 100):
+        some = [str(COMPILER), *flags, "-fsyntax-only", *names[start : start + 100]]
+        done = subprocess.run(some, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_model_of_16_bits_is_computed_in_32(tmp_path: Path) -> None:
