@@ -155,11 +155,13 @@ def _name_outputs(body: Body, graph: Graph, given: set[str]) -> None:
     """Let tensors that are outputs have the names of these. A tensor that is more than one output,
     or an input or weight, gets a node that copies it."""
     renamed: dict[str, str] = {}
+    seen_within = {name for inner in _inner(body) for made in inner.nodes for name in made.inputs}
     for place, (name, value) in enumerate(graph.outputs):
         tensor = body.outputs[place][0]
         wanted = name if name not in given else body.shared.own(f"{name}_output")
         made = body.maker.get(tensor)
-        if made is None or tensor in renamed:
+        # OpenVINO 2026.4 gives wrong numbers where a graph within sees what is an output as well.
+        if made is None or tensor in renamed or tensor in seen_within:
             body.scope = ""
             copy = body.add("Identity", [tensor])
             renamed[copy] = wanted
@@ -167,6 +169,15 @@ def _name_outputs(body: Body, graph: Graph, given: set[str]) -> None:
             renamed[tensor] = wanted
         body.outputs[place] = (wanted, value.dtype, value.shape)
     _rename(body, renamed)
+
+
+def _inner(body: Body) -> Iterator[Body]:
+    """The graphs within a graph, and those within these."""
+    for made in body.nodes:
+        for value in made.attributes.values():
+            if isinstance(value, Body):
+                yield value
+                yield from _inner(value)
 
 
 def _rename(body: Body, names: Mapping[str, str]) -> None:

@@ -114,6 +114,24 @@ def test_outputs_may_be_inputs_weights_or_one_value_twice(tmp_path: Path) -> Non
         np.testing.assert_array_equal(one, right)
 
 
+def test_an_output_that_a_branch_sees_is_a_copy(tmp_path: Path) -> None:
+    make = Builder("seen")
+    x, which = make.input("x", "float32", (B, 3)), make.input("which", "int32", ())
+    y = make.add("tanh", [x])
+    graphs = {}
+    for name, op in (("branch_0", "neg"), ("branch_1", "exp")):
+        inner = Builder(name)
+        graphs[name] = inner.finish([("r", inner.add(op, [inner.input("v", "float32", (B, 3))]))])
+    chosen = make.add("switch", [which, y], graphs=graphs)
+    model = written(make.finish([("y", y), ("chosen", chosen)]), tmp_path)
+    within = {n for a in model.graph.node[-1].attribute for k in a.g.node for n in k.input}
+    assert ops(model)["Identity"] == 1
+    assert not within & {"y", "chosen"}
+    data = np.ones((2, 3), "float32")
+    for index, right in ((0, -np.tanh(1)), (1, np.exp(np.tanh(1)))):
+        np.testing.assert_allclose(run(tmp_path, data, np.int32(index))[1], right, rtol=1e-5)
+
+
 def test_a_large_weight_that_is_read_in_two_ways_is_stored_once(tmp_path: Path) -> None:
     make = Builder("tied")
     x = make.input("x", "int32", (B,))
