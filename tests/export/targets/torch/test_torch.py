@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -167,3 +168,14 @@ def test_sizes_are_written_as_each_reader_takes_them() -> None:
         text = program.size(2 * (time // 3) - 1)
         assert eval(text, {"time": 10}) == 5
         assert word in program.extreme("max", "1", "2")
+
+
+@pytest.mark.parametrize("format", SUFFIX)
+def test_without_pytorch_it_is_said_what_to_install(
+    format: str, tmp_path: Any, monkeypatch: Any
+) -> None:
+    model = nacre.Sequential([nacre.Input((3,)), layers.Dense(2)])
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(nacre.core.errors.MissingPackageError, match=r"nacre\[torch\]"):
+        model.export(tmp_path / f"m{SUFFIX[format]}", format=format, verify=False)
+    assert not list(tmp_path.iterdir())

@@ -179,4 +179,6 @@ def _has_no_view(node: Node) -> str | None:
 
 @FORMS.form("bitcast", limit=_has_no_view)
 def _bitcast(make: Program, node: Node, inputs: Sequence[str]) -> str:
-    return f"{inputs[0]}.contiguous().view(dtype=torch.{node.attributes['dtype']})"
+    # TorchScript takes `view` with a dtype for one with a size.
+    dtype = node.attributes["dtype"]
+    return f"torch.view_copy({inputs[0]}.contiguous(), dtype=torch.{dtype})"
