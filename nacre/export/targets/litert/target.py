@@ -23,7 +23,6 @@ _ADVICE = {op: _TEXT for op in OPSET if op.startswith("text_")} | {
     "digamma": "LiteRT has no kernel of it.",
     "erf_inv": "LiteRT has no kernel of it.",
     "complex": "Work on real and imaginary part as floats.",
-    "random_bits": "Draw random_normal or random_uniform.",
 }
 # What 8 bits may cost: a sign that something else is wrong, not a bound of what they do cost, which
 # the report says.

@@ -129,3 +129,20 @@ def test_long_sequences_are_gone_through_in_blocks(
     report = model.export(tmp_path / "m.tflite", samples=given, verbose=False)
     assert report.is_verified and report.largest_difference < 1e-5
     assert len(report.compared) >= 2 + len(lengths)
+
+
+@pytest.mark.parametrize("dtype", ["uint32", "uint8"])
+def test_drawn_bits_are_all_as_likely_and_others_at_each_run(dtype: str, tmp_path: Path) -> None:
+    make = Builder("bits")
+    make.input("x", "float32", (1,))
+    attributes = {"shape": (20_000,), "dtype": dtype}
+    graph = make.finish([("bits", make.add("random_bits", [], attributes))])
+    options = {key: option.default for key, option in TARGET.options.items()}
+    path = tmp_path / "m.tflite"
+    write_plainly(path, TARGET.write(Request(prepared(graph, TARGET), "bits", options)))
+    run = TARGET.runtimes[0].open(path)
+    first, second = (run([np.zeros(1, "float32")])[0] for _ in range(2))
+    assert first.dtype == np.dtype(dtype)
+    assert (first != second).mean() > 0.99
+    for bit in range(first.dtype.itemsize * 8):
+        assert 0.47 < (first >> bit & 1).mean() < 0.53, bit
