@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from itertools import count
 from typing import TypeVar
 
@@ -37,6 +37,22 @@ def with_underscores(name: str, kept: str = "") -> str:
         ('gr__e_1', 'a_b/c')
     """
     return "".join(c if c.isascii() and (c.isalnum() or c in kept) else "_" for c in name)
+
+
+def own_names(wanted: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """Names of their own: one that is taken, or came before, gets a number.
+
+    Example:
+        >>> own_names(["a", "b", "a"], taken=["b"])
+        ['a', 'b_1', 'a_1']
+    """
+    used = set(taken)
+    found: list[str] = []
+    for name in wanted:
+        own = next(n for i in count() if (n := f"{name}_{i}" if i else name) not in used)
+        used.add(own)
+        found.append(own)
+    return found
 
 
 def auto_name(prefix: str) -> str:

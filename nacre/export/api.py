@@ -23,7 +23,7 @@ from nacre.core import atomic
 from nacre.core.errors import ArgumentError, listed, message, refuse_unknown
 from nacre.core.regions import Content
 from nacre.export.capture import Captured
-from nacre.export.graph.ir import Graph, Value
+from nacre.export.graph.ir import Graph, Output, Value
 from nacre.export.graph.sizes import symbols_in
 from nacre.export.graph.verify import verify as verify_graph
 from nacre.export.passes import apply, cleaned, drop_unread_weights, narrow_weights, opened
@@ -76,6 +76,10 @@ class Plan:
             graph = verify_graph(narrow_weights(graph, options["weights"]))
         self._refuse_open_sizes(graph)
         self.target.support.refuse([graph], self.who)
+        own, given = [o.name for o in graph.outputs], [v.name for v in graph.inputs]
+        names = self.target.name_outputs(own, given)
+        outputs = [Output(n, o.value) for n, o in zip(names, graph.outputs, strict=True)]
+        graph = replace(graph, outputs=tuple(outputs))
         return Request(graph, self.name, options, self.metadata)
 
     def gaps(self) -> list[str]:
@@ -133,7 +137,7 @@ class Plan:
             runtime=_with_version(runtime) if compared and runtime is not None else "",
             compared=compared,
             why_not="" if compared else why_not,
-            notes=(*_notes_on_inputs(self.captured), *_notes(request.graph)),
+            notes=(*_notes_on_names(self.captured, request.graph), *_notes(request.graph)),
             options={k: v for k, v in request.options.items() if v is not None},
             seconds=time.perf_counter() - start,
         )
@@ -192,6 +196,9 @@ def _settled(target: Target, given: Mapping[str, Any], who: str) -> dict[str, An
 def _path(filepath: Any, target: Target, who: str) -> Path:
     """Where to write; the format's own ending is put behind a name that has none."""
     path = atomic.target_path(filepath, who)
+    if str(filepath).endswith(("/", os.sep)) or os.path.basename(str(filepath)) in (".", ".."):
+        if not target.is_folder:  # no file is meant; nor one beside the folder, of its name
+            atomic.refuse_non_file(path, who)
     if target.suffix and not path.suffix:
         path = path.with_name(path.name + target.suffix)
     if not target.is_folder:
@@ -199,7 +206,10 @@ def _path(filepath: Any, target: Target, who: str) -> Path:
     return path
 
 
-def _notes_on_inputs(captured: Captured) -> Iterator[str]:
+def _notes_on_names(captured: Captured, written: Graph) -> Iterator[str]:
+    for own, there in zip(captured.graph.outputs, written.outputs, strict=True):
+        if own.name != there.name:
+            yield f"Output '{own.name}' of the model is called '{there.name}' there."
     for spec, value in zip(captured.inputs, captured.graph.inputs, strict=True):
         if spec.given_name:
             yield f"Input '{spec.given_name}' of the model is called '{spec.name}' there."
@@ -231,7 +241,11 @@ def _notes(graph: Graph) -> Iterator[str]:
         names = [f"{name} ({axis.multiple} at a time)" for name, axis in sizes.items()]
         yield f"Sizes that vary in steps only: {', '.join(names)}."
     if graph.updates:
-        yield "It changes no variables: updates are left out."
+        paths = listed([path for path, _ in graph.updates])
+        yield (
+            f"It changes no variables. Each call begins with what is in {paths} now: reset states "
+            "before the export where they are to begin with zeros."
+        )
 
 
 def _size(path: Path) -> int:

@@ -232,3 +232,35 @@ def test_what_the_model_would_refuse_or_spoils_the_comparison_is_noted(tmp_path)
     net.get_layer("third").kernel.assign(np.full((8, 3), np.nan))
     report = net.export(tmp_path / "m.graph", verbose=False)
     assert "Not all numbers are finite in small/third/kernel" in str(report)
+
+
+def test_a_folder_is_not_taken_for_the_name_of_a_file(tmp_path):
+    (tmp_path / "out").mkdir()
+    for path in (f"{tmp_path}/out/", f"{tmp_path}/out/."):
+        with pytest.raises(ArgumentError, match="the path must be free or a file's"):
+            model().export(path, format="pickled")
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("format", ["onnx", "coreml"])
+def test_the_report_calls_outputs_as_the_file_does(tmp_path, format):
+    pytest.importorskip("onnx" if format == "onnx" else "coremltools")
+    a, b = nacre.Input((2,), name="a"), nacre.Input((2,), name="b_c")
+    net = nacre.Model([a, b], {"a": a + b, "b c": a - b, "b_c": b * 2})
+    report = net.export(tmp_path / "m", format=format, verbose=False)
+    if format == "onnx":
+        onnx = pytest.importorskip("onnx")
+        there = [output.name for output in onnx.load(report.path).graph.output]
+    else:
+        coremltools = pytest.importorskip("coremltools")
+        spec = coremltools.utils.load_spec(report.path)
+        there = [output.name for output in spec.description.output]
+    assert list(report.outputs) == there
+    assert f"Output 'a' of the model is called '{there[0]}' there" in str(report)
+
+
+def test_states_that_every_call_begins_with_are_told(tmp_path):
+    inputs = nacre.Input(batch_shape=(1, 2, 3))
+    net = nacre.Model(inputs, nacre.layers.SimpleRNN(2, stateful=True, name="rnn")(inputs))
+    report = net.export(tmp_path / "m.graph", verbose=False)
+    assert "Each call begins with what is in rnn/" in str(report)

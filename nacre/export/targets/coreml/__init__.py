@@ -7,6 +7,9 @@ write       the package's files
 readback    the written program run in NumPy
 """
 
+from collections.abc import Sequence
+
+from nacre.core.names import own_names, with_underscores
 from nacre.export.passes import fuse_batch_normalization, widen_floats
 from nacre.export.targets.coreml.forms import FORMS
 from nacre.export.targets.coreml.readback import RUNTIME
@@ -14,6 +17,13 @@ from nacre.export.targets.coreml.support import DTYPES, of_input, of_value
 from nacre.export.targets.coreml.write import write
 from nacre.export.targets.support import Support
 from nacre.export.targets.target import Option, Target
+
+
+def _name_outputs(own: Sequence[str], given: Sequence[str]) -> list[str]:
+    """Names of variables of MIL: letters, digits and underscores, other ones than the inputs'."""
+    plain = [with_underscores(name) for name in own]
+    return own_names((f"_{name}" if name[:1].isdigit() else name for name in plain), given)
+
 
 TARGET = Target(
     name="coreml",
@@ -31,6 +41,7 @@ TARGET = Target(
     runtimes=(RUNTIME,),
     passes=(widen_floats, fuse_batch_normalization),
     known=frozenset({"Manifest.json", "Data"}),
+    name_outputs=_name_outputs,
     options={
         "deployment": Option(
             "iOS17", ("iOS16", "iOS17", "iOS18"), "The oldest system that is to run it."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from nacre.core.names import own_names
 from nacre.export.passes import fuse_batch_normalization
 from nacre.export.passes.widening import without_bfloat16
 from nacre.export.targets.onnx.readback import ONNXRUNTIME
@@ -22,6 +24,11 @@ def _opset_fault(value: Any) -> str:
     return f"opset_version must be None or from {OLDEST_OPSET} to {NEWEST_OPSET}"
 
 
+def _name_outputs(own: Sequence[str], given: Sequence[str]) -> list[str]:
+    """One name is one tensor: an output called as an input is needs another."""
+    return own_names((f"{name}_output" if name in given else name for name in own), given)
+
+
 TARGET = Target(
     name="onnx",
     title="ONNX",
@@ -30,6 +37,7 @@ TARGET = Target(
     write=write,
     runtimes=(ONNXRUNTIME,),
     passes=(without_bfloat16, fuse_batch_normalization),
+    name_outputs=_name_outputs,
     options={
         "opset_version": Option(
             None,
