@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nacre.core.regions import Content
+from nacre.export.graph.ir import Graph
 from nacre.export.passes import fuse_batch_normalization, widen_floats
 from nacre.export.passes.widening import without_bfloat16
 from nacre.export.targets.target import Option, Request, Target
@@ -37,7 +38,7 @@ def write(request: Request) -> Mapping[str, Content]:
         "weightData": base64.b64encode(b"".join(parts.arrays)).decode(),
         "page": {
             "class_names": None if names is None else _names(names),
-            "pixels": float(request.options["pixels"]),
+            "pixels": float(request.options["pixels"] or _white(request.graph)),
             "margin": float(request.options["margin"]),
         },
     }
@@ -51,6 +52,37 @@ def write(request: Request) -> Mapping[str, Content]:
 
 def _names(given: Any) -> list[str]:
     return [n.strip() for n in given.split(",")] if isinstance(given, str) else [*map(str, given)]
+
+
+def _white(graph: Graph) -> float:
+    """The number of a white pixel that a model expects: what its own scaling makes 1 of, else 1."""
+    value, scale, offset = graph.inputs[0], 1.0, 0.0
+    makers, readers = graph.producers(), graph.consumers()
+    for _ in range(4):  # casts, a product, a sum, as `Rescaling` computes
+        nodes = readers.get(value, [])
+        if len(nodes) != 1 or nodes[0].op not in ("cast", "mul", "add", "sub", "div"):
+            break
+        node = nodes[0]
+        other = next((v for v in node.inputs if v is not None and v is not value), None)
+        maker = None if other is None else makers.get(other)
+        if node.op != "cast":
+            data = None if maker is None else maker.attributes.get("value")
+            if data is None or data.size != 1 or node.inputs[0] is not value:
+                break
+            number = float(data)
+            if node.op in ("mul", "div"):
+                factor = number if node.op == "mul" else 1 / number
+                scale, offset = scale * factor, offset * factor
+            else:
+                offset += number if node.op == "add" else -number
+        value = node.outputs[0]
+    white = (1 - offset) / scale if scale > 0 else 1.0
+    return white if 0 < white < 1e6 else 1.0
+
+
+def _pixels_fault(value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "" if value is None or (is_number and value > 0) else "pixels must be above 0"
 
 
 def _names_fault(value: Any) -> str:
@@ -77,7 +109,13 @@ TARGET = Target(
         "class_names": Option(
             None, None, "What the classes are called, as a list or with commas.", _names_fault
         ),
-        "pixels": Option(1, (1, 255), "pixels: the number of a white pixel, 1 or 255."),
+        "pixels": Option(
+            None,
+            None,
+            "The number of a white pixel, such as 1 or 255; by default what the model's own "
+            "Rescaling makes 1 of, else 1.",
+            _pixels_fault,
+        ),
         "margin": Option(
             0.15, None, "The empty part of a picture before and behind a drawing.", _margin_fault
         ),

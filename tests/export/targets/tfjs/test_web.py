@@ -93,7 +93,7 @@ def test_a_page_has_the_model_and_says_what_the_classes_are_called(tmp_path: Any
     said = json.loads(text.partition("=")[2].strip().rstrip(";"))
     assert said["page"] == {"class_names": ["cat", "dog"], "pixels": 1.0, "margin": 0.15}
     assert "NACRE_MODEL" in (tmp_path / "page" / "index.html").read_text("utf-8")
-    for wrong in ({"margin": 0.5}, {"pixels": 2}, {"class_names": 3}):
+    for wrong in ({"margin": 0.5}, {"pixels": 0}, {"class_names": 3}):
         with pytest.raises(nacre.core.errors.ArgumentError, match=next(iter(wrong))):
             model.export(tmp_path / "page", format="web", **wrong)
 
@@ -123,3 +123,25 @@ def test_numbers_are_given_where_there_is_no_picture(tmp_path: Any) -> None:
     text = answers(tmp_path / "page", script)
     assert best(text) == "x"
     assert re.findall(r'class="number">(.*?)<', text) == ["4", "-2"]
+
+
+@pytest.mark.parametrize(
+    ("first", "white"),
+    [
+        ([], 1.0),
+        ([layers.Rescaling(1 / 16)], 16.0),
+        ([layers.Rescaling(1 / 255)], 255.0),
+        ([layers.Rescaling(1 / 127.5, offset=-1)], 255.0),
+        ([layers.Lambda(lambda x: x / 255.0)], 255.0),
+    ],
+)
+def test_a_white_pixel_is_what_the_model_itself_makes_one_of(tmp_path, first, white):
+    model = nacre.Sequential(
+        [nacre.Input((8, 8, 1)), *first, layers.Flatten(), layers.Dense(10, activation="softmax")]
+    )
+    model.export(tmp_path / "page", format="web", verify=False, verbose=False)
+    text = (tmp_path / "page" / "model.js").read_text("utf-8")
+    found = float(re.findall(r'"pixels": ([0-9.]+)', text)[0])
+    assert found == pytest.approx(white, rel=1e-5)
+    model.export(tmp_path / "page", format="web", pixels=7, verify=False, verbose=False)
+    assert '"pixels": 7.0' in (tmp_path / "page" / "model.js").read_text("utf-8")
