@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.ops.pixels import sobel_edges as sobel_edges
 from nacre.ops.pixels import ssim
 from nacre.tf import pictures
 from nacre.tf.dtypes import dtype_of

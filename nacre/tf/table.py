@@ -393,7 +393,7 @@ non_max_suppression_with_scores(boxes, scores, max_output_size, iou_threshold=0.
 random_jpeg_quality(image, min_jpeg_quality, max_jpeg_quality, seed=None) = jpeg_quality_by_chance(t(image), min_jpeg_quality, max_jpeg_quality, seed)
 rgb_to_yiq(images) = recoloured(t(images), 'rgb_to_yiq')
 rgb_to_yuv(images) = recoloured(t(images), 'rgb_to_yuv')
-sobel_edges(image) = ops.sobel_edges(t(image))
+sobel_edges(image) = sobel_edges(t(image))
 ssim(img1, img2, max_val, filter_size=11, filter_sigma=1.5, k1=0.01, k2=0.03, return_index_map=False) = likeness(t(img1), t(img2), max_val, filter_size, filter_sigma, k1, k2, return_index_map)
 stateless_random_brightness(image, max_delta, seed) = by_seed('brightness_by_chance', t(image), seed, max_delta)
 stateless_random_contrast(image, lower, upper, seed) = by_seed('contrast_by_chance', t(image), seed, lower, upper)

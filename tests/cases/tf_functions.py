@@ -166,6 +166,34 @@ CASES: list[str] = [
 ]  # fmt: skip
 
 # What TensorFlow refuses.
+# Sounds, sparse tensors, sets, colours.
+CASES += [
+    "tf.signal.dct(f)", "tf.signal.idct(f)", "tf.signal.fft3d(tf.cast(cube, tf.complex64))",
+    "tf.signal.ifft3d(tf.cast(cube, tf.complex64))", "tf.signal.fftshift(f)",
+    "tf.signal.ifftshift(f)", "tf.signal.frame(f, 2, 1)", "tf.signal.stft(f, 4, 2)",
+    "tf.signal.inverse_stft(tf.signal.stft(f, 4, 2), 4, 2)", "tf.signal.rfft(f)",
+    "tf.signal.irfft(tf.signal.rfft(f))", "tf.signal.rfft2d(f)",
+    "tf.signal.irfft2d(tf.signal.rfft2d(f))", "tf.signal.rfft3d(cube)",
+    "tf.signal.irfft3d(tf.signal.rfft3d(cube))", "tf.signal.kaiser_window(5)",
+    "tf.signal.vorbis_window(6)", "tf.signal.linear_to_mel_weight_matrix(4, 9)",
+    "tf.signal.mfccs_from_log_mel_spectrograms(f)", "tf.signal.overlap_and_add(f, 2)",
+    "tf.audio.decode_wav(tf.audio.encode_wav(p, 8000))[0]",
+    "tf.sparse.to_dense(tf.sparse.from_dense(i))",
+    "tf.sparse.reduce_sum(tf.sparse.from_dense(f), 1)",
+    "tf.sparse.reduce_max(tf.sparse.from_dense(f), 0)",
+    "tf.sparse.to_dense(tf.sets.union(i, j))", "tf.sparse.to_dense(tf.sets.intersection(i, j))",
+    "tf.sparse.to_dense(tf.sets.difference(i, j))", "tf.sets.size(tf.sets.union(i, j))",
+    "tf.image.rgb_to_yiq(picture)", "tf.image.yiq_to_rgb(picture)", "tf.image.rgb_to_yuv(picture)",
+    "tf.image.yuv_to_rgb(picture)", "tf.image.sobel_edges(picture[None])",
+    "tf.image.ssim(picture, picture * 0.9, 1.0, filter_size=3)",
+    "list(tf.image.image_gradients(picture[None]))",
+    "tf.image.draw_bounding_boxes(picture[None], [[[0.1, 0.2, 0.8, 0.9]]], [[1.0, 0.0, 0.0]])",
+    "list(tf.image.non_max_suppression_with_scores([[0.0, 0, 1, 1], [0, 0.1, 1, 1]], [0.9, 0.8], 2))",
+    "tf.image.extract_jpeg_shape(tf.io.encode_jpeg(bytes3))",
+    "tf.shape(tf.image.decode_and_crop_jpeg(tf.io.encode_jpeg(bytes3), [1, 1, 2, 3]))",
+    "tf.shape(tf.image.adjust_jpeg_quality(picture, 90))",
+]  # fmt: skip
+
 REFUSED: list[str] = [
     "tf.debugging.assert_equal(i, j)", "tf.debugging.assert_positive(f)", "tf.debugging.assert_rank(f, 3)", "tf.debugging.assert_shapes([(f, ('N', 'N'))])", "tf.debugging.Assert(False, [f])", "tf.debugging.check_numerics([np.nan], 'x')",
     "tf.image.resize(v, [2, 2])", "tf.image.crop_to_bounding_box(picture, 3, 0, 2, 3)", "tf.image.resize(picture, [2, 2], 'cubic')", "tf.strings.to_number(['x'])", "tf.io.decode_png(b'no')",

@@ -32,7 +32,9 @@ NO_CASE = set(
     "random_hue random_saturation decode_bmp decode_gif encode_jpeg encode_png "
     "categorical gamma normal set_seed shuffle stateless_normal stateless_truncated_normal "
     "stateless_uniform truncated_normal uniform no_op enable_eager_execution enable_v2_behavior "
-    "set_random_seed".split()
+    "set_random_seed random_jpeg_quality encode_wav stateless_random_brightness "
+    "stateless_random_contrast stateless_random_crop stateless_random_flip_left_right "
+    "stateless_random_flip_up_down stateless_random_hue stateless_random_saturation".split()
 )
 
 
