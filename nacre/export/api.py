@@ -99,7 +99,7 @@ class Plan:
 
         Raises:
             FileFormatError: The runtime computes something else than the model.
-            MissingPackageError: With `verify=True` no runtime is installed.
+            ArgumentError: With `verify=True` no runtime is installed.
         """
         start = time.perf_counter()
         self._refuse_wrong_words()

@@ -24,6 +24,7 @@ class Report:
         why_not: Why nothing was compared, '' where something was.
         notes: What else is to be known.
         seconds: How long it took.
+        options: What was chosen of what the format lets choose.
     """
 
     path: str

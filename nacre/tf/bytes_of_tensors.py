@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import gzip
 import json
 import zlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,13 +42,20 @@ def decode_csv(
         ArgumentError: A line has another number of fields, or a field is no number.
     """
     who = "tf.io.decode_csv"
+    if len(field_delim) != 1:
+        raise ArgumentError(message(who, "field_delim must be one character", repr(field_delim)))
     lines = np.asarray(tensor(records))
     quoting = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
     rows = []
     for line in lines.ravel().tolist():
         # As Latin-1 every byte stays what it is.
         text = line.decode("latin-1")
-        read = list(csv.reader([text], delimiter=field_delim, quoting=quoting))
+        try:
+            reader = csv.reader([text], delimiter=field_delim, quoting=quoting, strict=True)
+            read = list(reader)
+        except csv.Error as error:
+            rule = "records must be lines of CSV, one each"
+            raise ArgumentError(message(who, rule, f"{line[:60]!r}: {error}")) from None
         rows.append(read[0] if read else [""])
     wanted = list(plain(select_cols)) if select_cols is not None else None
     count = len(record_defaults)
@@ -89,7 +98,14 @@ def _column(fields: list[str], given: Any, na_value: str, shape: tuple[int, ...]
 def _field(field: str, kind: Any) -> Any:
     if kind == "string":
         return field.encode("latin-1")
-    return int(field) if kind.is_integer else float(field)
+    if "_" in field:  # which is a number to Python alone
+        raise ValueError(field)
+    if not kind.is_integer:
+        return float(field)
+    number, limits = int(field), np.iinfo(kind._dtype)
+    if not limits.min <= number <= limits.max:
+        raise ValueError(field)
+    return number
 
 
 def serialize_tensor(value: Any, name: Any = None) -> Any:
@@ -117,28 +133,56 @@ def parse_tensor(serialized: Any, out_type: Any, name: Any = None) -> Any:
 
 
 def decode_json_example(json_examples: Any, name: Any = None) -> Any:
-    """Examples as JSON as the bytes of their protocol buffers."""
+    """Examples as JSON as the bytes of their protocol buffers.
+
+    Raises:
+        ArgumentError: A text is no JSON of an example, or a value does not fit its list.
+    """
     texts = np.asarray(tensor(json_examples))
     found = np.empty(texts.size, object)
-    found[:] = [_example_of(json.loads(text)) for text in texts.ravel().tolist()]
+    found[:] = [_example_of(text) for text in texts.ravel().tolist()]
     return landed(found.reshape(texts.shape))
 
 
-def _example_of(found: Any) -> bytes:
-    import base64
+# Lists of values as JSON calls them -> what makes an array of one.
+_LISTS: dict[str, Callable[[Sequence[Any]], Any]] = {
+    "bytesList": lambda values: [_bytes(text) for text in values],
+    "floatList": lambda values: np.asarray([float(x) for x in values], np.float32),
+    "int64List": lambda values: np.asarray([_whole(x) for x in values], np.int64),
+}
+_OTHER_NAMES = {"bytes_list": "bytesList", "float_list": "floatList", "int64_list": "int64List"}
 
-    features: dict[str, Any] = {}
-    for key, feature in found.get("features", {}).get("feature", {}).items():
-        if "bytesList" in feature or "bytes_list" in feature:
-            inner = feature.get("bytesList", feature.get("bytes_list"))
-            features[key] = [base64.b64decode(text) for text in inner.get("value", [])]
-        elif "floatList" in feature or "float_list" in feature:
-            inner = feature.get("floatList", feature.get("float_list"))
-            features[key] = np.asarray([float(x) for x in inner.get("value", [])], np.float32)
-        else:
-            inner = feature.get("int64List", feature.get("int64_list", {}))
-            features[key] = np.asarray([int(x) for x in inner.get("value", [])], np.int64)
+
+def _example_of(text: bytes) -> bytes:
+    try:
+        found = json.loads(text).get("features", {}).get("feature", {})
+        features = {key: _values(feature) for key, feature in found.items()}
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+        rule = "it takes the JSON of a tf.train.Example"
+        got = f"{text[:60]!r}: {type(error).__name__}: {error}"
+        raise ArgumentError(message("tf.io.decode_json_example", rule, got)) from None
     return Example(features).SerializeToString()
+
+
+def _values(feature: Mapping[str, Any]) -> Any:
+    if not feature:  # one of no kind
+        return np.zeros(0, np.int64)
+    ((name, inner),) = feature.items()
+    return _LISTS[_OTHER_NAMES.get(name, name)](inner.get("value", []))
+
+
+def _bytes(text: str) -> bytes:
+    """Bytes of base64, of either alphabet and with or without its end, as JSON of protocol buffers
+    may have them."""
+    plain_text = text.rstrip("=").replace("-", "+").replace("_", "/")
+    return base64.b64decode(plain_text + "=" * (-len(plain_text) % 4), validate=True)
+
+
+def _whole(value: Any) -> int:
+    """A whole number, which JSON may have as text too."""
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(value)
+    return int(value)
 
 
 def decode_compressed(bytes: Any, compression_type: str = "", name: Any = None) -> Any:
@@ -148,6 +192,9 @@ def decode_compressed(bytes: Any, compression_type: str = "", name: Any = None) 
         bytes: The bytes.
         compression_type: '', 'ZLIB' or 'GZIP'.
         name: Accepted for compatibility.
+
+    Raises:
+        ArgumentError: They were not packed so.
     """
     unpack = {"": lambda x: x, "ZLIB": zlib.decompress, "GZIP": gzip.decompress}
     if compression_type not in unpack:
@@ -155,7 +202,11 @@ def decode_compressed(bytes: Any, compression_type: str = "", name: Any = None) 
         raise ArgumentError(message("tf.io.decode_compressed", rule, repr(compression_type)))
     packed = np.asarray(tensor(bytes))
     found = np.empty(packed.size, object)
-    found[:] = [unpack[compression_type](item) for item in packed.ravel().tolist()]
+    try:
+        found[:] = [unpack[compression_type](item) for item in packed.ravel().tolist()]
+    except (zlib.error, EOFError, OSError) as error:
+        rule = f"bytes must be packed as {compression_type}"
+        raise ArgumentError(message("tf.io.decode_compressed", rule, str(error))) from None
     return landed(found.reshape(packed.shape))
 
 

@@ -83,7 +83,7 @@ class Checkpoint:
         kwargs: Objects by name.
 
     Raises:
-        ArgumentError: Something that has no variables.
+        ArgumentError: Something that has no variables, or a name that is the checkpoint's own.
     Source:
         TensorFlow 2.15, tf.train.Checkpoint. Differs: objects must have their variables when they
         are restored (optimizers get theirs from the file); variables that the file has nothing for
@@ -100,8 +100,11 @@ class Checkpoint:
     """
 
     def __init__(self, root: Any = None, **kwargs: Any) -> None:
-        self._root, self._names = root, list(kwargs)
+        self._root = root
         for name, value in kwargs.items():
+            if name.startswith("_") or hasattr(Checkpoint, name):
+                rule = "names of objects must be free, and not begin with '_'"
+                raise ArgumentError(message("tf.train.Checkpoint", rule, f"'{name}'"))
             if hasattr(value, "__next__"):
                 warn(
                     f"tf.train.Checkpoint: '{name}' is an iterator, and its place in the data is "

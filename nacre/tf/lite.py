@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nacre.core.errors import ArgumentError, UnsupportedError, message
+from nacre.core.errors import ArgumentError, UnsupportedError, listed, message
 from nacre.core.interop import optional_import
 from nacre.core.symbolic import KerasTensor
 from nacre.core.warning import warn
@@ -181,6 +181,7 @@ class TFLiteConverter:
             return path.read_bytes()
 
     def _options(self) -> dict[str, Any]:
+        narrows = _narrows(self.optimizations)
         sets = set(self.target_spec.supported_ops)
         types = {as_dtype(kind).name for kind in self.target_spec.supported_types}
         _refuse_settings(sets, types)
@@ -191,7 +192,7 @@ class TFLiteConverter:
             rule = "numbers of 8 bits from end to end need samples of data"
             fix = "Set converter.representative_dataset to a function that yields [x] for some x."
             raise ArgumentError(message(_WHO, rule, "no representative_dataset", fix))
-        if samples is not None and not self.optimizations:
+        if samples is not None and not narrows:
             rule = "a representative_dataset is for numbers of 8 bits"
             fix = "Set converter.optimizations = [tf.lite.Optimize.DEFAULT]."
             raise ArgumentError(message(_WHO, rule, "no optimizations", fix))
@@ -199,11 +200,22 @@ class TFLiteConverter:
             "input_type": as_dtype(self.inference_input_type).name,
             "output_type": as_dtype(self.inference_output_type).name,
         }
-        if self.optimizations:
+        if narrows:
             options["weights"] = "float16" if "float16" in types else "int8"
         if samples is not None and "float16" not in types:
             options |= {"representative_dataset": samples, "require_int8": only_whole}
         return options
+
+
+def _narrows(optimizations: Iterable[Any]) -> bool:
+    """Whether weights are kept in fewer bits."""
+    given = list(optimizations)
+    others = [one for one in given if not isinstance(one, Optimize)]
+    if others:
+        rule = "optimizations must be members of tf.lite.Optimize"
+        fix = "Set converter.optimizations = [tf.lite.Optimize.DEFAULT]."
+        raise ArgumentError(message(_WHO, rule, listed([*map(repr, others)]), fix))
+    return any(one is not Optimize.EXPERIMENTAL_SPARSITY for one in given)
 
 
 def _refuse_settings(sets: set[OpsSet], types: set[str]) -> None:
@@ -237,7 +249,12 @@ def _model_in(folder: Any) -> Any:
 
 def _of_signature(folder: Any, key: str, tags: Any) -> Function[..., Any]:
     """A signature as a function of its inputs by place."""
-    signature = open_saved_model(folder, tags).signatures[key]
+    known = open_saved_model(folder, tags).signatures
+    if key not in known:
+        rule = "signature_keys must be among those of the SavedModel"
+        got = f"'{key}' of '{', '.join(known)}'"
+        raise ArgumentError(message(_WHO, rule, got))
+    signature = known[key]
     specs: list[KerasTensor] = []
     for name, (dtype, shape) in signature.inputs.items():
         if shape is None or None in shape[1:]:

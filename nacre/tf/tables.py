@@ -54,6 +54,9 @@ class TextFileInitializer(KeyValueTensorInitializer):
         delimiter: What lies between columns.
         name: Accepted for compatibility.
         value_index_offset: Added to line numbers.
+
+    Raises:
+        ArgumentError: A line has no such column, or a number does not fit its dtype.
     """
 
     def __init__(
@@ -72,14 +75,30 @@ class TextFileInitializer(KeyValueTensorInitializer):
                 return np.arange(len(lines), dtype=np.int64) + value_index_offset
             texts: list[Any] = lines
             if index != TextFileIndex.WHOLE_LINE:
-                texts = [line.split(delimiter.encode())[index] for line in lines]
+                texts = [_column_of(line, delimiter, index, path) for line in lines]
             if kind == "string":
                 return texts
-            return np.asarray([float(x) if kind.is_floating else int(x) for x in texts])
+            try:
+                return np.asarray(
+                    [float(x) if kind.is_floating else int(x) for x in texts], kind._dtype
+                )
+            except (ValueError, OverflowError) as error:
+                rule = f"each number in '{path}' must be of {kind.name}"
+                who = "tf.lookup.TextFileInitializer"
+                raise ArgumentError(message(who, rule, str(error))) from None
 
         super().__init__(
             column(key_index, key_dtype), column(value_index, value_dtype), key_dtype, value_dtype
         )
+
+
+def _column_of(line: bytes, delimiter: str, index: int, path: str) -> bytes:
+    columns = line.split(delimiter.encode())
+    if not 0 <= index < len(columns):
+        rule = f"each line of '{path}' must have column {index}"
+        got = f"{len(columns)}: {line[:60]!r}"
+        raise ArgumentError(message("tf.lookup.TextFileInitializer", rule, got))
+    return columns[index]
 
 
 class _Table:

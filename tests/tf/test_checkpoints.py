@@ -146,6 +146,9 @@ def test_what_does_not_match_is_told(tmp_path: Path) -> None:
         one.restore(tmp_path / "nothing")
     with pytest.raises(ArgumentError, match=r"tf\.Variable"):
         tf.train.Checkpoint(step=3)
+    for name in ("_a", "save", "save_counter"):  # would be lost, or stand in the way
+        with pytest.raises(ArgumentError, match=f"must be free.*'{name}'"):
+            tf.train.Checkpoint(**{name: tf.Variable(1.0)})
     with pytest.raises(WeightsMismatchError, match="None for its path"):
         one.restore(None).assert_consumed()
 

@@ -123,6 +123,20 @@ def test_settings_that_contradict_one_another_are_told(model: Any) -> None:
         converter.convert()
 
 
+def test_only_optimizations_that_narrow_weights_do(model: Any) -> None:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    plain = len(converter.convert())
+    converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+    assert len(converter.convert()) == plain
+    converter.optimizations = ["DEFAULT"]
+    with pytest.raises(ArgumentError, match=r"members of tf\.lite\.Optimize"):
+        converter.convert()
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = 5
+    with pytest.raises(ArgumentError, match="it must be samples"):
+        converter.convert()
+
+
 def test_a_function_is_converted_for_any_batch() -> None:
     weights = tf.Variable(np.ones((6, 2), "float32"))
 
@@ -139,6 +153,8 @@ def test_a_function_is_converted_for_any_batch() -> None:
 
 def test_saved_models_are_converted(model: Any, tmp_path: Path) -> None:
     model.export(tmp_path / "exported", verbose=False)
+    with pytest.raises(ArgumentError, match="'other' of 'serve"):
+        tf.lite.TFLiteConverter.from_saved_model(tmp_path / "exported", signature_keys=["other"])
     with pytest.warns(UserWarning, match="batches of one"):
         converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "exported"))
     found = run(converter.convert(), X[:1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -137,3 +139,45 @@ def test_csv_tensors_as_bytes_and_packed_bytes() -> None:
     with pytest.raises(ArgumentError, match="dtype int32"):
         tf.io.parse_tensor(packed, tf.int32)
     assert np.asarray(tf.io.decode_compressed([zlib.compress(b"hey")], "ZLIB")).tolist() == [b"hey"]
+
+
+@pytest.mark.parametrize(
+    ("read", "rule"),
+    [
+        (lambda: tf.io.decode_csv([str(2**40)], [np.int32(0)]), "must be a int32"),
+        (lambda: tf.io.decode_csv(["1_000"], [[0]]), "must be a int32"),
+        (lambda: tf.io.decode_csv(["1\n2"], [[0]]), "lines of CSV"),
+        (lambda: tf.io.decode_csv(['"a"b'], [[""]]), "lines of CSV"),
+        (lambda: tf.io.decode_csv(["1;;2"], [[0], [0]], field_delim=";;"), "one character"),
+        (lambda: tf.io.decode_compressed(b"plain", "ZLIB"), "packed as ZLIB"),
+        (lambda: tf.io.decode_compressed(b"plain", "GZIP"), "packed as GZIP"),
+        (lambda: tf.io.decode_json_example("{"), "JSON of a tf.train.Example"),
+        (lambda: tf.io.decode_json_example(_json(noList=[1])), "noList"),
+        (lambda: tf.io.decode_json_example(_json(int64List=[1.5])), "1.5"),
+        (lambda: tf.io.decode_json_example(_json(bytesList=["?"])), "Error"),
+    ],
+)
+def test_what_cannot_be_read_is_told(read: Callable[[], Any], rule: str) -> None:
+    with pytest.raises(ArgumentError, match=rule):
+        read()
+
+
+def _json(**lists: Any) -> str:
+    feature = {name: {"value": values} for name, values in lists.items()}
+    return json.dumps({"features": {"feature": {"a": feature}}})
+
+
+def test_examples_of_json_keep_their_bytes() -> None:
+    raw = bytes([251, 255, 190, 7])
+    for text in (base64.b64encode(raw), base64.urlsafe_b64encode(raw).rstrip(b"=")):
+        example = tf.io.decode_json_example(_json(bytesList=[text.decode()]))
+        kinds = {"a": tf.io.FixedLenFeature([], tf.string)}
+        assert np.asarray(tf.io.parse_single_example(example, kinds)["a"]).item() == raw
+
+
+@pytest.mark.parametrize("line", ["b", "b 1.5", "b 5000000000"])
+def test_a_table_tells_lines_it_cannot_read(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "words.txt"
+    file.write_text(f"a 1\n{line}\n")
+    with pytest.raises(ArgumentError, match=r"words\.txt"):
+        tf.lookup.TextFileInitializer(str(file), tf.string, 0, tf.int32, 1, delimiter=" ")

@@ -12,7 +12,7 @@ product has one scale a unit as convolutions have one a filter.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -248,13 +248,18 @@ class Samples:
     """Samples of data, which tell the ranges of numbers.
 
     Args:
-        given: A sequence of them, or a function that gives them one by one, as TensorFlow takes it;
+        given: Several of them, or a function that gives them one by one, as TensorFlow takes it;
             each a list of arrays, a dict of them by name, or the one array of a model with one
             input.
+
+    Raises:
+        ArgumentError: It is neither.
     """
 
     def __init__(self, given: Any) -> None:
         found: Any = given() if callable(given) else given
+        if not isinstance(found, Iterable):
+            raise _fault("it must be samples, or a function that gives them", repr(found))
         self.samples = list(itertools.islice(found, _MOST_SAMPLES))
 
     def __str__(self) -> str:
