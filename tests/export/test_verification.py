@@ -264,3 +264,9 @@ def test_states_that_every_call_begins_with_are_told(tmp_path):
     net = nacre.Model(inputs, nacre.layers.SimpleRNN(2, stateful=True, name="rnn")(inputs))
     report = net.export(tmp_path / "m.graph", verbose=False)
     assert "Each call begins with what is in rnn/" in str(report)
+
+
+def test_a_path_that_ends_as_numpy_s_files_do_is_a_folder_for_numpy(tmp_path):
+    report = model().export(tmp_path / "m.npz", verbose=False)
+    assert report.format == "npz"
+    assert (tmp_path / "m.npz" / "weights.npz").is_file()
