@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Load the model and export it, or tell what keeps it from that."""
-    from nacre.export.targets import ALIASES, OTHERS, TARGETS
+    from nacre.export.targets import ending_of
     from nacre.saving import load_model
     from nacre.saving.export_archive import export_gaps
 
@@ -46,10 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(gaps) if gaps else f"All of it has a form in {arguments.to}.")
         return 1 if gaps else 0
     source = Path(arguments.file)
-    name = str(arguments.to)  # the parser asks for it
-    place = TARGETS.get(ALIASES.get(name, name))
-    ending = OTHERS.get(arguments.to) or (place.suffix if place is not None else "")
-    ending = ending or f"_{arguments.to}"
+    ending = ending_of(arguments.to) or f"_{arguments.to}"
     out = arguments.out or str(source.with_name(f"{source.stem}{ending}"))
     options = dict(map(_option, arguments.set))
     verify: Any = False if arguments.no_verify else "auto"

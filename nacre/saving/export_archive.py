@@ -8,6 +8,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from nacre.export import stablehlo
 from nacre.export.api import Plan
 from nacre.export.capture import Captured, capture
 from nacre.export.report import Report
-from nacre.export.targets import find_target, format_of_suffix
+from nacre.export.targets import ALIASES, ending_of, find_target, format_of_suffix, formats
 from nacre.export.targets.saved_model.gaps import SUPPORT
 from nacre.export.targets.saved_model.write import (
     DEFAULT_SIGNATURE,
@@ -241,6 +242,7 @@ def export_model(
     who = f"{type(model).__name__} '{model.name}'.export"
     if format == _SAVED_MODEL:
         format = format_of_suffix(str(filepath)) or format
+    _refuse_ending(filepath, format, who)
     for keyword in _OF_JAX2TF:
         kwargs.pop(keyword, None)
     if format != _SAVED_MODEL:
@@ -256,6 +258,21 @@ def export_model(
     if verbose is None or verbose:
         print(folder.description(filepath))
     return None
+
+
+def _refuse_ending(filepath: Any, format: str, who: str) -> None:
+    """Raise where a path ends as files of another kind do, which programs would take it for."""
+    if format not in {*formats(), *ALIASES}:
+        return  # which is told first
+    path = str(filepath)
+    own, other = ending_of(format), format_of_suffix(path)
+    rule, got = "filepath must end as its format's files do", f"'{path}' for format='{format}'"
+    is_own = other == ALIASES.get(format, format) or (own and path.endswith(own))
+    if other is not None and not is_own:
+        fix = f"Write '{Path(path).stem}{own}', or format='{other}'."
+        raise ArgumentError(message(who, rule, got, fix))
+    if path.endswith((".keras", ".h5")):
+        raise ArgumentError(message(who, rule, got, f"Save it: model.save('{path}')."))
 
 
 def export_object(

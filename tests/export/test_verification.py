@@ -270,3 +270,18 @@ def test_a_path_that_ends_as_numpy_s_files_do_is_a_folder_for_numpy(tmp_path):
     report = model().export(tmp_path / "m.npz", verbose=False)
     assert report.format == "npz"
     assert (tmp_path / "m.npz" / "weights.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "said"),
+    [
+        ("m.onnx", "pickled", "Write 'm.graph', or format='onnx'"),
+        ("m.graph", "npz", "Write 'm', or format='pickled'"),
+        ("m.keras", "tf_saved_model", "Save it: model.save"),
+        ("m.onnx", "onxx", "Did you mean 'onnx'"),
+    ],
+)
+def test_a_path_does_not_end_as_files_of_another_format_do(tmp_path, name, format, said):
+    with pytest.raises(ArgumentError, match=said):
+        model().export(tmp_path / name, format=format, verbose=False)
+    assert not list(tmp_path.iterdir())

@@ -89,6 +89,12 @@ def find_target(name: str, who: str) -> Target:
     return target
 
 
+def ending_of(format: str) -> str:
+    """How names of a format's files end; '' for folders, and where there is no such format."""
+    place = TARGETS.get(ALIASES.get(format, format))
+    return OTHERS.get(format, "") if place is None else place.suffix
+
+
 def format_of_suffix(path: str) -> str | None:
     """The format whose files end as this path does."""
     endings = {**OTHERS, **{name: place.suffix for name, place in TARGETS.items()}}
@@ -103,6 +109,7 @@ __all__ = [
     "OTHERS",
     "TARGETS",
     "Place",
+    "ending_of",
     "find_target",
     "format_of_suffix",
     "formats",

@@ -289,6 +289,9 @@ class Samples:
                 if not fits:
                     rule = f"samples of input '{value.name}' must be {value.type}"
                     raise _fault(rule, f"shape {x.shape}")
+                if x.dtype.kind == "f" and not np.isfinite(x).all():
+                    rule = f"samples of input '{value.name}' must be finite: they give the ranges"
+                    raise _fault(rule, "NaN or infinity")
             found.append([x.astype(v.dtype) for x, v in zip(arrays, inputs, strict=True)])
         if not found:
             raise _fault("there must be samples of data", "none")

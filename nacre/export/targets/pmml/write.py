@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from nacre.core.errors import ArgumentError, UnsupportedError, message
+from nacre.core.errors import ArgumentError, UnsupportedError, listed, message
 from nacre.core.regions import Content
 from nacre.export.graph.evaluate import node_results
 from nacre.export.graph.ir import Graph, Value
@@ -159,9 +159,11 @@ def _classes(
             raise ArgumentError(message(f"'{request.name}'", rule, f"{list(names)}"))
         return []
     found = [str(name) for name in (names if names is not None else range(len(ids)))]
-    if len(set(found)) != len(ids):
-        rule = f"class_names must be {len(ids)} names, one for each output"
-        raise ArgumentError(message(f"'{request.name}'", rule, f"{len(set(found))}"))
+    if len(set(found)) != len(ids) or len(found) != len(ids):
+        rule = f"class_names must be {len(ids)} different names, one for each output"
+        raise ArgumentError(
+            message(f"'{request.name}'", rule, listed([repr(name) for name in found]))
+        )
     return found
 
 

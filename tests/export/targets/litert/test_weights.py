@@ -101,6 +101,7 @@ def test_samples_may_be_given_in_any_form(model: Any, tmp_path: Path, given: Any
     [
         ({"input_type": "int8"}, "representative_dataset"),
         ({"representative_dataset": []}, "there must be samples"),
+        ({"representative_dataset": [IMAGES[:2] * np.nan]}, "must be finite"),
         ({"representative_dataset": [[IMAGES[0]]]}, "float32\\[batch, 8, 8, 3\\]"),
         ({"representative_dataset": [[IMAGES[:1], IMAGES[:1]]]}, "1 arrays"),
         ({"weights": "int4"}, "float16"),

@@ -96,7 +96,11 @@ def test_classes_and_fields_have_names(tmp_path: Path) -> None:
     assert document.inputs == [f"features_{i}" for i in range(4)]
     assert document.outputs == [f"probability({name})" for name in names]
     assert "by: us" in (tmp_path / "m.pmml").read_text()
-    for wrong, match in ((names[:2], "must be 3 names"), ("abc", "must be a list of names")):
+    for wrong, match in (
+        (names[:2], "must be 3 different names"),
+        ([*names, "virginica"], "must be 3 different names"),  # the fourth was passed over
+        ("abc", "must be a list of names"),
+    ):
         with pytest.raises(ArgumentError, match=match):
             model.export(tmp_path / "m.pmml", class_names=wrong)
     with pytest.raises(ArgumentError, match="ends in softmax"):
