@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nacre.core.errors import ArgumentError, listed, message
 from nacre.core.regions import Content
 from nacre.export.graph.ir import Graph
 from nacre.export.passes import fuse_batch_normalization, widen_floats
@@ -31,13 +32,18 @@ _PAGE = Path(__file__).with_name("page.html")
 def write(request: Request) -> Mapping[str, Content]:
     """The folder's files."""
     parts = model_parts(request)
-    names = request.options["class_names"]
+    given = request.options["class_names"]
+    names = None if given is None else _names(given)
+    sizes = [output.value.shape[-1] for output in request.graph.outputs if output.value.shape]
+    if names is not None and all(isinstance(n, int) and n != len(names) for n in sizes):
+        rule = f"class_names must be as many as an output has numbers, {listed([*map(str, sizes)])}"
+        raise ArgumentError(message(f"'{request.name}'", rule, f"{len(names)}: {listed(names)}"))
     whole = {
         **parts.json,
         "weightSpecs": parts.specs,
         "weightData": base64.b64encode(b"".join(parts.arrays)).decode(),
         "page": {
-            "class_names": None if names is None else _names(names),
+            "class_names": names,
             "pixels": float(request.options["pixels"] or _white(request.graph)),
             "margin": float(request.options["margin"]),
         },

@@ -93,7 +93,7 @@ def test_a_page_has_the_model_and_says_what_the_classes_are_called(tmp_path: Any
     said = json.loads(text.partition("=")[2].strip().rstrip(";"))
     assert said["page"] == {"class_names": ["cat", "dog"], "pixels": 1.0, "margin": 0.15}
     assert "NACRE_MODEL" in (tmp_path / "page" / "index.html").read_text("utf-8")
-    for wrong in ({"margin": 0.5}, {"pixels": 0}, {"class_names": 3}):
+    for wrong in ({"margin": 0.5}, {"pixels": 0}, {"class_names": 3}, {"class_names": ["cat"]}):
         with pytest.raises(nacre.core.errors.ArgumentError, match=next(iter(wrong))):
             model.export(tmp_path / "page", format="web", **wrong)
 
