@@ -129,9 +129,9 @@ def crop_window(rows: int, columns: int, height: int, width: int) -> tuple[int, 
         >>> crop_window(16, 20, 8, 8)
         (0, 2, 16, 16)
     """
-    new_rows = min(rows, int(columns * height / width)) or 1
-    new_columns = min(columns, int(rows * width / height)) or 1
-    return int((rows - new_rows) / 2), int((columns - new_columns) / 2), new_rows, new_columns
+    new_rows = min(rows, columns * height // width) or 1  # whole: so unknown sizes stay sizes
+    new_columns = min(columns, rows * width // height) or 1
+    return (rows - new_rows) // 2, (columns - new_columns) // 2, new_rows, new_columns
 
 
 def pad_window(rows: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
@@ -143,8 +143,8 @@ def pad_window(rows: int, columns: int, height: int, width: int) -> tuple[int, i
         >>> pad_window(16, 20, 8, 8)
         (-2, 0, 20, 20)
     """
-    top = int((max(rows, int(columns * height / width)) - rows) / 2)
-    left = int((max(columns, int(rows * width / height)) - columns) / 2)
+    top = (max(rows, columns * height // width) - rows) // 2
+    left = (max(columns, rows * width // height) - columns) // 2
     return -top, -left, rows + 2 * top, columns + 2 * left
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from nacre import layers
 from nacre.core.errors import ArgumentError, ShapeError
+from nacre.layers.reshaping.up_sampling import interpolate_elements
 
 A = np.arange(1, 7, dtype="float32").reshape(1, 3, 2)
 B = A * 10
@@ -135,3 +136,12 @@ def test_an_unknown_size_takes_the_known_one_beside_it() -> None:
     assert layers.Add()([unknown, known]).shape == (None, 4, 3)
     assert (unknown * known).shape == (None, 4, 3)
     assert layers.Concatenate()([unknown, known]).shape == (None, 4, 6)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos3", "lanczos5"])
+def test_pictures_of_unknown_size_are_enlarged_as_those_of_known_size(interpolation: str) -> None:
+    x = np.random.default_rng(0).normal(size=(1, 3, 2, 2)).astype("float32")
+    right = layers.UpSampling2D((3, 2), interpolation=interpolation)(x)
+    for axis, size in ((1, 3), (2, 2)):
+        x = interpolate_elements(jnp.asarray(x), size, axis, interpolation)
+    np.testing.assert_allclose(x, right, rtol=1e-5, atol=1e-6)

@@ -239,7 +239,7 @@ class _Call:
             message(
                 f"capture of '{name}'",
                 "Python must not decide by sizes that vary",
-                str(first).partition(" is inconclusive")[0],
+                str(first).partition("\n")[0].partition(" is inconclusive")[0],
                 "Give these sizes in the shape of the Input.",
             )
         ) from first

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import jax.numpy as jnp
+import numpy as np
 
 from nacre import ops
 from nacre.core.array_types import Array, Shaped
@@ -16,8 +17,16 @@ from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.convolution.sliding import per_axis
 from nacre.ops._define import composite
+from nacre.ops.kernels.resampling import Kernel, cubic, lanczos
 
-_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+# What a pixel counts by its distance, and the distance from which on it does not.
+_KERNELS: dict[str, tuple[Kernel, int]] = {
+    "bilinear": (lambda x: np.maximum(1 - x, 0), 1),
+    "bicubic": (cubic(0, 0.5), 2),
+    "lanczos3": (lanczos(3), 3),
+    "lanczos5": (lanczos(5), 5),
+}
+_INTERPOLATIONS = ("nearest", *_KERNELS)
 
 
 @composite("inputs", name="up_sampling")
@@ -35,6 +44,43 @@ def repeat_elements(inputs: Any, sizes: tuple[int, ...], first_axis: int) -> Any
         indices += [slice(None), None]
     rest = shape[first_axis + len(sizes) :]
     return jnp.broadcast_to(inputs[tuple(indices)], (*wide, *rest)).reshape((*final, *rest))
+
+
+def interpolate_elements(inputs: Any, size: int, axis: int, interpolation: str) -> Any:
+    """Put `size` elements between which values go smoothly in the place of each along an axis.
+
+    It is what `ops.image.resize` computes, for axes whose length is not known: element k of the
+    `size` lies (k + 1/2) / size - 1/2 behind the old one, for each of them the same neighbours
+    count the same, and those beyond an end count nothing.
+    """
+    kernel, radius = _KERNELS[interpolation]
+    behind = np.arange(-radius, radius + 1)
+    places = (np.arange(size) + 0.5) / size - 0.5
+    weights = kernel(np.abs(places[:, None] - behind))  # (size, neighbours)
+    length = inputs.shape[axis]
+    shape = [length if i == axis else 1 for i in range(inputs.ndim)]
+    x = inputs.astype(jnp.promote_types(inputs.dtype, "float32"))
+    parts = []
+    for row in weights:
+        sums = [
+            sum(
+                float(weight) * _moved(values, int(by), radius, axis)
+                for weight, by in zip(row, behind, strict=True)
+                if weight
+            )
+            for values in (x, jnp.ones(shape, x.dtype))
+        ]
+        parts.append(sums[0] / sums[1])
+    final = [length * size if i == axis else n for i, n in enumerate(inputs.shape)]
+    return jnp.stack(parts, axis + 1).reshape(final).astype(inputs.dtype)
+
+
+def _moved(values: Any, by: int, most: int, axis: int) -> Any:
+    """The elements that are `by` behind each, zeros where there are none."""
+    widths = [(most, most) if i == axis else (0, 0) for i in range(values.ndim)]
+    cuts: list[Any] = [slice(None)] * values.ndim
+    cuts[axis] = slice(most + by, most + by + values.shape[axis])
+    return jnp.pad(values, widths)[tuple(cuts)]
 
 
 @register("layers/UpSampling1D")
@@ -111,6 +157,10 @@ class UpSampling2D(Layer):
         if self.interpolation == "nearest":
             return repeat_elements(inputs, self.size, first)
         size = tuple(inputs.shape[first + i] * n for i, n in enumerate(self.size))
+        if not all(isinstance(n, int) for n in size):  # in the making of files for any size
+            for axis, n in enumerate(self.size, first):
+                inputs = interpolate_elements(inputs, n, axis, self.interpolation)
+            return inputs
         return ops.image.resize(
             inputs, size, interpolation=self.interpolation, data_format=self.data_format
         )

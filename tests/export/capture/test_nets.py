@@ -205,6 +205,29 @@ def test_a_net_that_halves_and_doubles_pictures_takes_multiples() -> None:
         evaluate(graph, [np.zeros((1, 7, 6, 1), "float32")])
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_pictures_of_any_size_are_enlarged_smoothly(interpolation: str) -> None:
+    x = nacre.Input((None, None, 2))
+    layer = nacre.layers.UpSampling2D((2, 3), interpolation=interpolation)
+    graph = capture(nacre.Model(x, layer(x))).graph
+    picture = np.random.default_rng(0).normal(size=(2, 3, 4, 2)).astype("float32")
+    (found,) = evaluate(graph, [picture]).outputs.values()
+    np.testing.assert_allclose(found, np.asarray(layer(picture)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["crop_to_aspect_ratio", "pad_to_aspect_ratio"])
+def test_a_net_that_decides_by_the_size_of_pictures_is_built_and_refused_in_one_line(
+    how: str,
+) -> None:
+    x = nacre.Input((None, None, 2))
+    layer = nacre.layers.Resizing(4, 9, **{how: True})
+    model = nacre.Model(x, layer(x))
+    assert model.output_shape == (None, 4, 9, 2)
+    with pytest.raises(nacre.core.errors.UnsupportedError, match="by sizes that vary") as caught:
+        capture(model)
+    assert "\n" not in str(caught.value)
+
+
 def test_states_of_a_recurrent_layer_are_updated_each_by_itself() -> None:
     x = nacre.Input(batch_shape=(2, 5, 3))
     model = nacre.Model(x, nacre.layers.LSTM(3, stateful=True, name="memory")(x))
