@@ -230,11 +230,8 @@ def _refuse_settings(sets: set[OpsSet], types: set[str]) -> None:
 def _of_function(target: Any) -> tuple[Any, Any]:
     """What is converted, and the signature it is called by; None where it knows it."""
     if isinstance(target, ConcreteFunction):
-        args, kwargs = target.structured_input_signature
-        if kwargs:
-            rule = "tensors of a function must be given by place"
-            raise UnsupportedError(message(_WHO, rule, f"arguments {', '.join(kwargs)} by name"))
-        return target.function, list(args)
+        function = target.of_arrays()
+        return function, function.input_signature
     return target, None
 
 

@@ -12,6 +12,7 @@ from nacre.export.importers.tensorflow.program import open_saved_model
 from nacre.models import Model
 from nacre.saving.export_archive import export_object
 from nacre.tf.functions import Function
+from nacre.training.function import ConcreteFunction
 
 DEFAULT_SERVING_SIGNATURE_DEF_KEY = "serving_default"
 
@@ -46,10 +47,10 @@ def save(obj: Any, export_dir: Any, signatures: Any = None, options: Any = None)
         rule, fix = "it takes a model or a tf.Module", "Make its class one of tf.Module's."
         raise ArgumentError(message(who, rule, type(obj).__name__, fix))
     functions = given | {k: f for k, f in _functions_of(obj).items() if k not in given}
-    unknown = [k for k, f in functions.items() if getattr(f, "known_signature", None) is None]
+    unknown = [k for k, f in functions.items() if _known_signature(f) is None]
     if unknown:
         warn(f"{who}: {', '.join(unknown)} left out: never called, and without input_signature.")
-    found = {k: (f, f.known_signature) for k, f in functions.items() if k not in unknown}
+    found = {k: (f, _known_signature(f)) for k, f in functions.items() if k not in unknown}
     if not found:
         rule = "a module must have a function whose arguments are known"
         fix = "Write @tf.function(input_signature=[tf.TensorSpec([None, 3])]), or call it before."
@@ -61,8 +62,13 @@ def _by_name(signatures: Any) -> dict[str, Any]:
     if signatures is None:
         return {}
     found = signatures if isinstance(signatures, Mapping) else {"serving_default": signatures}
-    # `get_concrete_function` gives a call of the function.
-    return {name: getattr(f, "__self__", f) for name, f in found.items()}
+    return {n: f.of_arrays() if isinstance(f, ConcreteFunction) else f for n, f in found.items()}
+
+
+def _known_signature(function: Any) -> Any:
+    """The shapes and dtypes of a function's arguments; None where it does not know them."""
+    said = getattr(function, "input_signature", None)
+    return said if said is not None else getattr(function, "known_signature", None)
 
 
 def _functions_of(obj: Any) -> dict[str, Function]:

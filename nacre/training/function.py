@@ -233,18 +233,93 @@ class Function(Versioned, Generic[P, R]):
 class ConcreteFunction(Generic[R]):
     """A function for arguments of known shapes and dtypes; what `get_concrete_function` gives.
 
+    What it was asked for that is no array (`training=True`) it keeps: it is called with the arrays
+    alone, or with all as the function is.
+
     Attributes:
         function: The function.
         structured_input_signature: The arguments it is for: those by place, and those by name.
+
+    Raises:
+        ArgumentError: An array is missing, or what it keeps is given otherwise.
+    Source:
+        TensorFlow 2.15. Differs: arrays of other shapes and dtypes are taken, too.
     """
 
     def __init__(self, function: Function[..., R], signature: tuple[Any, Any]) -> None:
         self.function = function
         self.structured_input_signature = signature
+        args: tuple[Any, ...] = signature[0]
+        self._slots: dict[int | str, Any] = {**dict(enumerate(args)), **signature[1]}
+        self._of_arrays = [key for key, value in self._slots.items() if _has_array(value)]
+        self._names = _names_by_place(function.python_function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """What the function gives."""
-        return self.function(*args, **kwargs)
+        who = self.function._who
+        # An argument may be given by name that it was traced for by place, or the other way round.
+        keys = {name: place for place, name in enumerate(self._names) if place in self._slots}
+        given: dict[int | str, Any] = {keys.get(name, name): x for name, x in kwargs.items()}
+        left = [key for key in self._of_arrays if key not in given]
+        by_place = left if len(args) == len(left) else [*map(self._key_of, range(len(args)))]
+        given.update(zip(by_place, args, strict=True))
+        for key, kept in self._slots.items():
+            if key in self._of_arrays:
+                if key not in given:
+                    rule = "it takes all arrays that it was traced for"
+                    raise ArgumentError(message(who, rule, f"none for {self._name_of(key)}"))
+            elif _identities(given.setdefault(key, kept)) != _identities(kept):
+                rule = f"{self._name_of(key)} must be what it was traced for, {kept!r}"
+                fix = "Call the function itself, or leave it out."
+                raise ArgumentError(message(who, rule, repr(given[key]), fix))
+        in_order = [given.pop(place) for place in sorted(k for k in given if isinstance(k, int))]
+        return self.function(*in_order, **given)  # type: ignore[arg-type]
+
+    def of_arrays(self) -> Function[..., R]:
+        """It as a function of its arrays alone, by place, that says their shapes and dtypes."""
+        names = [self._name_of(key) for key in self._of_arrays]
+
+        def call(*arrays: Any) -> R:
+            return self(*arrays)
+
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, kind) for name in names]
+        )
+        call.__name__ = call.__qualname__ = self.function._who
+        return Function(call, [self._slots[key] for key in self._of_arrays])
+
+    def _key_of(self, place: int) -> int | str:
+        is_named = place not in self._slots and self._name_of(place) in self._slots
+        return self._name_of(place) if is_named else place
+
+    def _name_of(self, key: int | str) -> str:
+        if isinstance(key, str):
+            return key
+        return self._names[key] if key < len(self._names) else f"args_{key}"
+
+
+def _names_by_place(function: Callable[..., Any]) -> list[str]:
+    try:
+        known = inspect.signature(function).parameters.values()
+    except ValueError:  # a built-in one, which does not tell
+        return []
+    return [p.name for p in known if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _has_array(value: Any) -> bool:
+    """Whether an argument of `get_concrete_function` is a tensor, or holds some."""
+    leaves = tree.flatten(value)
+    return any(
+        not isinstance(leaf, Variable | Versioned)
+        and hasattr(leaf, "shape")
+        and hasattr(leaf, "dtype")
+        for leaf in leaves
+    )
+
+
+def _identities(value: Any) -> list[Hashable]:
+    return [_identity(leaf) for leaf in tree.flatten(value)]
 
 
 def _has_open_size(leaf: Any) -> bool:

@@ -147,6 +147,14 @@ def test_a_function_is_converted_for_any_batch() -> None:
     concrete = scores.get_concrete_function(tf.TensorSpec([None, 6], tf.float32))
     content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], scores).convert()
     np.testing.assert_allclose(run(content, X), np.asarray(scores(X)), rtol=1e-4, atol=1e-6)
+
+    @tf.function
+    def scaled(x: Any, factor: float = 1.0) -> Any:
+        return factor * x
+
+    concrete = scaled.get_concrete_function(x=tf.TensorSpec([None, 6], tf.float32), factor=3.0)
+    content = tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()
+    np.testing.assert_allclose(run(content, X), 3 * X, rtol=1e-6)
     with pytest.raises(UnsupportedError, match="one function"):
         tf.lite.TFLiteConverter.from_concrete_functions([concrete, concrete])
 

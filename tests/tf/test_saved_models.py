@@ -75,6 +75,23 @@ def test_signatures_are_those_that_are_given(tmp_path: Path) -> None:
     assert out["twice"].numpy().tolist() == [[4.0, 12.0]]
 
 
+def test_a_signature_may_be_a_concrete_function(tmp_path: Path) -> None:
+    @tf.function
+    def scaled(x: Any, factor: float = 1.0) -> Any:
+        return factor * x
+
+    module = tf.Module()
+    module.scaled = scaled
+    scaled(tf.ones((5,), tf.int32))  # known too, and not what is served
+    concrete = scaled.get_concrete_function(tf.TensorSpec([None, 2], tf.float32), factor=3.0)
+    model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(2)])
+    for number, thing in enumerate((module, model)):
+        tf.saved_model.save(thing, tmp_path / str(number), signatures=concrete)
+        serve = tf.saved_model.load(tmp_path / str(number)).signatures["serving_default"]
+        (found,) = serve(x=tf.ones((3, 2))).values()
+        assert np.asarray(found).tolist() == [[3.0, 3.0]] * 3
+
+
 def test_a_model_is_saved_as_a_model(tmp_path: Path) -> None:
     model = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(2)])
     tf.saved_model.save(model, tmp_path / "m")

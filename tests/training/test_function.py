@@ -395,6 +395,27 @@ def test_a_concrete_function_is_traced_before_it_is_called():
     assert len(traced) == count
 
 
+def test_a_concrete_function_keeps_what_is_no_array():
+    @keras.function
+    def scaled(x, factor=1.0, *, negate=False):
+        return -factor * x if negate else factor * x
+
+    x = np.ones(3, "float32")
+    spec = keras.KerasTensor((3,))
+    for concrete in (
+        scaled.get_concrete_function(spec, 3.0, negate=True),
+        scaled.get_concrete_function(spec, factor=3.0, negate=True),
+        scaled.get_concrete_function(keras.KerasTensor((None,)), 3.0, negate=True),
+        scaled.get_concrete_function(x, 3.0, negate=True),
+    ):
+        assert concrete(x).tolist() == concrete(x=x).tolist() == [-3.0] * 3
+        assert concrete(x, 3.0, negate=True).tolist() == [-3.0] * 3
+        with pytest.raises(ArgumentError, match=r"negate must be .* True"):
+            concrete(x, negate=False)
+        with pytest.raises(ArgumentError, match="none for x"):
+            concrete()
+
+
 def test_what_was_read_before_an_update_stays_as_it_was():
     v = keras.Variable([1.0, 2.0])
     held = v.value

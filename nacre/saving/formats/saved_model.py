@@ -53,7 +53,7 @@ from nacre.saving.formats.saved_model_parts import (
     structure_of,
 )
 from nacre.saving.weights import require_built
-from nacre.training.function import Function
+from nacre.training.function import ConcreteFunction, Function
 
 # What a folder may hold that is replaced by another SavedModel.
 KNOWN = frozenset(
@@ -108,6 +108,7 @@ def _signatures(given: Any, who: str) -> dict[str, Function]:
     if given is None:
         return {}
     found = given if isinstance(given, Mapping) else {DEFAULT_SIGNATURE: given}
+    found = {n: f.of_arrays() if isinstance(f, ConcreteFunction) else f for n, f in found.items()}
     for name, function in found.items():
         if not isinstance(function, Function) or function.input_signature is None:
             kind = type(function).__name__
@@ -121,7 +122,7 @@ def _signatures(given: Any, who: str) -> dict[str, Function]:
                     "the function.",
                 )
             )
-    return dict(found)
+    return found
 
 
 class _Calls:
