@@ -95,6 +95,14 @@ def test_order_with_infinities_and_numbers_that_are_none(tmp_path: Path) -> None
     assert model.export(tmp_path / "m.tflite", samples=given, verbose=False).is_verified
 
 
+def test_the_reciprocal_root_of_zero_is_infinite(tmp_path: Path) -> None:
+    x = nacre.Input((3,))
+    cosine = nacre.layers.Dot(1, normalize=True)([x, x])
+    model = nacre.Model(x, [ops.rsqrt(x), ops.minimum(ops.rsqrt(x), 10.0), cosine])
+    zeros = np.array([[0, 4, 1], [0, 0, 0]], "float32")
+    assert model.export(tmp_path / "m.tflite", samples=zeros, verbose=False).is_verified
+
+
 def test_spectra(tmp_path: Path) -> None:
     x = nacre.Input((16,))
     exported(list(ops.rfft(x)), x, tmp_path)

@@ -301,6 +301,19 @@ def test_a_batch_normalization_is_part_of_the_convolution_before_it(tmp_path: Pa
     assert found == Counter(Conv=1, Relu=1, Transpose=2)
 
 
+@pytest.mark.parametrize("source", ["float16", "float32", "float64"])
+def test_numbers_outside_of_a_narrow_integer_become_its_end(source: str, tmp_path: Path) -> None:
+    make = Builder("narrow")
+    x = make.input("x", source, (B,))
+    narrow = ("int8", "uint8", "int16", "uint16")
+    written(make.finish([(to, make.add("cast", [x], {"dtype": to})) for to in narrow]), tmp_path)
+    found = run(tmp_path, np.array([-40000.0, -1.5, 255.9, 300.0, np.inf], source))
+    np.testing.assert_array_equal(found[0], [-128, -1, 127, 127, 127])
+    np.testing.assert_array_equal(found[1], [0, 0, 255, 255, 255])
+    np.testing.assert_array_equal(found[2], [-32768, -1, 255, 300, 32767])
+    np.testing.assert_array_equal(found[3], [0, 0, 255, 300, 65535])
+
+
 def test_not_a_number_stays_one_and_comes_last(tmp_path: Path) -> None:
     make = Builder("nan")
     x = make.input("x", "float32", (B,))

@@ -279,7 +279,21 @@ def _clamp(make: Body, inputs: Sequence[str], node: Node) -> str:
 
 @elementwise("cast", kernel=_ALL)
 def _cast(make: Body, inputs: Sequence[str], node: Node) -> str:
-    return make.cast(inputs[0], node.attributes["dtype"])
+    """Floats outside of a narrow integer's range become its nearest end; Cast alone wraps them, so
+    that a pixel of -1 would be 255. Whole numbers wrap in the model too."""
+    source, dtype = dtype_of(node), node.attributes["dtype"]
+    x = inputs[0]
+    if source in ("float16", "bfloat16", "float32", "float64") and dtype in (
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+    ):
+        wide = source if source == "float64" else "float32"
+        x = x if source == wide else make.cast(x, wide)
+        limits = np.iinfo(dtype)
+        x = make.add("Clip", [x, *(make.constant(n, wide) for n in (limits.min, limits.max))])
+    return make.cast(x, dtype)
 
 
 __all__ = ["elementwise"]
