@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.errors import InconclusiveDimensionOperation
 
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
@@ -122,6 +123,17 @@ def _padded(x: jax.Array, axis: int, height: int, width: int, fill_value: float)
     return jnp.pad(x, pads, constant_values=jnp.asarray(fill_value, x.dtype))
 
 
+def refuse_open_sizes(what: str, *sizes: Any) -> None:
+    """Raise where a size varies, of something that is another one for small and for large images.
+
+    JAX would decide some of these by themselves: that 32·n is no less than 4. What follows holds
+    for multiples of 32 alone, and nothing that runs a file asks for them.
+    """
+    unknown = [size for size in sizes if jax.export.is_symbolic_dim(size)]
+    if unknown:
+        raise InconclusiveDimensionOperation(f"{what} by the size '{unknown[0]}' is inconclusive")
+
+
 def crop_window(rows: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
     """The largest middle part with the proportions height : width: top, left, rows, columns.
 
@@ -129,7 +141,8 @@ def crop_window(rows: int, columns: int, height: int, width: int) -> tuple[int, 
         >>> crop_window(16, 20, 8, 8)
         (0, 2, 16, 16)
     """
-    new_rows = min(rows, columns * height // width) or 1  # whole: so unknown sizes stay sizes
+    refuse_open_sizes("A crop to proportions", rows, columns)
+    new_rows = min(rows, columns * height // width) or 1
     new_columns = min(columns, rows * width // height) or 1
     return (rows - new_rows) // 2, (columns - new_columns) // 2, new_rows, new_columns
 
@@ -143,6 +156,7 @@ def pad_window(rows: int, columns: int, height: int, width: int) -> tuple[int, i
         >>> pad_window(16, 20, 8, 8)
         (-2, 0, 20, 20)
     """
+    refuse_open_sizes("A padding to proportions", rows, columns)
     top = (max(rows, columns * height // width) - rows) // 2
     left = (max(columns, rows * width // height) - columns) // 2
     return -top, -left, rows + 2 * top, columns + 2 * left

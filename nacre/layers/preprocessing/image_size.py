@@ -12,7 +12,7 @@ from nacre.core.registry import register
 from nacre.layers.base.calling import to_float
 from nacre.layers.base.keywords import ImageKeywords
 from nacre.layers.preprocessing.image_layer import ImageLayer
-from nacre.ops.geometry import crop_window, pad_window
+from nacre.ops.geometry import crop_window, pad_window, refuse_open_sizes
 
 
 @register("layers/Resizing")
@@ -168,6 +168,7 @@ def resized_center_crop(
 ) -> Any:
     """The middles of images, which are enlarged first where they are smaller."""
     axes = layer._spatial_axes(data)
+    refuse_open_sizes("Cropping or enlarging", *(data.shape[a] for a in axes))
     over = [data.shape[a] - n for a, n in zip(axes, new_size, strict=True)]
     if min(over) < 0:
         resized = ops.image.resize(

@@ -215,12 +215,16 @@ def test_pictures_of_any_size_are_enlarged_smoothly(interpolation: str) -> None:
     np.testing.assert_allclose(found, np.asarray(layer(picture)), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("how", ["crop_to_aspect_ratio", "pad_to_aspect_ratio"])
+@pytest.mark.parametrize("columns", [None, 8])
+@pytest.mark.parametrize("kind", ["crop", "pad", "CenterCrop", "RandomCrop"])
 def test_a_net_that_decides_by_the_size_of_pictures_is_built_and_refused_in_one_line(
-    how: str,
+    kind: str, columns: int | None
 ) -> None:
-    x = nacre.Input((None, None, 2))
-    layer = nacre.layers.Resizing(4, 9, **{how: True})
+    layers, x = nacre.layers, nacre.Input((None, columns, 2))
+    if kind in ("crop", "pad"):
+        layer = layers.Resizing(4, 9, **{f"{kind}_to_aspect_ratio": True})
+    else:
+        layer = getattr(layers, kind)(4, 9)
     model = nacre.Model(x, layer(x))
     assert model.output_shape == (None, 4, 9, 2)
     with pytest.raises(nacre.core.errors.UnsupportedError, match="by sizes that vary") as caught:
