@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nacre
+from nacre import layers
 from nacre.core.errors import ArgumentError, FileFormatError, UnsupportedError, UnsupportedOpError
 from nacre.export import targets
 from nacre.export.graph.evaluate import evaluate
@@ -285,3 +286,30 @@ def test_a_path_does_not_end_as_files_of_another_format_do(tmp_path, name, forma
     with pytest.raises(ArgumentError, match=said):
         model().export(tmp_path / name, format=format, verbose=False)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [6, 10])
+def test_pixels_that_are_rounded_may_fall_to_either_side(tmp_path, size):
+    net = nacre.Sequential([nacre.Input((8, 8, 3), dtype="uint8"), layers.Resizing(size, size)])
+    assert net.export(tmp_path / "m.graph", verbose=False).is_verified
+
+
+def test_whole_numbers_that_are_wrong_are_told(tmp_path):
+    net = nacre.Sequential([nacre.Input((8, 8, 3), dtype="uint8"), layers.Resizing(6, 6)])
+    WRONG["round"] = 1.5
+    with pytest.raises(FileFormatError, match="where the model gives"):
+        net.export(tmp_path / "m.graph", verbose=False)
+    counted = nacre.Sequential(
+        [nacre.Input((4,)), layers.Lambda(lambda x: nacre.ops.argmax(x, -1))]
+    )
+    WRONG.update(round=1.0, argmax=2)
+    with pytest.raises(FileFormatError, match="where the model gives"):
+        counted.export(tmp_path / "n.graph", verbose=False)
+
+
+def test_the_model_is_called_once_for_each_call_that_is_compared(tmp_path):
+    net, calls = model(), []
+    net.call = lambda *a, call=net.call, **k: (calls.append(1), call(*a, **k))[1]
+    report = net.export(tmp_path / "m.graph", verbose=False)
+    traces = 1
+    assert len(calls) <= len(report.compared) + traces
