@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core import atomic
+from nacre.core import addresses, atomic
 from nacre.core.errors import ArgumentError, listed, message, refuse_unknown
 from nacre.core.regions import Content
 from nacre.export.capture import Captured
@@ -146,9 +146,7 @@ class Plan:
 
     def _refuse_wrong_words(self) -> None:
         """What does not say whether to compare, and metadata that is no text by name."""
-        if not (self.verify == "auto" or isinstance(self.verify, bool)):
-            rule = "verify must be 'auto', True or False"
-            raise ArgumentError(message(self.who, rule, repr(self.verify)))
+        refuse_wrong_verify(self.verify, self.who)
         for name, text in self.metadata.items():
             if not (isinstance(name, str) and isinstance(text, str)):
                 rule, got = "metadata must be text by name", f"{name!r}: {text!r}"
@@ -169,6 +167,16 @@ class Plan:
             rule = "verify=True needs a program that runs what was written"
             raise ArgumentError(message(self.who, rule, why, "Or pass verify='auto'."))
         return None, why
+
+
+def refuse_wrong_verify(verify: Any, who: str) -> None:
+    """Raise where it does not say whether to compare.
+
+    Raises:
+        ArgumentError: It is neither 'auto' nor a bool.
+    """
+    if not (verify == "auto" or isinstance(verify, bool)):
+        raise ArgumentError(message(who, "verify must be 'auto', True or False", repr(verify)))
 
 
 def prepared(graph: Graph, target: Target) -> Graph:
@@ -195,8 +203,12 @@ def _settled(target: Target, given: Mapping[str, Any], who: str) -> dict[str, An
 
 def _path(filepath: Any, target: Target, who: str) -> Path:
     """Where to write; the format's own ending is put behind a name that has none."""
-    path = atomic.target_path(filepath, who)
-    if str(filepath).endswith(("/", os.sep)) or os.path.basename(str(filepath)) in (".", ".."):
+    if addresses.is_address(filepath):  # which may hold a password: its end alone is told
+        rule = f"{target.title} is written to a disk, with a report beside it"
+        got = f"an address of '{addresses.file_name(filepath)}'"
+        raise ArgumentError(message(who, rule, got, "Write to a disk, and copy the files."))
+    path, text = atomic.target_path(filepath, who), os.fsdecode(filepath)
+    if text.endswith(("/", os.sep)) or os.path.basename(text) in (".", ".."):
         if not target.is_folder:  # no file is meant; nor one beside the folder, of its name
             atomic.refuse_non_file(path, who)
     if target.suffix and not path.suffix:
@@ -262,4 +274,4 @@ def _with_version(runtime: Runtime) -> str:
     return f"{runtime.name} {version}".strip()
 
 
-__all__ = ["REPORT_SUFFIX", "Plan", "prepared"]
+__all__ = ["REPORT_SUFFIX", "Plan", "prepared", "refuse_wrong_verify"]

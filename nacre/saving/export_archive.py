@@ -21,7 +21,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.core.wire.tensorflow.objects import key_of
 from nacre.export import stablehlo
-from nacre.export.api import Plan
+from nacre.export.api import Plan, refuse_wrong_verify
 from nacre.export.capture import Captured, capture
 from nacre.export.report import Report
 from nacre.export.targets import ALIASES, ending_of, find_target, format_of_suffix, formats
@@ -241,7 +241,7 @@ def export_model(
     """Write what a model computes in inference, in any format; see `Model.export`."""
     who = f"{type(model).__name__} '{model.name}'.export"
     if format == _SAVED_MODEL:
-        format = format_of_suffix(str(filepath)) or format
+        format = format_of_suffix(_text(filepath)) or format
     _refuse_ending(filepath, format, who)
     for keyword in _OF_JAX2TF:
         kwargs.pop(keyword, None)
@@ -251,6 +251,7 @@ def export_model(
             print(report)
         return report
     verify = kwargs.pop("verify", True)
+    refuse_wrong_verify(verify, who)
     refuse_unknown(who, kwargs, model.export)
     function = _function_of(model, input_signature, who)
     folder = _Folder([model], [_Endpoint("serve", function)], {}, who)
@@ -264,15 +265,23 @@ def _refuse_ending(filepath: Any, format: str, who: str) -> None:
     """Raise where a path ends as files of another kind do, which programs would take it for."""
     if format not in {*formats(), *ALIASES}:
         return  # which is told first
-    path = str(filepath)
+    shown = _text(filepath)
+    if addresses.is_address(shown):  # which may hold a password
+        shown = addresses.file_name(shown)
+    path = shown.lower()
     own, other = ending_of(format), format_of_suffix(path)
-    rule, got = "filepath must end as its format's files do", f"'{path}' for format='{format}'"
+    rule, got = "filepath must end as its format's files do", f"'{shown}' for format='{format}'"
     is_own = other == ALIASES.get(format, format) or (own and path.endswith(own))
     if other is not None and not is_own:
-        fix = f"Write '{Path(path).stem}{own}', or format='{other}'."
+        fix = f"Write '{Path(shown).stem}{own}', or format='{other}'."
         raise ArgumentError(message(who, rule, got, fix))
     if path.endswith((".keras", ".h5")):
-        raise ArgumentError(message(who, rule, got, f"Save it: model.save('{path}')."))
+        raise ArgumentError(message(who, rule, got, f"Save it: model.save('{shown}')."))
+
+
+def _text(filepath: Any) -> str:
+    """A path as text; '' for what is none, which is told of where it is written."""
+    return os.fsdecode(filepath) if isinstance(filepath, str | bytes | os.PathLike) else ""
 
 
 def export_object(

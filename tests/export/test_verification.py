@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,7 @@ def test_without_a_runtime_it_is_said_what_to_install(tmp_path, monkeypatch):
     ("arguments", "said"),
     [
         ({"verify": "yes"}, "verify must be 'auto', True or False. Got 'yes'"),
+        ({"verify": 0, "format": "tf_saved_model"}, "verify must be 'auto', True or False. Got 0"),
         ({"metadata": {"n": 3}}, "metadata must be text by name. Got 'n': 3"),
         ({"metadata": "me"}, "metadata must be text by name. Got 'me'"),
         ({"levels": 17}, r"Got levels=17. Did you mean 'level'"),
@@ -313,3 +315,16 @@ def test_the_model_is_called_once_for_each_call_that_is_compared(tmp_path):
     report = net.export(tmp_path / "m.graph", verbose=False)
     traces = 1
     assert len(calls) <= len(report.compared) + traces
+
+
+@pytest.mark.parametrize("kind", [str, str.upper, os.fsencode])
+def test_a_path_of_any_kind_tells_the_format_by_its_ending(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    report = model().export(kind("m.graph"), verbose=False)
+    assert report is not None and report.format == "pickled"
+
+
+def test_an_address_is_refused_where_a_report_lies_beside(tmp_path):
+    with pytest.raises(ArgumentError, match=r"to a disk.*'m\.graph'") as found:
+        model().export("memory://user:secret@host/m.graph", verbose=False)
+    assert "secret" not in str(found.value)

@@ -25,8 +25,8 @@ def narrow_weights(graph: Graph, dtype: str = "float16") -> Graph:
     casts: list[Node] = []
     for weight in graph.weights:
         data = weight.data
-        fits = dtype != "float16" or not np.any(np.abs(data) > _LARGEST)
-        if weight.value.dtype != "float32" or data.size < _FEWEST or not fits:
+        is_large = weight.value.dtype == "float32" and data.size >= _FEWEST
+        if not is_large or (dtype == "float16" and np.any(np.abs(data) > _LARGEST)):
             weights.append(weight)
             continue
         narrow = Value(f"{weight.value.name}_{dtype}", dtype, weight.value.shape)

@@ -99,7 +99,7 @@ def format_of_suffix(path: str) -> str | None:
     """The format whose files end as this path does."""
     endings = {**OTHERS, **{name: place.suffix for name, place in TARGETS.items()}}
     endings["npz"] = ".npz"  # a folder, which a person may call so
-    fits = (name for name, suffix in endings.items() if suffix and path.endswith(suffix))
+    fits = (name for name, suffix in endings.items() if suffix and path.lower().endswith(suffix))
     return next(fits, None)
 
 
