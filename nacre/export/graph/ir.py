@@ -118,6 +118,28 @@ class Axis(NamedTuple):
 _NO_AXIS = Axis(Value("", "", ()), 0, 1 << 62)
 
 
+def value_of(node: Node, index: int = 0) -> Value:
+    """An input of a node that is always there."""
+    found = node.inputs[index]
+    assert found is not None
+    return found
+
+
+def dtype_of(node: Node, index: int = 0) -> str:
+    """The dtype of such an input."""
+    return value_of(node, index).dtype
+
+
+def shape_of(node: Node, index: int = 0) -> tuple[Size, ...]:
+    """The sizes of such an input."""
+    return value_of(node, index).shape
+
+
+def rank_of(node: Node, index: int = 0) -> int:
+    """How many axes such an input has."""
+    return len(shape_of(node, index))
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Graph:
     """What a model computes.

@@ -16,7 +16,7 @@ import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 by it
 import numpy as np
 
 from nacre.core.wire.onnx import NUMBERS
-from nacre.export.graph.ir import Axis, Graph, Node, Value
+from nacre.export.graph.ir import Axis, Graph, Node, Value, dtype_of, rank_of, value_of
 from nacre.export.graph.sizes import Size, SizeExpr, symbols_in
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -410,23 +410,6 @@ def _without_front(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
     while sizes and sizes[0] == 1:
         sizes = sizes[1:]
     return sizes
-
-
-def value_of(node: Node, index: int = 0) -> Value:
-    """An input of a node that is always there."""
-    found = node.inputs[index]
-    assert found is not None
-    return found
-
-
-def dtype_of(node: Node, index: int = 0) -> str:
-    """The dtype of an input."""
-    return value_of(node, index).dtype
-
-
-def rank_of(node: Node, index: int = 0) -> int:
-    """How many axes an input has."""
-    return len(value_of(node, index).shape)
 
 
 def inverse(order: Iterable[int]) -> Order:

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 by it
 import numpy as np
 
-from nacre.export.graph.ir import Graph, Node, Value
+from nacre.export.graph.ir import Graph, Node, Value, dtype_of, shape_of, value_of
 from nacre.export.graph.sizes import Size
 from nacre.export.targets.support import Forms
 
@@ -218,23 +218,6 @@ class Program:
         return [self._tensors[output.value] for output in graph.outputs]
 
 
-def value(node: Node, index: int = 0) -> Value:
-    """An input of a node that is always there."""
-    found = node.inputs[index]
-    assert found is not None
-    return found
-
-
-def dtype_of(node: Node, index: int = 0) -> str:
-    """The dtype of an input."""
-    return value(node, index).dtype
-
-
-def shape_of(node: Node, index: int = 0) -> tuple[Size, ...]:
-    """The sizes of an input."""
-    return value(node, index).shape
-
-
 def is_float(dtype: str) -> bool:
     """Whether a dtype is one of floating point."""
     return "float" in dtype
@@ -262,5 +245,5 @@ __all__ = [
     "is_float",
     "listed",
     "shape_of",
-    "value",
+    "value_of",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from nacre.export.graph.ir import Node, Value
+from nacre.export.graph.ir import Node
+from nacre.export.graph.ir import value_of as given
 from nacre.export.targets.c import helpers
 from nacre.export.targets.c.types import TYPES, is_float, number, suffix
 from nacre.export.targets.c.unit import Body
@@ -21,13 +22,6 @@ _MATH = {
     for name in "floor ceil sqrt cbrt exp exp2 expm1 log log1p sin cos tan asin acos atan sinh "
     "cosh tanh asinh acosh atanh erf erfc lgamma".split()
 } | {"round": "rint"}
-
-
-def given(node: Node, place: int) -> Value:
-    """An input that is there."""
-    value = node.inputs[place]
-    assert value is not None
-    return value
 
 
 def unary(make: Body, op: str, dtype: str, x: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from nacre.export.graph.ir import Graph, Node, Value
+from nacre.export.graph.ir import Graph, Node, dtype_of, rank_of
+from nacre.export.graph.ir import value_of as value
 from nacre.export.targets.graphdef.body import Body, Kind
 from nacre.export.targets.support import Forms
 
@@ -29,23 +30,6 @@ def lower_nodes(make: Body, graph: Graph, tensors: dict[object, str]) -> None:
 def form_of(make: Body, op: str) -> Form:
     """The form of an op, for the program that the function is made for."""
     return (FORMS.by_op if make.forms is None else make.forms)[op]
-
-
-def value(node: Node, index: int = 0) -> Value:
-    """An input of a node that is always there."""
-    found = node.inputs[index]
-    assert found is not None
-    return found
-
-
-def dtype_of(node: Node, index: int = 0) -> str:
-    """The dtype of an input."""
-    return value(node, index).dtype
-
-
-def rank_of(node: Node, index: int = 0) -> int:
-    """How many axes an input has."""
-    return len(value(node, index).shape)
 
 
 def kind_of(node: Node, index: int = 0) -> Kind:
@@ -78,3 +62,9 @@ def reduce(make: Body, op: str, tensor: str, axes: Sequence[int], dtype: str, ke
     if op in ("All", "Any"):
         return make.add(op, [tensor, axes_tensor], Tidx=Kind("int32"), keep_dims=keep)
     return make.add(op, [tensor, axes_tensor], T=Kind(dtype), Tidx=Kind("int32"), keep_dims=keep)
+
+
+__all__ = [
+    "FORMS", "Form", "cast", "dtype_of", "form_of", "kind_of", "lower_nodes", "rank_of", "reduce",
+    "reshape", "rule", "transpose", "value",
+]  # fmt: skip

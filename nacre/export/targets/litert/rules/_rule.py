@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from nacre.export.graph.evaluate import node_results
-from nacre.export.graph.ir import Graph, Node, Value
+from nacre.export.graph.ir import Graph, Node, Value, dtype_of
 from nacre.export.graph.opset import OPSET
 from nacre.export.graph.sizes import SizeExpr
 from nacre.export.targets.litert.body import Body, Tensor
@@ -78,13 +78,6 @@ def inlined(make: Body, graph: Graph, arguments: Sequence[Tensor]) -> list[Tenso
     make.use_sizes_of(graph, tensors)
     lower_nodes(make, graph, tensors)
     return [tensors[output.value] for output in graph.outputs]
-
-
-def dtype_of(node: Node, index: int = 0) -> str:
-    """The dtype of an input that is always there."""
-    found = node.inputs[index]
-    assert found is not None
-    return found.dtype
 
 
 def only(*dtypes: str, index: int = 0) -> Callable[[Node], str | None]:

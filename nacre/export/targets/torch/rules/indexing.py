@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nacre.export.graph.ir import Node
 from nacre.export.graph.sizes import Size, product_of
-from nacre.export.targets.torch.program import FORMS, Program, dtype_of, shape_of, value
+from nacre.export.targets.torch.program import FORMS, Program, dtype_of, shape_of, value_of
 
 
 def _fills(node: Node) -> str | None:
@@ -21,7 +21,7 @@ def _inside(make: Program, indices: str, size: Size) -> str:
 def _gather(make: Program, node: Node, inputs: Sequence[str]) -> str:
     x, indices = inputs
     shape, axis = shape_of(node), node.attributes["axis"] % len(shape_of(node))
-    known = make.known.get(value(node, 1))
+    known = make.known.get(value_of(node, 1))
     size = shape[axis]
     # Indices that are known to be inside need not be moved there.
     if known is not None and isinstance(size, int) and ((known >= 0) & (known < size)).all():
