@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import shutil
 import tarfile
 import tempfile
 from pathlib import Path
@@ -59,9 +60,14 @@ def _unpacked(path: Path) -> Path:
         digest = hashlib.file_digest(file, "sha1").hexdigest()
     folder = _cache() / digest
     if not (folder / "saved_model.pb").is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")  # nothing outside of the folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # A folder that is found later must be whole, whenever the process ends.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
+            whole = Path(beside) / "module"
+            with tarfile.open(path) as archive:
+                archive.extractall(whole, filter="data")  # nothing outside of the folder
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(whole, folder)
     return folder
 
 

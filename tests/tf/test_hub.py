@@ -80,6 +80,17 @@ def test_archives_and_the_cache(
     archive = tmp_path / "scale.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
         file.add(folder, ".")
+    whole = tarfile.TarFile.extractall
+
+    def ends_early(self: Any, path: Any, **options: Any) -> None:
+        whole(self, path, **options)
+        (Path(path) / "variables" / "variables.index").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "extractall", ends_early)
+        with pytest.raises(KeyboardInterrupt):
+            hub.load(archive)
     for _ in range(2):
         assert hub.load(archive)(X).numpy()[0].tolist() == [1.0, 2.0, 3.0]
     with pytest.raises(AbsentFileError, match="folder"):
