@@ -186,10 +186,11 @@ class Function(Versioned, Generic[P, R]):
         return tuple(tree.map_structure_up_to(spec, self._cast, spec, x) for spec, x in pairs), {}
 
     def _cast(self, spec: Any, value: Any) -> Any:
-        array = jnp.asarray(
-            value.value if isinstance(value, Variable) else value,
-            None if spec.dtype is None else jnp.dtype(str(np.dtype(spec.dtype))),
-        )
+        dtype = None if spec.dtype is None else jnp.dtype(str(np.dtype(spec.dtype)))
+        if isinstance(value, jax.ShapeDtypeStruct):  # of `get_concrete_function`
+            array: Any = jax.ShapeDtypeStruct(value.shape, dtype or value.dtype)
+        else:
+            array = jnp.asarray(value.value if isinstance(value, Variable) else value, dtype)
         wanted = None if spec.shape is None else tuple(spec.shape)
         if wanted is not None and (
             len(wanted) != array.ndim

@@ -416,6 +416,18 @@ def test_a_concrete_function_keeps_what_is_no_array():
             concrete()
 
 
+def test_a_concrete_function_of_a_signature_of_known_sizes():
+    @keras.function(input_signature=[keras.KerasTensor((2,), "float32")])
+    def double(x):
+        return 2 * x
+
+    x = np.ones(2, "float32")
+    for given in ((), (keras.KerasTensor((2,)),), (keras.KerasTensor((2,), "float16"),)):
+        assert double.get_concrete_function(*given)(x).tolist() == [2.0, 2.0]
+    with pytest.raises(ShapeError, match=r"shape \(2,\)"):
+        double.get_concrete_function(keras.KerasTensor((3,)))
+
+
 def test_what_was_read_before_an_update_stays_as_it_was():
     v = keras.Variable([1.0, 2.0])
     held = v.value
