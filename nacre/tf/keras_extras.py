@@ -9,6 +9,7 @@ import numpy as np
 
 from nacre import activations, constraints, initializers, losses, ops, regularizers
 from nacre.callbacks import Callback
+from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers import BatchNormalization, Layer
@@ -35,7 +36,8 @@ class _LocallyConnected(Layer):
             rule = "padding must be 'valid'"
             fix = "Put a ZeroPadding layer before it."
             raise ArgumentError(message(self._who(), rule, repr(padding), fix))
-        self.filters, self.padding, self.data_format = filters, padding, data_format
+        self.filters, self.padding = filters, padding
+        self.data_format = standardize_data_format(data_format)
         self.kernel_size = _sizes(kernel_size, self._rank)
         self.strides = _sizes(strides, self._rank)
         self.activation = activations.get(activation)

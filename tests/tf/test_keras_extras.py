@@ -90,3 +90,15 @@ def test_other_names_say_what_to_write(name: str) -> None:
     module, _, last = name.partition(".")
     with pytest.raises(AttributeError, match=r"tf\.keras\.layers|fit reads ahead"):
         getattr(getattr(tf.keras, module), last)
+
+
+def test_locally_connected_layers_take_the_global_data_format() -> None:
+    layers, backend = tf.keras.layers, tf.keras.backend
+    backend.set_image_data_format("channels_first")
+    try:
+        layer = layers.LocallyConnected2D(5, 2)
+        assert tuple(layer(np.ones((1, 3, 4, 4), "float32")).shape) == (1, 5, 3, 3)
+    finally:
+        backend.set_image_data_format("channels_last")
+    with pytest.raises(ValueError, match="data_format"):
+        layers.LocallyConnected1D(5, 2, data_format="first")
