@@ -26,7 +26,14 @@ from nacre.export.capture import Captured
 from nacre.export.graph.ir import Graph, Output, Value
 from nacre.export.graph.sizes import symbols_in
 from nacre.export.graph.verify import verify as verify_graph
-from nacre.export.passes import apply, cleaned, drop_unread_weights, narrow_weights, opened
+from nacre.export.passes import (
+    apply,
+    cleaned,
+    drop_unread_weights,
+    narrow_weights,
+    opened,
+    refuse_other_sizes,
+)
 from nacre.export.report import Report
 from nacre.export.targets.target import Request, Runtime, Target
 from nacre.export.verification import Compared, Verification, can_compare
@@ -182,7 +189,8 @@ def refuse_wrong_verify(verify: Any, who: str) -> None:
 def prepared(graph: Graph, target: Target) -> Graph:
     """A graph in the ops that a format has, as far as they can be opened."""
     graph = cleaned(apply(graph, target.passes))
-    return verify_graph(drop_unread_weights(cleaned(opened(graph, target.support.has))))
+    graph = drop_unread_weights(cleaned(opened(graph, target.support.has)))
+    return verify_graph(refuse_other_sizes(graph))
 
 
 def _settled(target: Target, given: Mapping[str, Any], who: str) -> dict[str, Any]:

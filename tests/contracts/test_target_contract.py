@@ -168,3 +168,28 @@ def test_without_its_runtime_a_file_is_written_and_says_what_to_install(
     assert "not verified" in str(report)
     if target.runtimes:
         assert (target.runtimes[0].how or "pip install") in str(report)
+
+
+class Mirrored(nacre.layers.Layer):
+    """Its graph is one for sizes in steps of eight."""
+
+    def call(self, x: Any) -> Any:
+        return nacre.ops.pad(x, ((0, 0), (2, 2), (0, 0), (0, 0)), "reflect")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_sizes_between_those_that_a_file_is_for_are_refused(name: str, tmp_path: Any) -> None:
+    target = writable(name)
+    if name == "pmml":
+        pytest.skip("PMML is for samples of known size")
+    model = nacre.Sequential([nacre.Input((None, 4, 1)), Mirrored()])
+    path = tmp_path / f"m{target.suffix}"
+    model.export(path, format=name, verbose=False)
+    run = runtime_of(target).open(path)
+    for size in (8, 24, 9, 15):
+        x = np.random.default_rng(size).random((2, size, 4, 1), "float32")
+        if size % 8:
+            with pytest.raises(Exception):  # noqa: B017 - of the runtime's own kind
+                run([x])
+        else:
+            np.testing.assert_allclose(run([x])[0], np.asarray(model(x)), 1e-6)

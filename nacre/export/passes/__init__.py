@@ -5,6 +5,7 @@ shapes       changes of shape that change nothing, or undo one another
 dead_code    what nobody reads; what is computed twice
 batch_normalization   folded into what is before it
 narrow_weights        weights in 16 bits
+multiples             sizes between the steps that a graph is for are refused
 widening              what is computed in 16 bits computed in 32
 opening      ops that a format lacks, made of simpler ones, as `openings/` says
 """
@@ -18,6 +19,7 @@ from nacre.export.graph.verify import verify
 from nacre.export.passes.batch_normalization import fuse_batch_normalization
 from nacre.export.passes.constants import fold_constants
 from nacre.export.passes.dead_code import drop_dead_code, drop_unread_weights, merge_equal
+from nacre.export.passes.multiples import refuse_other_sizes
 from nacre.export.passes.narrow_weights import narrow_weights
 from nacre.export.passes.opening import opened
 from nacre.export.passes.shapes import simplify_shapes
@@ -67,6 +69,7 @@ __all__ = [
     "merge_equal",
     "narrow_weights",
     "opened",
+    "refuse_other_sizes",
     "simplify_shapes",
     "widen_floats",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from nacre.export.capture import Captured
 from nacre.export.graph.ir import Graph
-from nacre.export.passes.opening import opened
+from nacre.export.passes import opened, refuse_other_sizes
 from nacre.export.targets.graphdef.body import known_shape
 from nacre.export.targets.saved_model.gaps import SUPPORT
 from nacre.export.targets.saved_model.write import Spec, Structure
@@ -16,7 +16,8 @@ from nacre.export.targets.saved_model.write import Spec, Structure
 
 def for_tensorflow(captured: Captured) -> Captured:
     """A call whose graph has of the ops that TensorFlow lacks the simpler ones they are made of."""
-    return replace(captured, graph=opened(captured.graph, SUPPORT.has))
+    graph = refuse_other_sizes(opened(captured.graph, SUPPORT.has))
+    return replace(captured, graph=graph)
 
 
 def by_key(captured: Captured, keys: Mapping[int, str]) -> Graph:

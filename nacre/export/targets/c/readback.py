@@ -78,6 +78,9 @@ class _Loaded:
                 named = multiple_of_name(parse_size(text))
                 if named is not None:
                     known.setdefault(named[0], actual // named[1])
+                if size_value(parse_size(text), known) != actual:
+                    shape = ", ".join(spec["shape"])
+                    raise ValueError(f"it takes ({shape}), not {array.shape}")
         results = [
             np.empty([size_value(parse_size(n), known) for n in spec["shape"]], spec["dtype"])
             for spec in self._said["outputs"]

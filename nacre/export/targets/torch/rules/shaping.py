@@ -14,7 +14,7 @@ from nacre.export.targets.torch.program import (
     is_float,
     listed,
     shape_of,
-    value,
+    value_of,
 )
 
 
@@ -96,7 +96,7 @@ def _pad(make: Program, node: Node, inputs: Sequence[str]) -> str:
     around = make.sizes([size for pair in pairs for size in pair])
     if not shape_of(node):
         return x
-    known = make.known.get(value(node, 1))
+    known = make.known.get(value_of(node, 1))
     if known is not None and (not known.any() or (is_float(dtype_of(node)) and known.size == 1)):
         number = float(known)
         text = repr(number) if np.isfinite(number) else f'float("{number}")'
