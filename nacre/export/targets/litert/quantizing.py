@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message
+from nacre.core.warning import warn
 from nacre.export.graph.ir import Value
 from nacre.export.targets.litert.body import Body, Operator, Scales, Tensor
 from nacre.export.targets.litert.weights import FILTERS, quantized_weights
@@ -260,7 +261,11 @@ class Samples:
         found: Any = given() if callable(given) else given
         if not isinstance(found, Iterable):
             raise _fault("it must be samples, or a function that gives them", repr(found))
-        self.samples = list(itertools.islice(found, _MOST_SAMPLES))
+        self.samples = list(itertools.islice(found, _MOST_SAMPLES + 1))
+        if len(self.samples) > _MOST_SAMPLES:
+            self.samples.pop()
+            rule = f"the first {_MOST_SAMPLES} samples tell the ranges of numbers"
+            warn(message("representative_dataset", rule, "more", "Give a drawn part of the data."))
 
     def __str__(self) -> str:
         return f"{len(self.samples)} samples"

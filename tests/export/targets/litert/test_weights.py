@@ -160,3 +160,10 @@ def test_filters_of_next_to_nothing_keep_their_bias(tmp_path: Path) -> None:
     bias.assign(np.array([0.5, 1, 1, -1], "float32"))
     report = model.export(tmp_path / "m.tflite", representative_dataset=one_by_one, verbose=False)
     assert report.is_verified and report.largest_difference < 0.02
+
+
+def test_samples_beyond_those_that_are_looked_at_are_told(tmp_path):
+    model = nacre.Sequential([nacre.Input((2,)), nacre.layers.Dense(2)])
+    many = [[np.ones((1, 2), "float32")]] * 1001
+    with pytest.warns(UserWarning, match="the first 1000 samples"):
+        model.export(tmp_path / "m.tflite", representative_dataset=many, verbose=False)
