@@ -4,7 +4,8 @@
 library, then the same with `read`. LIBRARY is `nacre`, `keras` or `tf.keras`. A small network of
 each family, with weights by a rule, is written as `.keras`, `.h5`, `.weights.h5`, and those of
 tf.keras 2.15 alone as a folder too; what reads it compares all weights, which must be the same bits, and outputs.
-tf.keras 2.15 opens no `.keras` and `.h5` of newer ones, whoever wrote them. What was seen stands in
+tf.keras 2.15 opens no `.keras` and `.h5` of newer ones, whoever wrote them; what nacre writes for it
+(`compat="keras-2.15"`) it does. What was seen stands in
 `application_files.json` beside this file: by reader and writer, the largest difference of outputs
 as a share of the largest output, or what was said.
 """
@@ -23,7 +24,8 @@ import numpy as np
 from tests.cases import applications as cases
 
 RESULTS = Path(__file__).with_name("application_files.json")
-ENDINGS = (".keras", ".h5", ".weights.h5", "")
+ENDINGS = (".keras", ".h5", ".weights.h5")
+FOR_KERAS_2 = "_keras2.h5"
 
 
 def library(name: str) -> tuple[Any, str]:
@@ -58,7 +60,7 @@ def families(keras: Any, names: list[str]) -> list[str]:
 
 def endings(family: str) -> tuple[str, ...]:
     """The forms of its files; Keras 3 reads no folder as a model."""
-    return ENDINGS if family in cases.OLD_FAMILIES else ENDINGS[:-1]
+    return (*ENDINGS, "", FOR_KERAS_2) if family in cases.OLD_FAMILIES else ENDINGS
 
 
 def write(folder: Path, who: str, names: list[str]) -> None:
@@ -71,7 +73,12 @@ def write(folder: Path, who: str, names: list[str]) -> None:
         np.save(place / f"{family}.npy", outputs(model, family))
         for ending in endings(family):
             path = place / f"{family}{ending}"
-            model.save_weights(path) if ending == ".weights.h5" else model.save(path)
+            if ending == ".weights.h5":
+                model.save_weights(path)
+            elif ending != FOR_KERAS_2:
+                model.save(path)
+            elif who == "nacre":
+                model.save(path, compat="keras-2.15")
         print(f"{version} wrote {family}", flush=True)
 
 
@@ -81,7 +88,9 @@ def opened(keras: Any, path: Path, family: str, ending: str) -> Any:
         model.load_weights(path)
         return model
     # Keras finds the layers of ConvNeXt and InceptionResNetV2 in no `.h5` file, of its own either.
-    classes = {type(layer).__name__: type(layer) for layer in built(keras, family).layers}
+    # Those it finds are not named: its op `Add` would be taken for the layer.
+    kinds = {type(layer).__name__: type(layer) for layer in built(keras, family).layers}
+    classes = {name: kind for name, kind in kinds.items() if not hasattr(keras.layers, name)}
     keras.backend.clear_session()
     return keras.models.load_model(path, custom_objects=classes, compile=False)
 
