@@ -213,7 +213,7 @@ def _unpack(archive: Path, target: Path, formats: str | list[str] | tuple[str, .
     unfinished.mkdir()
     try:
         if "tar" in wanted and tarfile.is_tarfile(archive):
-            unpack = _unpack_tar
+            unpack = unpack_tar
         elif "zip" in wanted and zipfile.is_zipfile(archive):
             unpack = _unpack_zip
         else:
@@ -283,7 +283,13 @@ def _check_member(archive: Path, name: str, *, plain: bool) -> None:
         )
 
 
-def _unpack_tar(archive: Path, folder: Path) -> None:
+def unpack_tar(archive: Path, folder: Path) -> None:
+    """Unpack an archive into a folder, and nothing outside of it.
+
+    Raises:
+        FileFormatError: A member would lie outside, or is no plain file or folder; nothing is
+            written.
+    """
     with tarfile.open(archive) as tar:
         members = tar.getmembers()
         for member in members:

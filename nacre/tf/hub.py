@@ -6,13 +6,13 @@ import functools
 import hashlib
 import os
 import shutil
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from nacre.core.errors import AbsentFileError, ArgumentError, message
 from nacre.core.registry import register
+from nacre.datasets.download import unpack_tar
 from nacre.export.importers.tensorflow.layer import TFSMLayer
 from nacre.export.importers.tensorflow.program import open_saved_model
 
@@ -64,8 +64,7 @@ def _unpacked(path: Path) -> Path:
         # A folder that is found later must be whole, whenever the process ends.
         with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
             whole = Path(beside) / "module"
-            with tarfile.open(path) as archive:
-                archive.extractall(whole, filter="data")  # nothing outside of the folder
+            unpack_tar(path, whole)
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(whole, folder)
     return folder

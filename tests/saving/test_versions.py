@@ -7,7 +7,6 @@ wrote them.
 from __future__ import annotations
 
 import json
-import tarfile
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 
 import nacre
 from nacre.core.errors import NotBuiltError, SerializationError
+from nacre.datasets.download import unpack_tar
 from nacre.saving import load_model
 from tests.cases.models import arrange
 from tests.cases.version_models import VERSION_CASES, VERSION_CASES_BY_ID, VersionCase
@@ -35,8 +35,7 @@ PAIRS = [
 
 def unpack(name: str, folder: Path) -> Path:
     """The folder with a version's files in it."""
-    with tarfile.open(VERSIONS / f"{name}.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+    unpack_tar(VERSIONS / f"{name}.tar.xz", folder)
     return folder
 
 

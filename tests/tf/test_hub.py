@@ -12,6 +12,7 @@ import pytest
 
 import nacre.tf as tf
 from nacre.core.errors import AbsentFileError, ArgumentError
+from nacre.datasets.download import unpack_tar
 from nacre.tf.checking import check
 
 X = np.ones((2, 3), "float32")
@@ -80,15 +81,15 @@ def test_archives_and_the_cache(
     archive = tmp_path / "scale.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
         file.add(folder, ".")
-    whole = tarfile.TarFile.extractall
+    whole = unpack_tar
 
-    def ends_early(self: Any, path: Any, **options: Any) -> None:
-        whole(self, path, **options)
+    def ends_early(archive: Any, path: Any) -> None:
+        whole(archive, path)
         (Path(path) / "variables" / "variables.index").unlink()
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(tarfile.TarFile, "extractall", ends_early)
+        patch.setattr("nacre.tf.hub.unpack_tar", ends_early)
         with pytest.raises(KeyboardInterrupt):
             hub.load(archive)
     for _ in range(2):

@@ -39,6 +39,7 @@ TARGET = Target(
     ),
     write=write,
     runtimes=(RUNTIME,),
+    needs=("coremltools",),
     passes=(widen_floats, fuse_batch_normalization),
     known=frozenset({"Manifest.json", "Data"}),
     name_outputs=_name_outputs,
