@@ -219,8 +219,8 @@ def _names_asked_for(code: types.CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names_asked_for(constant)
-        elif asks and isinstance(constant, str):
-            yield constant
+        elif asks and isinstance(constant, str) and constant.isidentifier():
+            yield constant  # others are no attributes, as the pattern "*", which means everything
 
 
 def _names_in(members: Iterable[Any]) -> Iterator[str]:

@@ -438,3 +438,25 @@ def test_layers_put_into_a_list_nobody_reads_are_found() -> None:
     assert len(model.variables) == 4
     model.extras.clear()
     assert len(model.variables) == 2
+
+
+class Listing(Agent):
+    """Its code asks for an attribute by name, and has a text that is none."""
+
+    def call(self, inputs: Any) -> Any:
+        self.found = [getattr(self, "scale", 1.0), "*"]
+        return super().call(inputs)
+
+
+def test_a_pattern_beside_getattr_is_no_attribute() -> None:
+    nacre.utils.set_random_seed(1)
+    agent = Listing()
+    agent.compile("sgd", "mse")
+    for _ in range(2):
+        agent.fit(X, Y, batch_size=4, verbose=0)
+        agent.keep_books()
+    traced = agent.traces
+    for _ in range(3):
+        agent.keep_books()
+        agent.fit(X, Y, batch_size=4, verbose=0)
+    assert agent.traces == traced
