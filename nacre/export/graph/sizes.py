@@ -10,13 +10,14 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 # A factor is a name, or a function of two sizes: ("floordiv", time, 2). A product is the factors,
 # sorted by their text; the empty one is 1.
 Factor: TypeAlias = "str | tuple[str, Size, Size]"
 Product: TypeAlias = "tuple[Factor, ...]"
 Size: TypeAlias = "int | SizeExpr"
+T = TypeVar("T")
 
 _FUNCTIONS: dict[str, Callable[[int, int], int]] = {
     "floordiv": operator.floordiv,
@@ -204,6 +205,40 @@ _SAMPLES = (
     (7, 11, 13, 17), (12, 9, 10, 14), (101, 64, 36, 5), (3, 2, 1, 4), (30, 1001, 77, 210),
     (99_991, 65_538, 131_101, 40_960), (16_777_259, 10_000_019, 12_345_678, 20_000_003),
 )  # fmt: skip
+
+
+def computed(
+    size: SizeExpr,
+    number: Callable[[int], T],
+    factor: Callable[[Factor], T],
+    multiply: Callable[[T, T], T],
+    add: Callable[[T, T], T],
+) -> T:
+    """A size in a format's own arithmetic: the sum of its products, worked out term by term.
+
+    Args:
+        number: A whole number there.
+        factor: A named size, or a function of two sizes.
+        multiply, add: Of two such.
+
+    Example:
+        >>> time = symbol("time")
+        >>> join = lambda sign: lambda a, b: f"({a} {sign} {b})"
+        >>> computed(2 * time + 1, str, str, join("*"), join("+"))
+        '((time * 2) + 1)'
+    """
+    total: T | None = None
+    for factors, coefficient in size.terms.items():
+        term: T | None = None
+        for one in factors:
+            term = factor(one) if term is None else multiply(term, factor(one))
+        if term is None:
+            term = number(coefficient)
+        elif coefficient != 1:
+            term = multiply(term, number(coefficient))
+        total = term if total is None else add(total, term)
+    assert total is not None, "a size without terms is 0, a plain number"
+    return total
 
 
 def same_size(left: Size, right: Size) -> bool:

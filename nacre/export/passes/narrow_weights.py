@@ -10,7 +10,7 @@ import numpy as np
 from nacre.export.graph.ir import Graph, Node, Value, Weight
 
 _FEWEST = 256  # elements: of smaller ones (biases, statistics) nothing is won
-_LARGEST = 65504.0  # of float16
+LARGEST_FLOAT16 = 65504.0  # of float16
 
 
 def narrow_weights(graph: Graph, dtype: str = "float16") -> Graph:
@@ -26,7 +26,7 @@ def narrow_weights(graph: Graph, dtype: str = "float16") -> Graph:
     for weight in graph.weights:
         data = weight.data
         is_large = weight.value.dtype == "float32" and data.size >= _FEWEST
-        if not is_large or (dtype == "float16" and np.any(np.abs(data) > _LARGEST)):
+        if not is_large or (dtype == "float16" and np.any(np.abs(data) > LARGEST_FLOAT16)):
             weights.append(weight)
             continue
         narrow = Value(f"{weight.value.name}_{dtype}", dtype, weight.value.shape)
@@ -35,4 +35,4 @@ def narrow_weights(graph: Graph, dtype: str = "float16") -> Graph:
     return replace(graph, weights=tuple(weights), nodes=(*casts, *graph.nodes))
 
 
-__all__ = ["narrow_weights"]
+__all__ = ["LARGEST_FLOAT16", "narrow_weights"]

@@ -15,7 +15,7 @@ import numpy as np
 from nacre.core.errors import UnsupportedOpError, message
 from nacre.core.names import with_underscores
 from nacre.export.graph.ir import Graph, Node, Value
-from nacre.export.graph.sizes import Size, SizeExpr
+from nacre.export.graph.sizes import Size, SizeExpr, computed
 
 # Of MIL: variables, and arrays that become constants.
 Var = Any
@@ -120,14 +120,8 @@ class Maker:
         """A size: a number, or a scalar variable of int32."""
         if not isinstance(size, SizeExpr):
             return int(size)
-        total: Any = 0
-        for product, coefficient in size.terms.items():
-            term: Any = int(coefficient)
-            for factor in product:
-                part = self._factor(factor)
-                term = part if _is_one(term) else self._binary("mul", term, part)
-            total = term if _is_zero(total) else self._binary("add", total, term)
-        return total
+        join = lambda op: lambda a, b: self._binary(op, a, b)
+        return computed(size, int, self._factor, join("mul"), join("add"))
 
     def _factor(self, factor: Any) -> Any:
         if isinstance(factor, str):
@@ -182,14 +176,6 @@ class Maker:
         if not sizes:
             return self.add("squeeze", x=x)
         return self.add("reshape", x=x, shape=self.reshape_sizes(sizes))
-
-
-def _is_one(term: Any) -> bool:
-    return isinstance(term, int) and term == 1
-
-
-def _is_zero(term: Any) -> bool:
-    return isinstance(term, int) and term == 0
 
 
 def _as_mil(data: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from nacre.core.wire.tensorflow.graph import (
 )
 from nacre.core.wire.tensorflow.tensors import shape_message, to_message
 from nacre.export.graph.ir import Axis, Graph
-from nacre.export.graph.sizes import Size, SizeExpr
+from nacre.export.graph.sizes import Factor, Size, SizeExpr, computed
 from nacre.export.targets.graphdef.results import RESULTS, STATEFUL
 
 
@@ -305,23 +305,18 @@ class Body:
             if axis.multiple == 1:
                 return whole
             return self._whole("FloorDiv", whole, self.constant(np.int32(axis.multiple)))
-        total: str | None = None
-        for factors, coefficient in size.terms.items():
-            term: str | None = None
-            for factor in factors:
-                number = (
-                    self.size(SizeExpr({(factor,): 1}))
-                    if isinstance(factor, str)
-                    else self._function(*factor)
-                )
-                term = number if term is None else self._whole("Mul", term, number)
-            if term is None:
-                term = self.constant(np.int32(coefficient))
-            elif coefficient != 1:
-                term = self._whole("Mul", term, self.constant(np.int32(coefficient)))
-            total = term if total is None else self._whole("AddV2", total, term)
-        assert total is not None
-        return total
+        return computed(
+            size,
+            lambda number: self.constant(np.int32(number)),
+            self._factor,
+            lambda a, b: self._whole("Mul", a, b),
+            lambda a, b: self._whole("AddV2", a, b),
+        )
+
+    def _factor(self, factor: Factor) -> str:
+        if isinstance(factor, str):
+            return self.size(SizeExpr({(factor,): 1}))
+        return self._function(*factor)
 
     def _function(self, name: str, left: Size, right: Size) -> str:
         op = {"floordiv": "FloorDiv", "max": "Maximum", "min": "Minimum", "mod": "FloorMod"}[name]

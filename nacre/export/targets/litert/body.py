@@ -15,7 +15,7 @@ import numpy as np
 
 from nacre.core.wire.tflite import ACTIVATIONS, NUMBER_OF_DTYPE, PADDINGS
 from nacre.export.graph.ir import Axis, Graph
-from nacre.export.graph.sizes import Size, SizeExpr
+from nacre.export.graph.sizes import Factor, Size, SizeExpr, computed
 
 Shape: TypeAlias = "Sequence[Size]"
 
@@ -292,17 +292,18 @@ class Body:
             if axis.multiple == 1:
                 return number
             return self.whole("FLOOR_DIV", number, self.constant(axis.multiple, "int32"))
-        total: Tensor | None = None
-        for factors, coefficient in size.terms.items():
-            term = None if factors and coefficient == 1 else self.constant(coefficient, "int32")
-            for factor in factors:
-                is_name = isinstance(factor, str)
-                found = self.size(SizeExpr({(factor,): 1})) if is_name else self._function(*factor)
-                term = found if term is None else self.whole("MUL", found, term)
-            assert term is not None
-            total = term if total is None else self.whole("ADD", total, term)
-        assert total is not None
-        return total
+        return computed(
+            size,
+            lambda number: self.constant(number, "int32"),
+            self._factor,
+            lambda a, b: self.whole("MUL", a, b),
+            lambda a, b: self.whole("ADD", a, b),
+        )
+
+    def _factor(self, factor: Factor) -> Tensor:
+        if isinstance(factor, str):
+            return self.size(SizeExpr({(factor,): 1}))
+        return self._function(*factor)
 
     def _function(self, name: str, left: Size, right: Size) -> Tensor:
         op = {"floordiv": "FLOOR_DIV", "max": "MAXIMUM", "min": "MINIMUM", "mod": "FLOOR_MOD"}[name]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nacre.export.passes.narrow_weights import LARGEST_FLOAT16
 from nacre.export.targets.litert.body import Body, Operator, Scales, Tensor
 
 # Operators whose kernels take such weights: where these are among the inputs, and their axis of
@@ -20,7 +21,6 @@ from nacre.export.targets.litert.body import Body, Operator, Scales, Tensor
 FILTERS = {"CONV_2D": (1, 0), "DEPTHWISE_CONV_2D": (1, 3), "FULLY_CONNECTED": (1, 0)}
 # Of fewer elements nothing is won.
 _FEWEST = {"float16": 256, "int8": 1024}
-_LARGEST_FLOAT16 = 65504.0
 
 
 def narrowed(body: Body, dtype: str) -> None:
@@ -50,7 +50,7 @@ def _is_large(x: Tensor, dtype: str) -> bool:
     data = x.numbers
     if x.dtype != "float32" or data.size < _FEWEST[dtype] or not np.isfinite(data).all():
         return False
-    return dtype != "float16" or bool(np.abs(data).max() <= _LARGEST_FLOAT16)
+    return dtype != "float16" or bool(np.abs(data).max() <= LARGEST_FLOAT16)
 
 
 def _takes(operator: Operator, place: int, dtype: str) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from nacre.core.wire.onnx import NUMBERS
 from nacre.export.graph.ir import Axis, Graph, Node, Value, dtype_of, rank_of, value_of
-from nacre.export.graph.sizes import Size, SizeExpr, symbols_in
+from nacre.export.graph.sizes import Factor, Size, SizeExpr, computed, symbols_in
 
 Array: TypeAlias = np.ndarray[Any, Any]
 _MUCH = 1024  # elements: of fewer a second copy costs less than a node that moves them
@@ -361,23 +361,18 @@ class Body:
             if axis.multiple == 1:
                 return whole
             return self.add("Div", [whole, self.ints(axis.multiple)])
-        total: str | None = None
-        for factors, coefficient in size.terms.items():
-            term: str | None = None
-            for factor in factors:
-                number = (
-                    self.size(SizeExpr({(factor,): 1}))
-                    if isinstance(factor, str)
-                    else self._function(*factor)
-                )
-                term = number if term is None else self.add("Mul", [term, number])
-            if term is None:
-                term = self.ints(coefficient)
-            elif coefficient != 1:
-                term = self.add("Mul", [term, self.ints(coefficient)])
-            total = term if total is None else self.add("Add", [total, term])
-        assert total is not None
-        return total
+        return computed(
+            size,
+            self.ints,
+            self._factor,
+            lambda a, b: self.add("Mul", [a, b]),
+            lambda a, b: self.add("Add", [a, b]),
+        )
+
+    def _factor(self, factor: Factor) -> str:
+        if isinstance(factor, str):
+            return self.size(SizeExpr({(factor,): 1}))
+        return self._function(*factor)
 
     def _function(self, name: str, left: Size, right: Size) -> str:
         a, b = self.size(left), self.size(right)
