@@ -56,7 +56,7 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras.src.applications.convnext": ("nacre.applications.convnext",),
     "keras.applications.convnext": ("nacre.applications.convnext",),
     # What Keras does not have carries this module in configs, so that nobody looks for it there.
-    "nacre": ("nacre.layers", "nacre.losses"),
+    "nacre": ("nacre.layers", "nacre.losses", "nacre.export.importers.imported"),
 }
 # Where a bare class name, as tf.keras 2 wrote it, is looked for.
 _SEARCH_ORDER = tuple(

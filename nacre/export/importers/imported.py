@@ -1,0 +1,316 @@
+"""A program of another format as a model: what all importers hand on.
+
+An importer reads its file into a `Program`: what it takes and gives, its weights by name, and a
+function of both. Here it becomes a layer whose weights are those, and a model of that layer.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nacre.core.errors import ArgumentError, SerializationError, ShapeError, listed, message
+from nacre.core.registry import register
+from nacre.layers.base.layer import Layer
+from nacre.layers.core.configs import explicit_config
+from nacre.layers.core.input_layer import Input
+from nacre.models.model import Model
+
+
+class Port(NamedTuple):
+    """Something that a program takes or gives.
+
+    Attributes:
+        shape: Its sizes, None for those that are open; None where not even their number is known.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+
+class Weight(NamedTuple):
+    """Numbers that a program computes with, and whether training may change them."""
+
+    value: np.ndarray
+    is_trainable: bool
+
+
+class Call(NamedTuple):
+    """A function of a program: its signature."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+class Program(Protocol):
+    """What an importer makes of a file.
+
+    Attributes:
+        kind: The importer, a key of `KINDS`.
+        calls: Its functions, by name; the first one is the model's.
+        weights: By name.
+    """
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def calls(self) -> Mapping[str, Call]: ...
+
+    @property
+    def weights(self) -> Mapping[str, Weight]: ...
+
+    def compute(
+        self, call: str, weights: Mapping[str, Any], arrays: Sequence[Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """What a function gives for arrays, in the order of its outputs, and new values of weights
+        that it changes. It is traced: sizes of arrays may be symbols."""
+        ...
+
+    def without_weights(self) -> bytes:
+        """What `KINDS` opens again: the same program, with any numbers as weights."""
+        ...
+
+
+# Kind -> the function that opens the bytes that `without_weights` gives.
+KINDS: dict[str, str] = {}
+# How many bytes of a program a config may hold: it is unpacked before it is looked at.
+_MOST_BYTES = 1 << 31
+
+
+def _opened(kind: Any, content: Any, who: str) -> Program:
+    """The program in a config."""
+    place = KINDS.get(kind) if isinstance(kind, str) else None
+    if place is None:
+        rule = f"kind must be one of {', '.join(KINDS)}"
+        raise SerializationError(message(who, rule, repr(kind)[:80]))
+    try:
+        packed = base64.b64decode(content, validate=True)
+        unpacking = zlib.decompressobj()
+        most = min(_MOST_BYTES, 1100 * len(packed) + 1000)  # zeros shrink to a thousandth
+        data = unpacking.decompress(packed, most)
+        if unpacking.unconsumed_tail or not unpacking.eof:
+            raise ValueError("it does not end")
+    except (ValueError, TypeError, zlib.error) as error:
+        rule = "content must be a program, packed"
+        raise SerializationError(message(who, rule, str(error))) from None
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)(data, who)
+
+
+@register("ImportedGraph", module="nacre", class_name="ImportedGraph")
+class ImportedGraph(Layer):
+    """A program that was read from a file of another format, with its weights.
+
+    Args:
+        kind: The format.
+        content: The program, without its weights, as text.
+        call: The function of it that is called; by default the first one.
+        trainable: Whether its trainable weights are trained.
+        name: Name of the layer.
+        dtype: Its dtype policy; the program computes in its own dtypes.
+        program: The program itself, in the place of `kind` and `content`.
+    Shapes:
+        inputs, outputs: as the function takes and gives them: one array, or a list
+    """
+
+    traces_shapes = True
+    casts_inputs = False
+
+    def __init__(
+        self,
+        kind: str | None = None,
+        content: str | None = None,
+        call: str | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+        *,
+        program: Program | None = None,
+    ) -> None:
+        super().__init__(trainable=trainable, name=name, dtype=dtype)
+        self._program = _opened(kind, content, self._who()) if program is None else program
+        self.call_name = next(iter(self._program.calls)) if call is None else call
+        if self.call_name not in self._program.calls:
+            rule = f"call must be one of {listed(list(self._program.calls))}"
+            raise ArgumentError(message(self._who(), rule, repr(call)))
+        self._content: str | None = None
+        self._by_name: dict[str, Any] = {}
+        self._make_weights()
+        self.built = True
+
+    def _make_weights(self) -> None:
+        taken: dict[str, int] = {}
+        for name, weight in self._program.weights.items():
+            own = name.replace("/", "_").replace(":", "_") or "weight"
+            taken[own] = taken.get(own, 0) + 1
+            self._by_name[name] = self.add_weight(
+                name=own if taken[own] == 1 else f"{own}_{taken[own] - 1}",
+                shape=weight.value.shape,
+                dtype=weight.value.dtype.name,
+                initializer=np.asarray(weight.value),
+                trainable=weight.is_trainable,
+                autocast=False,
+            )
+
+    @property
+    def signature(self) -> Call:
+        """What the layer takes and gives, by name."""
+        return self._program.calls[self.call_name]
+
+    def call(self, inputs: Any) -> Any:
+        """What the program gives."""
+        given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        results = self._computed(self.call_name, given)
+        return results[0] if len(results) == 1 else results
+
+    def _computed(self, call: str, given: Sequence[Any]) -> list[Any]:
+        ports = self._program.calls[call].inputs
+        if len(given) != len(ports):
+            rule = f"it takes {len(ports)} arrays: {listed([p.name for p in ports])}"
+            raise ShapeError(message(self._who(), rule, f"{len(given)}"))
+        arrays = [_as_port(x, port, self._who()) for x, port in zip(given, ports, strict=True)]
+        values = {name: variable.value for name, variable in self._by_name.items()}
+        results, updates = self._program.compute(call, values, arrays)
+        for name, value in updates.items():
+            self._by_name[name].assign(value)
+        return [jnp.asarray(value) for value in results]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments; the program is among them, its weights are not."""
+        if self._content is None:
+            packed = zlib.compress(self._program.without_weights(), 6)
+            self._content = base64.b64encode(packed).decode("ascii")
+        kind, content = self._program.kind, self._content
+        return explicit_config(self, kind=kind, content=content, call=self.call_name)
+
+
+def _as_port(value: Any, port: Port, who: str) -> Any:
+    """An array as a program takes it.
+
+    Raises:
+        ShapeError: A size that the program fixes is another one.
+    """
+    array = jnp.asarray(value)
+    own = np.dtype(port.dtype)
+    kind = jax.dtypes.canonicalize_dtype(own)
+    if array.dtype != kind:
+        array = array.astype(kind)
+    if port.shape is not None:
+        sizes = tuple(array.shape)
+        fits = len(sizes) == len(port.shape) and all(
+            own is None or not isinstance(n, int) or n == own
+            for n, own in zip(sizes, port.shape, strict=True)
+        )
+        if not fits:
+            rule = f"input '{port.name}' must have shape {port.shape}"
+            raise ShapeError(message(who, rule, f"{tuple(map(str, sizes))}"))
+    return array
+
+
+class ImportedSignature:
+    """A function of an imported model, called by the names of its inputs.
+
+    Attributes:
+        inputs, outputs: What it takes and gives: name -> (dtype, shape).
+    """
+
+    def __init__(self, layer: ImportedGraph, name: str) -> None:
+        self._layer, self.name = layer, name
+        ports = layer._program.calls[name]
+        self.inputs = {port.name: (port.dtype, port.shape) for port in ports.inputs}
+        self.outputs = {port.name: (port.dtype, port.shape) for port in ports.outputs}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The outputs by name.
+
+        Raises:
+            ArgumentError: An input is missing, unknown, or given twice.
+        """
+        names = list(self.inputs)
+        given = dict(zip(names, args, strict=False))
+        missing = [n for n in names if n not in given and n not in kwargs]
+        wrong = [n for n in kwargs if n not in names or n in given]
+        if missing or wrong or len(args) > len(names):
+            rule = f"it takes {listed(names)}"
+            got = f"{len(args)} by place and {listed(list(kwargs)) or 'none'} by name"
+            raise ArgumentError(message(f"signature '{self.name}'", rule, got))
+        given |= kwargs
+        results = self._layer._computed(self.name, [given[n] for n in names])
+        return dict(zip(self.outputs, results, strict=True))
+
+    def __repr__(self) -> str:
+        return f"<ImportedSignature '{self.name}': {listed(list(self.inputs))}>"
+
+
+@register("ImportedModel", module="nacre", class_name="ImportedModel")
+class ImportedModel(Model):
+    """A model that was read from a file of another format: what `load_model` gives for one.
+
+    It is a functional model of one layer: it is called by position or by the names of its inputs,
+    predicts, trains what the file holds as floats, is saved, and is exported to any format.
+
+    Args:
+        inputs, outputs, name: As of `Model`.
+    """
+
+    _config_module = "nacre"
+    _config_class_name = "ImportedModel"
+    _config_registered_name = "ImportedModel"
+
+    @property
+    def imported(self) -> ImportedGraph:
+        """The layer that holds the program."""
+        return next(layer for layer in self.layers if isinstance(layer, ImportedGraph))
+
+    @property
+    def signatures(self) -> dict[str, ImportedSignature]:
+        """The program's functions by name, called by the names of their inputs."""
+        layer = self.imported
+        return {name: ImportedSignature(layer, name) for name in layer._program.calls}
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names that outputs have in the file."""
+        return [port.name for port in self.imported.signature.outputs]
+
+
+def model_of(program: Program, name: str | None = None) -> ImportedModel:
+    """A program as a model of its first function.
+
+    Args:
+        program: The program.
+        name: Of the model.
+    """
+    call = next(iter(program.calls.values()))
+    taken: dict[str, int] = {}
+    inputs = []
+    for port in call.inputs:
+        own = port.name.removesuffix(":0").replace("/", "_").replace(":", "_") or "input"
+        taken[own] = taken.get(own, 0) + 1
+        own = own if taken[own] == 1 else f"{own}_{taken[own] - 1}"
+        inputs.append(Input(batch_shape=port.shape, dtype=port.dtype, name=own))
+    layer = ImportedGraph(program=program)
+    outputs = layer(inputs if len(inputs) != 1 else inputs[0])
+    return ImportedModel(inputs if len(inputs) != 1 else inputs[0], outputs, name=name)
+
+
+__all__ = [
+    "KINDS",
+    "Call",
+    "ImportedGraph",
+    "ImportedModel",
+    "ImportedSignature",
+    "Port",
+    "Program",
+    "Weight",
+    "model_of",
+]
