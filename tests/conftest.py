@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests import compiled, devices, effort, heap, tiers
+from tests import compiled, devices, effort, heap, left_behind, tiers
 
 # A first example compiles, and a machine may have other work: time is measured elsewhere.
 settings.register_profile("nacre", deadline=None)
@@ -51,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(heap)
+    config.pluginmanager.register(left_behind)
     config.pluginmanager.register(effort)
     if config.getoption("--measure-tiers"):
         config.pluginmanager.register(tiers.Measuring())

@@ -20,7 +20,7 @@ X = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
 
 
 @saving.register_keras_serializable("frozen")
-class Block(layers.Layer):
+class FrozenBlock(layers.Layer):
     """Two layers of one shape, which no config tells apart."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -40,10 +40,10 @@ class Block(layers.Layer):
 
 
 @saving.register_keras_serializable("frozen")
-class Subclassed(nacre.Model):
+class HoldsFrozenBlock(nacre.Model):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.block = Block()
+        self.block = FrozenBlock()
         self.head = layers.Dense(2)
 
     def call(self, inputs: Any) -> Any:
@@ -57,11 +57,11 @@ def _again(model: Any, kind: str, folder: Path) -> Any:
     return saving.load_model(folder / kind)
 
 
-def _model(is_subclassed: bool) -> tuple[Any, Block]:
+def _model(is_subclassed: bool) -> tuple[Any, FrozenBlock]:
     if is_subclassed:
-        model = Subclassed()
+        model = HoldsFrozenBlock()
         return model, model.block
-    block = Block()
+    block = FrozenBlock()
     return nacre.Sequential([nacre.Input((4,)), block, layers.Dense(2)]), block
 
 

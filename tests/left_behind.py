@@ -1,0 +1,22 @@
+"""What a test may not leave behind in its process: others would run as nobody runs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test, or a docstring's example, that leaves 64-bit numbers on.
+
+    Whoever asks for float64 keeps it for the rest of the process, so that such a test belongs in
+    one of its own. They are switched off, for those that come after.
+    """
+    yield
+    jax = sys.modules.get("jax")
+    if jax is not None and jax.config.jax_enable_x64:
+        jax.config.update("jax_enable_x64", False)
+        pytest.fail(f"{item.nodeid} leaves jax_enable_x64 on: run it in a process of its own")
