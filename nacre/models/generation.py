@@ -478,7 +478,7 @@ def _beam_loop(
     tokens = jnp.repeat(tokens, beams, axis=0)
     logits, cache = predictor.start(tokens, first - 1)
     # At first only one beam counts: all of them hold the prompt.
-    scores = jnp.where(jnp.arange(beams) == 0, 0.0, -jnp.inf)[None].repeat(batch, axis=0)
+    scores = jnp.full((batch, beams), -jnp.inf, "float32").at[:, 0].set(0.0)
 
     def is_unfinished(carry: Any) -> Any:
         return (carry[0] < settings.length) & ~jnp.all(carry[4])

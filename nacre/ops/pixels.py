@@ -184,7 +184,7 @@ def sobel_edges(images: Tensor, data_format: str | None = None) -> jax.Array:
     x, layout = channels_last("sobel_edges", images, data_format)
     x = floating(x)
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
-    smooth, slope = jnp.asarray([1.0, 2.0, 1.0]), jnp.asarray([-1.0, 0.0, 1.0])
+    smooth, slope = jnp.asarray([1.0, 2.0, 1.0], x.dtype), jnp.asarray([-1.0, 0.0, 1.0], x.dtype)
     down = separable_filter(padded, slope, smooth, "VALID")
     right = separable_filter(padded, smooth, slope, "VALID")
     return jnp.stack([put_back(down, layout), put_back(right, layout)], axis=-1)

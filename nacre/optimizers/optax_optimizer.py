@@ -124,7 +124,7 @@ class OptaxOptimizer(Optimizer):
         return None  # the transformation has its own
 
     def _rate(self, values: Values) -> jax.Array:
-        return jnp.zeros(())
+        return jnp.zeros((), "float32")
 
     def with_transformation(self, transformation: Any) -> OptaxOptimizer:
         """An optimizer with these settings, another transformation and the state that was kept.

@@ -333,6 +333,7 @@ def test_whole_numbers_that_the_device_cannot_hold_are_refused_where_they_meet_i
     assert (wide[1:] + on_device).numpy().tolist() == [2, 3]
 
 
+@pytest.mark.float64
 @pytest.mark.parametrize("kind", ["int64", "float64"])
 def test_counters_of_64_bits_count_without_a_warning(kind: str) -> None:
     counter = tf.Variable(1, dtype=kind)

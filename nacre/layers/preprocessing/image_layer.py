@@ -297,7 +297,7 @@ class RandomImageLayer(ImageLayer):
 
 def uniform(key: jax.Array, images: Any, pair: tuple[float, float]) -> jax.Array:
     """One number an image, from the lowest to the highest."""
-    return jax.random.uniform(key, (images.shape[0],), minval=pair[0], maxval=pair[1])
+    return jax.random.uniform(key, (images.shape[0],), "float32", *pair)
 
 
 def choose_images(key: jax.Array, images: Any, probability: tuple[float, float]) -> jax.Array:

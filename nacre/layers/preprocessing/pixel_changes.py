@@ -49,7 +49,8 @@ def sharpened(images: Images, factor: Numbers) -> Images:
     Formula:
         blur = (sum of the 3 x 3 neighbours + 4 · pixel) / 13, zeros outside
     """
-    total = _shifted_sum(_shifted_sum(images, jnp.ones((1, 3)), 1), jnp.ones((1, 3)), 2)
+    ones = jnp.ones((1, 3), "float32")
+    total = _shifted_sum(_shifted_sum(images, ones, 1), ones, 2)
     return blended((total + 4 * images) / 13, images, factor)
 
 

@@ -298,8 +298,8 @@ class RandomPerspective(RandomImageLayer):
         height, width = self._size(images)
         first, second = jax.random.split(key)
         right, bottom = float(width - 1), float(height - 1)
-        corners = jnp.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
-        moves = jax.random.uniform(first, (images.shape[0], 4, 2), minval=-0.5, maxval=0.5)
+        corners = jnp.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]], "float32")
+        moves = jax.random.uniform(first, (images.shape[0], 4, 2), "float32", -0.5, 0.5)
         end = corners * (1 + self.scale * moves)
         return {
             "chosen": choose_images(second, images, self.factor),
@@ -383,7 +383,7 @@ class RandomElasticTransform(ColourLayer):
         height, width = self._size(images)
         first, second, third = jax.random.split(key, 3)
         side = min(height, width)
-        noise = jax.random.normal(first, (images.shape[0], height, width, 2))
+        noise = jax.random.normal(first, (images.shape[0], height, width, 2), "float32")
         sigma = max(side / 8, 1.0)
         size = int(4 * sigma) | 1
         smooth = ops.image.gaussian_blur(

@@ -67,8 +67,8 @@ class PolicyLayer(ColourLayer):
         first, second, third = jax.random.split(key, 3)
         return {
             "kinds": jax.random.randint(first, shape, 0, len(self._changes())),
-            "strengths": jax.random.uniform(second, shape, minval=factor[0], maxval=factor[1]),
-            "signs": jnp.where(jax.random.uniform(third, shape) < 0.5, -1.0, 1.0),
+            "strengths": jax.random.uniform(second, shape, "float32", *factor),
+            "signs": jax.random.rademacher(third, shape, "float32"),
         }
 
     def _has_change(self, drawn: dict[str, Any], name: str) -> jax.Array:
@@ -250,14 +250,14 @@ class AugMix(PolicyLayer):
         # Beta(1, 1) is uniform and Gamma(1) exponential: much less to compile.
         is_flat = self.alpha == 1
         shares = (
-            jax.random.exponential(third, (chains, batch))
+            jax.random.exponential(third, (chains, batch), "float32")
             if is_flat
-            else jax.random.gamma(third, self.alpha, (chains, batch))
+            else jax.random.gamma(third, self.alpha, (chains, batch), "float32")
         )
         weights = (
-            jax.random.uniform(fourth, (batch,))
+            jax.random.uniform(fourth, (batch,), "float32")
             if is_flat
-            else jax.random.beta(fourth, self.alpha, self.alpha, (batch,))
+            else jax.random.beta(fourth, self.alpha, self.alpha, (batch,), "float32")
         )
         return {
             "steps": steps,

@@ -117,7 +117,7 @@ def beam_step(scores: Any, logits: Any, finished: Any, pad_token: int = 0) -> Be
     logs = jax.nn.log_softmax(jnp.asarray(logits).astype("float32"), axis=-1)
     vocab, count = logs.shape[-1], logs.shape[1]
     # A finished beam goes on once, at the place of token 0: `pad_token` may be none of the model's.
-    only_once = jnp.where(jnp.arange(vocab) == 0, 0.0, -jnp.inf)
+    only_once = jnp.full(vocab, -jnp.inf, logs.dtype).at[0].set(0.0)
     logs = jnp.where(finished[..., None], only_once, logs)
     totals = (scores[..., None] + logs).reshape((logs.shape[0], count * vocab))
     best, places = jax.lax.top_k(totals, count)

@@ -191,7 +191,7 @@ def _claimed(iou: Any, found: Any) -> Any:
     has_anchor = jnp.max(own_iou, axis=-1) > 0
     waits = ~has_anchor & (jnp.max(iou, axis=-1) > 0)
     # The best anchor that a box found is not taken from it by another.
-    free = jnp.ones((anchors,)).at[jnp.argmax(own_iou, axis=-1)].min(1.0 - has_anchor)
+    free = jnp.ones((anchors,), iou.dtype).at[jnp.argmax(own_iou, axis=-1)].min(1.0 - has_anchor)
 
     def turn(state: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
         waits, free, owner = state
@@ -200,7 +200,7 @@ def _claimed(iou: Any, found: Any) -> Any:
         strength = jnp.max(open_iou, axis=-1)
         waits = waits & (strength > 0)
         asks = jnp.where(waits, strength, 0.0)
-        table = jnp.zeros((count, anchors)).at[boxes, wanted].set(asks)
+        table = jnp.zeros((count, anchors), iou.dtype).at[boxes, wanted].set(asks)
         winner = jnp.argmax(table, axis=0).astype("int32")
         is_won = jnp.max(table, axis=0) > 0
         has_won = waits & is_won[wanted] & (winner[wanted] == boxes)
@@ -244,7 +244,7 @@ def anchor_targets(
     )
     is_box = found >= 0
     if not boxes.shape[-2]:
-        return {"deltas": jnp.zeros((*found.shape, 4)), "labels": found}
+        return {"deltas": jnp.zeros((*found.shape, 4), "float32"), "labels": found}
     place = jnp.clip(found, 0)
     chosen = jnp.take_along_axis(boxes, place[..., None], axis=-2)
     # Where no box is stands the anchor itself: padding has no size, and its logarithm no value.

@@ -97,7 +97,7 @@ def _checked_coding(who: str, argument: str, name: Any, variance: Any) -> jax.Ar
             message(who, f"{argument} must be 'center_yxhw' or 'center_xywh'", repr(name))
         )
     if variance is None:
-        return jnp.ones(4)
+        return jnp.ones(4, "float32")
     if len(variance) != 4:
         raise ArgumentError(message(who, "variance must be four numbers", repr(variance)))
     return jnp.asarray(variance, "float32")

@@ -142,7 +142,7 @@ def clip_to_image_size(
     name = known_format("clip_to_image_size", bounding_box_format)
     if name.startswith("rel_"):
         plain, height, width = "rel_xyxy", 1, 1
-        limits = jnp.ones(4)
+        limits = jnp.ones(4, "float32")
     else:
         plain, limits = "xyxy", image_sides("clip_to_image_size", height, width)
     edges = jnp.clip(convert_format(bounding_boxes["boxes"], name, plain), 0, limits)

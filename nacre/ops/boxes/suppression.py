@@ -99,7 +99,7 @@ def _best(edges: Any, scores: Any, most: int, iou_limit: float, score_limit: flo
 
     if not count or not classes:
         nothing = jnp.zeros((most,), "int32")
-        return nothing, nothing - 1, jnp.zeros((most,))
+        return nothing, nothing - 1, jnp.zeros((most,), open_scores.dtype)
     return jax.lax.scan(turn, open_scores, None, length=most)[1]
 
 
