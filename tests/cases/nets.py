@@ -48,6 +48,19 @@ def drawn(case: NetCase, call: int) -> Any:
     return arrays[0] if len(arrays) == 1 else arrays
 
 
+def built(case: NetCase, library: Any) -> Any:
+    """The net, its weights moved so that none is where it began, and variances stay positive."""
+    library.backend.clear_session()  # layers are named by how many there were
+    library.utils.set_random_seed(1)
+    model = case.builder(library)
+    random = np.random.default_rng(2)
+    for weight in model.weights:
+        if not weight.is_seed:
+            values = weight.numpy()
+            weight.assign(np.abs(values + random.normal(0, 0.2, values.shape)).astype(values.dtype))
+    return model
+
+
 def mlp(k: Any) -> Any:
     L = k.layers
     return k.Sequential(

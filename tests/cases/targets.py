@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cases.graph_ops import CASES
+from nacre.testing.graph_ops import CASES
 
 # PMML has neurons: sums with weights that are known, and activations.
 _PMML_HAS = frozenset(

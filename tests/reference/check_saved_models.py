@@ -35,7 +35,7 @@ def write(folder: Path) -> None:
     from nacre.core import tree
     from nacre.export.graph.evaluate import evaluate
     from nacre.export.targets.graphdef.lower import lower
-    from tests.cases.graph_ops import CASES as OPS
+    from nacre.testing.graph_ops import CASES as OPS
 
     for name, case in CASES.items():
         nacre.utils.set_random_seed(1)

@@ -8,6 +8,7 @@ graphdef/          functions of TensorFlow, which two of them are made of
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, NamedTuple
 
 from nacre.core.errors import ArgumentError, listed, message, nearest
@@ -58,6 +59,58 @@ ELSEWHERE = {
 }
 # Other names of these.
 ALIASES: dict[str, str] = {"tflite": "litert"}
+# Packages tell of formats of theirs in this group of entry points: name = "module:TARGET".
+ENTRY_POINTS = "nacre.formats"
+_REGISTERED: dict[str, Target] = {}
+
+
+def register_target(target: Target) -> Target:
+    """Make a format of your own one of those that `Model.export` writes.
+
+    A package that is installed does it without a call, by an entry point:
+
+        [project.entry-points."nacre.formats"]
+        lines = "my_package.lines:TARGET"
+
+    Args:
+        target: The format. `nacre.testing.check_target` tries all that it must keep.
+
+    Returns:
+        The same.
+
+    Raises:
+        ArgumentError: nacre itself has a format of this name, or of this suffix.
+    Example:
+        >>> from nacre.export import Support, Target, register_target
+        >>> text = Target("lines", "Lines", ".lines", Support("Lines", {}), lambda request: {})
+        >>> register_target(text) is text
+        True
+    """
+    who, own = f"register_target of '{target.name}'", [*OTHERS, *TARGETS, *ALIASES, *ELSEWHERE]
+    if target.name in own:
+        raise ArgumentError(
+            message(who, "its name must be free", f"'{target.name}', a format of nacre's own")
+        )
+    taken = format_of_suffix(f"file{target.suffix}") if target.suffix else None
+    if taken not in (None, target.name) or target.suffix in (".keras", ".h5"):
+        raise ArgumentError(
+            message(
+                who,
+                "its files must end as those of no other format",
+                f"'{target.suffix}'" + (f", as those of '{taken}' do" if taken else ""),
+                "Choose another suffix.",
+            )
+        )
+    _REGISTERED[target.name] = target
+    return target
+
+
+def _outside(name: str) -> Target | None:
+    """A format that was registered, or that an installed package tells of."""
+    if name not in _REGISTERED:
+        for point in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
+            register_target(point.load())
+    return _REGISTERED.get(name)
 
 
 def formats() -> list[str]:
@@ -67,7 +120,8 @@ def formats() -> list[str]:
         >>> "tf_saved_model" in formats()
         True
     """
-    return [*OTHERS, *TARGETS]
+    installed = importlib.metadata.entry_points(group=ENTRY_POINTS).names
+    return list(dict.fromkeys([*OTHERS, *TARGETS, *_REGISTERED, *sorted(installed)]))
 
 
 def find_target(name: str, who: str) -> Target:
@@ -77,6 +131,8 @@ def find_target(name: str, who: str) -> Target:
         ArgumentError: There is none.
     """
     place = TARGETS.get(ALIASES.get(name, name))
+    if place is None and (outside := _outside(name)) is not None:
+        return outside
     if place is None:
         near = nearest(name, [*formats(), *ALIASES])
         fix = ELSEWHERE.get(name, f"Did you mean '{near}'?" if near else "")
@@ -91,13 +147,14 @@ def find_target(name: str, who: str) -> Target:
 
 def ending_of(format: str) -> str:
     """How names of a format's files end; '' for folders, and where there is no such format."""
-    place = TARGETS.get(ALIASES.get(format, format))
+    place = TARGETS.get(ALIASES.get(format, format)) or _outside(format)
     return OTHERS.get(format, "") if place is None else place.suffix
 
 
 def format_of_suffix(path: str) -> str | None:
     """The format whose files end as this path does."""
-    endings = {**OTHERS, **{name: place.suffix for name, place in TARGETS.items()}}
+    places = {**_REGISTERED, **TARGETS}
+    endings = {**OTHERS, **{name: place.suffix for name, place in places.items()}}
     endings["npz"] = ".npz"  # a folder, which a person may call so
     fits = (name for name, suffix in endings.items() if suffix and path.lower().endswith(suffix))
     return next(fits, None)
@@ -113,4 +170,5 @@ __all__ = [
     "find_target",
     "format_of_suffix",
     "formats",
+    "register_target",
 ]

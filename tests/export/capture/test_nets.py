@@ -17,7 +17,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.export.capture import Captured, capture
 from nacre.export.graph.evaluate import evaluate
 from nacre.export.graph.text import graph_text
-from tests.cases.nets import NETS, NetCase, drawn
+from tests.cases.nets import NETS, NetCase, built, drawn
 
 BY_ID = {case.id: case for case in NETS}
 TOLERANCE = {"mixed_precision": 5e-2}  # sums of bfloat16, in another order
@@ -25,15 +25,7 @@ TOLERANCE = {"mixed_precision": 5e-2}  # sums of bfloat16, in another order
 
 @functools.cache
 def net(name: str) -> Any:
-    nacre.backend.clear_session()  # layers are named by how many there were
-    nacre.utils.set_random_seed(1)
-    model = BY_ID[name].builder(nacre)
-    random = np.random.default_rng(2)
-    for weight in model.weights:
-        if not weight.is_seed:
-            values = weight.numpy()
-            weight.assign(np.abs(values + random.normal(0, 0.2, values.shape)).astype(values.dtype))
-    return model
+    return built(BY_ID[name], nacre)
 
 
 @functools.cache
@@ -120,7 +112,14 @@ def test_transposes_of_channels_first_cancel() -> None:
     assert ops.count("transpose") == 1
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "lstm", "transformer", "loops"])
+GOLDEN = (
+    "mlp", "cnn", "residual", "unet", "images_of_any_size", "lstm", "gru", "masked_bidirectional",
+    "convolutional_lstm", "transformer", "grouped_attention", "siamese", "nested", "graph_net",
+    "recommender", "loops",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOLDEN)
 def test_text_of_a_graph_is_the_golden_one(name: str, request: Any) -> None:
     """`NACRE_WRITE_GOLDEN=1` writes them anew."""
     import os

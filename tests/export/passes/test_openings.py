@@ -9,7 +9,7 @@ from nacre.export.graph.opset import OPSET
 from nacre.export.graph.verify import verify
 from nacre.export.passes import opened
 from nacre.export.passes.openings import OPENINGS
-from tests.cases.graph_ops import CASES
+from nacre.testing.graph_ops import CASES
 
 # Opened for some attributes or dtypes only.
 PARTLY = {"sort", "gather", "gather_nd", "scatter_nd", "pad", "rem", "iota"}

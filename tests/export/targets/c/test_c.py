@@ -23,7 +23,7 @@ from nacre.export.targets.c import types
 from nacre.export.targets.c.readback import open_folder
 from nacre.export.targets.c.write import signature
 from nacre.export.targets.target import Request
-from tests.cases.graph_ops import CASES
+from nacre.testing.graph_ops import CASES
 from tests.cases.nets import NETS, drawn
 
 layers = nacre.layers

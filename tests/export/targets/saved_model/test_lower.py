@@ -12,7 +12,7 @@ from nacre.export.passes.opening import opened
 from nacre.export.targets.graphdef.lower import lower
 from nacre.export.targets.graphdef.rules import FORMS
 from nacre.export.targets.saved_model.gaps import SUPPORT
-from tests.cases.graph_ops import CASES
+from nacre.testing.graph_ops import CASES
 
 # TensorFlow has no running maximum.
 OPENED = {"cummax", "cummin"}
