@@ -13,6 +13,7 @@ from jax import lax
 
 from nacre.core import config
 from nacre.core.numbers import whole_number
+from nacre.ops import _roots
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
 from nacre.ops._define import Family, composite
@@ -272,8 +273,8 @@ def _normalize(x: Tensor, axis: int | None, order: int, epsilon: float) -> jax.A
     x = floating(x)
     if order == 2:
         squares = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
-        return x * jnp.minimum(lax.rsqrt(squares), 1 / epsilon)
-    norm = jnp.linalg.norm(x, ord=order, axis=axis, keepdims=True)
+        return x * _roots.inverse_length(squares, epsilon)
+    norm = _roots.norm(x, order, axis, keepdims=True)
     return x / jnp.maximum(norm, epsilon)
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg
 
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.ops import _roots
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating, together
 from nacre.ops._define import Family
@@ -133,8 +134,11 @@ def lstsq(a: Tensor, b: Tensor, rcond: float | None = None) -> jax.Array:
 
 @op(masks=masks.reduction)
 def norm(x: Tensor, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The norm of vectors or matrices; without `ord` the root of the sum of squares."""
-    return jnp.linalg.norm(floating(x), ord=ord, axis=axes_of(axis), keepdims=keepdims)
+    """The norm of vectors or matrices; without `ord` the root of the sum of squares.
+
+    The gradient at a vector of zeros is zero, as in PyTorch.
+    """
+    return _roots.norm(floating(x), ord, axes_of(axis), keepdims)
 
 
 @op
@@ -169,10 +173,7 @@ def cdist(x: Tensor, y: Tensor) -> jax.Array:
             message("cdist", "x and y must be matrices with rows of one length",
                     f"shapes {tuple(x.shape)} and {tuple(y.shape)}")
         )  # fmt: skip
-    difference = x[..., :, None, :] - y[..., None, :, :]
-    squares = jnp.sum(jnp.square(difference), axis=-1)
-    is_zero = squares == 0  # the gradient of sqrt is infinite there
-    return jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, squares)))
+    return _roots.norm(x[..., :, None, :] - y[..., None, :, :], 2, -1)
 
 
 __all__, __dir__ = op.shown()

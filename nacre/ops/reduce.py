@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
+from nacre.ops import _roots
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import (
     Axis,
@@ -69,8 +70,8 @@ def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
 
 @op
 def std(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The square root of the variance along `axis`."""
-    return jnp.std(floating(x), axis=axes_of(axis), keepdims=keepdims)
+    """The square root of the variance along `axis`; where that is 0, its gradient is 0 too."""
+    return _roots.root(jnp.var(floating(x), axis=axes_of(axis), keepdims=keepdims))
 
 
 @op
