@@ -64,6 +64,7 @@ class Compiled:
         alone = is_bare()
         wide = jax.enable_x64(True) if alone else contextlib.nullcontext()
         own = own_program() if alone else contextlib.nullcontext()
+        run.stopped, run.is_within = {}, not alone
         with wide, own, np.errstate(all="ignore"):
             values: list[Any] = [None] * len(self.plan.steps)
             for at, value in self._constant_values(run).items():
@@ -78,7 +79,13 @@ class Compiled:
                     continue
                 for at in steps:
                     values[at] = outputs_of(self.plan.steps[at], run, arguments, values)
-            return [picked(values, ref) for ref in self.plan.outputs]
+            outputs = [picked(values, ref) for ref in self.plan.outputs]
+            if run.stopped:  # by steps of the host, within another program
+                is_wrong = jnp.any(jnp.stack(list(run.stopped.values())))
+                for handle in run.written:
+                    run.values[handle] = _spoilt(run.values[handle], is_wrong)
+                outputs = [_spoilt(v, is_wrong) if _is_array(v) else v for v in outputs]
+            return outputs
 
     def _staged(self, run: Run, arguments: Sequence[Any], values: list[Any]) -> bool:
         """Where this is part of the program of a model: the host's steps, which were made before.
@@ -187,8 +194,9 @@ class Compiled:
             except NotKnownError:
                 continue
         if found is None:
-            inner = Run(run.library, run.resources, dict(run.values), run.fork())
+            inner = run.apart(key=run.fork())
             results = self._computed(steps, wanted, inner, {**fixed, **moving})
+            run.stop(inner.stopped or {})
             found = results, {handle: inner.values[handle] for handle in inner.written}
         for (at, index), value in found[0].items():
             kept = list(values[at] or ())
@@ -240,15 +248,18 @@ class Compiled:
         def compute(loose: Values, state: list[Any], key: Any, which: _Shapes) -> Any:
             current = {**others, **dict(zip(names, state, strict=True))}
             inner = Run(library, resources, current, key)
-            inner.stopped = [] if alone else None
+            inner.stopped, inner.is_within = {}, not alone
             results = self._computed(steps, wanted, inner, {**given, **loose})
-            stopped = inner.stopped or []
-            stopping[which] = [name for name, _ in stopped]
+            stopping[which] = list(inner.stopped)
+            flags = jnp.stack(list(inner.stopped.values())) if inner.stopped else None
             written[which] = sorted(inner.written, key=_name)
             known[which] = {ref: v for ref, v in results.items() if not _is_array(v)}
             arrays = {ref: v for ref, v in results.items() if ref not in known[which]}
             new = [jnp.asarray(inner.values[handle]) for handle in written[which]]
-            return arrays, new, jnp.stack([found for _, found in stopped]) if stopped else None
+            if alone or flags is None:
+                return arrays, new, flags
+            # Within another program nobody is there to be told: the numbers tell it.
+            return (*_spoilt((arrays, new), jnp.any(flags)), None)
 
         compiled = jax.jit(compute, static_argnums=3)
 
@@ -256,8 +267,7 @@ class Compiled:
             which = _Shapes((loose, [v for v, may in zip(state, varies, strict=True) if may]))
             arrays, new, stops = compiled(loose, state, key, which)
             if stops is not None and np.any(stops):
-                name = stopping[which][int(np.argmax(stops))]
-                raise GraphError(f"a place outside of its array is asked for by node '{name}")
+                raise GraphError(stopping[which][int(np.argmax(stops))])
             return {**arrays, **known[which]}, dict(zip(written[which], new, strict=True))
 
         if len(self._programs) >= _MOST_PROGRAMS:
@@ -265,6 +275,26 @@ class Compiled:
         self._programs[signature] = call
         call.stays = stays  # pyright: ignore[reportFunctionMemberAccess] - so that ids are theirs
         return call
+
+
+def _spoilt(values: Any, is_wrong: Any) -> Any:
+    """Numbers as they are, or NaN where something is wrong; whole ones the smallest there is.
+
+    By a product, so that gradients are NaN as well; it changes no bit of the others.
+    """
+    factor = jnp.where(is_wrong, jnp.nan, 1.0)
+
+    def of(value: Any) -> Any:
+        kind = value.dtype
+        if jnp.issubdtype(kind, jnp.floating):
+            return value * factor.astype(kind)
+        if jnp.issubdtype(kind, jnp.complexfloating):
+            return jnp.where(is_wrong, jnp.asarray(jnp.nan, kind), value)
+        if jnp.issubdtype(kind, jnp.integer):
+            return jnp.where(is_wrong, jnp.iinfo(kind).min, value)
+        return value
+
+    return jax.tree.map(of, values)
 
 
 class _Shapes:

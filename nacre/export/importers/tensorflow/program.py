@@ -101,9 +101,11 @@ def open_saved_model(path: Any, tags: Sequence[str] | str | None = None) -> Save
         UnsupportedError: On calling: the graph has operations that nacre does not compute; all of
             them are told at once.
     Source:
-        Interface: tf.saved_model.load of TensorFlow 2.15. Differs: random numbers are nacre's;
-        `tf.Assert`, and gathers outside of their arrays, stop a call, and not what is traced around
-        it, as a step of `fit`, or a loop: there such a gather gives NaN.
+        Interface: tf.saved_model.load of TensorFlow 2.15. Differs: random numbers are nacre's. What
+        TensorFlow stops at on a CPU (places outside of their arrays, whole numbers divided by 0)
+        stops a call, in loops and branches too, and not a program that is traced around it, as a
+        step of `fit`: there what the graph gives is NaN, of whole numbers the smallest. `tf.Assert`
+        stops calls alone.
     Example:
         >>> program = open_saved_model("resnet")                          # doctest: +SKIP
         >>> program.signatures["serving_default"](images)["logits"].shape  # doctest: +SKIP

@@ -46,9 +46,24 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
-# Of ops that TensorFlow stops at on a CPU: (inputs) -> whether it would, for what is told in the
-# run alone.
-STOPS: dict[str, Callable[..., Any]] = {}
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What TensorFlow stops at on a CPU, in place of giving something.
+
+    Attributes:
+        what: It, in words.
+        is_met: (node, inputs) -> whether it is there; None where the op itself raises.
+        gives_nan: Of floats the op gives NaN there, so that nothing is silent.
+    """
+
+    what: str
+    is_met: Callable[..., Any]
+    gives_nan: bool
+
+
+STOPS: dict[str, list[Stop]] = {}
 
 
 def op(
@@ -89,11 +104,15 @@ def op(
     return register
 
 
-def stops(*names: str) -> Callable[[F], F]:
-    """Register when TensorFlow stops at nodes of a type, in place of giving something."""
+OUTSIDE = "a place outside of its array is asked for"
+
+
+def stops(*names: str, at: str = OUTSIDE, gives_nan: bool = False) -> Callable[[F], F]:
+    """Register when TensorFlow stops at nodes of a type: a function as `Stop.is_met`."""
 
     def register(function: F) -> F:
-        STOPS.update(dict.fromkeys(names, function))
+        for name in names:
+            STOPS.setdefault(name, []).append(Stop(at, function, gives_nan))
         return function
 
     return register
@@ -228,7 +247,9 @@ def place_of(node: Node, output: str, index: int) -> int:
 
 __all__ = [
     "OPS",
+    "OUTSIDE",
     "STOPS",
+    "Stop",
     "DataType",
     "Node",
     "Op",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import SerializationError, ShapeError, UnsupportedError, message
@@ -15,6 +16,7 @@ from nacre.core.origins import (
     is_unforeseen,
     passed_users_code,
 )
+from nacre.core.tracing import is_tracer
 from nacre.core.wire.bundle import Bundle
 from nacre.export.importers.tensorflow.plan import Library, Plan, Step
 from nacre.export.importers.tensorflow.registry import STOPS, Node
@@ -63,8 +65,9 @@ class Run:
         values: Of variables, as they stand now.
         written: Those that were assigned to.
         folder: Where a checkpoint that is restored lies.
-        stopped: Nodes that TensorFlow would stop at, each with whether it would; None where nobody
-            asks, as in turns of loops.
+        stopped: What TensorFlow would stop at, in words, each with whether it does, where only
+            the program tells; None where nobody asks, as in a gradient.
+        is_within: It is part of another program, which cannot be stopped: numbers tell it.
     """
 
     def __init__(
@@ -76,7 +79,8 @@ class Run:
     ) -> None:
         self.library, self.resources, self.values = library, resources, values
         self.written: set[Handle] = set()
-        self.stopped: list[tuple[str, Any]] | None = None
+        self.stopped: dict[str, Any] | None = None
+        self.is_within = False
         self._key, self._drawn = key, 0
 
     def read(self, handle: Handle) -> Any:
@@ -98,6 +102,25 @@ class Run:
     def fork(self) -> Any:
         """A key of its own for what is run apart; None where there is none."""
         return None if self._key is None else self.key()
+
+    def apart(self, values: dict[Handle, Any] | None = None, key: Any = None) -> Run:
+        """A run of its own, as a branch or a turn of a loop is, with the same variables or others.
+
+        What it would stop at is its own: `stop` takes it over.
+        """
+        inner = Run(
+            self.library, self.resources, dict(self.values) if values is None else values, key
+        )
+        inner.stopped = None if self.stopped is None else {}
+        inner.is_within = self.is_within
+        return inner
+
+    def stop(self, found: Mapping[str, Any]) -> None:
+        """Note what TensorFlow would stop at, beside what was noted."""
+        if self.stopped is not None:
+            for told, flag in found.items():
+                before = self.stopped.get(told)
+                self.stopped[told] = flag if before is None else before | flag
 
     def call(self, name: str, arguments: Sequence[Any]) -> list[Any]:
         """Call a function of the library."""
@@ -137,6 +160,8 @@ def outputs_of(step: Step, run: Run, arguments: Sequence[Any], values: Sequence[
     if any(values[at] and values[at][0] is DEAD for at in step.after) and node.op != "Merge":
         return (DEAD,) * 8
     try:
+        if node.op in STOPS:
+            _look_for_stops(node, run, inputs)
         if op.is_shared:
             found = op.function(run, node, *inputs)
         elif op.is_known or op.is_host or not _is_small(inputs):
@@ -157,15 +182,33 @@ def outputs_of(step: Step, run: Run, arguments: Sequence[Any], values: Sequence[
         if passed_users_code(error) or is_own_bug_whatever_was_read(error):
             raise
         raise _failed(node, inputs, error) from error
-    if run.stopped is not None and node.op in STOPS:
-        given = [run.read(v) if isinstance(v, Handle) else v for v in inputs]
-        if (stops := STOPS[node.op](node, *given)) is not None:
-            run.stopped.append((f"{node.name}' ({node.op})", stops))
     if isinstance(found, tuple):
         outputs: tuple[Any, ...] = found
     else:
         outputs = (found,)
     return tuple(map(_as_array, outputs))
+
+
+def _look_for_stops(node: Node, run: Run, inputs: Sequence[Any]) -> None:
+    """Raise for what TensorFlow stops at, or note it where the program alone tells.
+
+    Raises:
+        GraphError: It would stop.
+    """
+    given: list[Any] = [
+        run.read(v) if isinstance(v, Handle) and v.kind in ("variable", "reference") else v
+        for v in inputs
+    ]
+    for stop in STOPS[node.op]:
+        if run.is_within and stop.gives_nan and jnp.issubdtype(given[0].dtype, jnp.inexact):
+            continue
+        flag = stop.is_met(node, *given)
+        if flag is None:
+            continue
+        if is_tracer(flag):
+            run.stop({f"{stop.what} by node '{node.name}' ({node.op})": flag})
+        elif bool(flag):
+            raise GraphError(stop.what)
 
 
 def _as_array(value: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from nacre.core.tracing import is_tracer
-from nacre.export.importers.tensorflow.registry import Node, op
+from nacre.export.importers.tensorflow.registry import Node, op, stops
 from nacre.export.importers.tensorflow.values import (
     GraphError,
     Handle,
@@ -52,6 +52,14 @@ def _identity(node: Node, x: Any, *more: Any) -> Any:
     if node.op == "EnsureShape" and not fits(node["shape"].sizes, x):
         raise GraphError(f"an array of shape {node['shape'].sizes} is needed")
     return x
+
+
+@stops(
+    "CheckNumerics", "CheckNumericsV2", at="a number that is NaN or infinite is found",
+    gives_nan=True,
+)  # fmt: skip
+def _stops_numerics(node: Node, x: Any) -> Any:
+    return ~numbers(x).all(numbers(x).isfinite(x))
 
 
 @op("IdentityN", known=True)

@@ -7,7 +7,8 @@ becomes a `while_loop`, which has none backwards. Where nothing is traced, loops
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -72,20 +73,21 @@ def _case(run: Run, node: Node, index: Any, *inputs: Any) -> Any:
 
 def _choose(run: Run, index: Any, names: Sequence[str], inputs: Sequence[Any]) -> Any:
     """The outputs of one of several functions, chosen when the program runs."""
-    written = sorted(
-        {handle for name in names for handle in _trial(run, run.library.plan_of(name), inputs)[1]},
-        key=lambda handle: handle.name,
-    )
+    trials = [_trial(run, run.library.plan_of(name), inputs) for name in names]
+    written = _by_name({handle for trial in trials for handle in trial.written})
+    stops = list(dict.fromkeys(told for trial in trials for told in trial.stops))
 
     def branch(name: str) -> Callable[[], Any]:
         def compute() -> Any:
-            inner = Run(run.library, run.resources, dict(run.values), run.fork())
+            inner = run.apart(key=run.fork())
             outputs = execute(run.library.plan_of(name), inner, inputs)
-            return [_computed(v) for v in outputs], [jnp.asarray(inner.read(h)) for h in written]
+            values = [jnp.asarray(inner.read(h)) for h in written]
+            return [_computed(v) for v in outputs], values, _flags(inner, stops)
 
         return compute
 
-    outputs, values = lax.switch(index, [branch(name) for name in names])
+    outputs, values, found = lax.switch(index, [branch(name) for name in names])
+    run.stop(found)
     for handle, value in zip(written, values, strict=True):
         run.assign(handle, value)
     return tuple(outputs)
@@ -99,20 +101,47 @@ def _computed(value: Any) -> Any:
     return jnp.asarray(value)
 
 
-def _trial(run: Run, plan: Plan, inputs: Sequence[Any]) -> tuple[list[Any], set[Handle]]:
-    """What a function gives, as shapes and dtypes, or as arrays where those are known; and the
-    variables that it assigns."""
+@dataclass
+class _Trial:
+    """What a function gives, as shapes and dtypes, or as arrays where those are known.
+
+    Attributes:
+        written: The variables that it assigns.
+        stops: What TensorFlow may stop at in it.
+    """
+
+    outputs: list[Any]
+    written: set[Handle]
+    stops: list[str]
+
+
+def _trial(run: Run, plan: Plan, inputs: Sequence[Any]) -> _Trial:
     found: list[Any] = []
-    written: set[Handle] = set()
+    trial = _Trial([], set(), [])
 
     def compute() -> Any:
-        inner = Run(run.library, run.resources, dict(run.values), run.fork())
+        inner = run.apart(key=run.fork())
         found[:] = execute(plan, inner, inputs)
-        written.update(inner.written)
+        trial.written, trial.stops = inner.written, list(inner.stopped or ())
         return [None if _is_static(v) or is_known(v) else v for v in found]
 
     shapes = jax.eval_shape(compute)
-    return [v if s is None else s for v, s in zip(found, shapes, strict=True)], written
+    trial.outputs = [v if s is None else s for v, s in zip(found, shapes, strict=True)]
+    return trial
+
+
+def _by_name(handles: Iterable[Handle]) -> list[Handle]:
+    return sorted(handles, key=lambda handle: handle.name)
+
+
+def _flags(run: Run, stops: Iterable[str], before: Mapping[str, Any] | None = None) -> Any:
+    """For all that may be stopped at, whether it was by now."""
+    found = run.stopped or {}
+    no = jnp.zeros((), bool)
+    return {
+        told: jnp.asarray(found.get(told, no)) | (no if before is None else before[told])
+        for told in stops
+    }
 
 
 # --- loops ----------------------------------------------------------------------------------------
@@ -200,13 +229,13 @@ class _Loop:
         return None if count[0] is None else (count[0], last)
 
     def _trial_run(self) -> Run:
-        return Run(self.run.library, self.run.resources, dict(self.run.values), self.run.fork())
+        return self.run.apart(key=self.run.fork())
 
     def _scan(self, values: list[Any], known: set[int], count: int, last: list[Any]) -> list[Any]:
         run = self.run
         history = self._history(values, known, count)
         places = [i for i in range(len(values)) if i not in known]
-        start, written = self._carried(values, known)
+        start, written, _ = self._carried(values, known)
         key = run.fork()
 
         def turn(carry: Any, each: Any) -> Any:
@@ -218,19 +247,16 @@ class _Loop:
             for place, value in moving.items():
                 current[place] = value
             inner_key = None if key is None else jax.random.fold_in(key, step)
-            inner = Run(
-                run.library,
-                run.resources,
-                {**run.values, **dict(zip(written, state, strict=True))},
-                inner_key,
-            )
+            own = {**run.values, **dict(zip(written, state, strict=True))}
+            inner = run.apart(own, inner_key)
             found = execute(self.body, inner, current)
             after = [_like(found[place], a) for place, a in zip(places, arrays, strict=True)]
-            return (after, [jnp.asarray(inner.read(h)) for h in written]), None
+            return (after, [jnp.asarray(inner.read(h)) for h in written]), inner.stopped or {}
 
-        (arrays, state), _ = lax.scan(
+        (arrays, state), stopped = lax.scan(
             turn, (start, [jnp.asarray(run.read(h)) for h in written]), (jnp.arange(count), history)
         )
+        run.stop({told: jnp.any(flags) for told, flags in stopped.items()})
         for handle, value in zip(written, state, strict=True):
             run.assign(handle, value)
         result = list(last)
@@ -257,11 +283,15 @@ class _Loop:
             raise _ChangesError
         return {place: np.stack(row) for place, row in changing.items()}
 
-    def _carried(self, values: list[Any], known: set[int]) -> tuple[list[Any], list[Handle]]:
-        """Values at the beginning in the shapes that they have after a turn; what is assigned."""
-        shapes, written = _trial(
+    def _carried(
+        self, values: list[Any], known: set[int]
+    ) -> tuple[list[Any], list[Handle], list[str]]:
+        """Values at the beginning in the shapes that they have after a turn; what is assigned, and
+        what may be stopped at."""
+        trial = _trial(
             self.run, self.body, [v if i in known else _strong(v) for i, v in enumerate(values)]
         )
+        shapes = trial.outputs
         start: list[Any] = []
         for i, value in enumerate(values):
             if i in known:
@@ -285,15 +315,16 @@ class _Loop:
                 if tuple(after.shape) != tuple(value.shape):
                     raise _ChangesError
                 start.append(value)
-        return start, sorted(written, key=lambda handle: handle.name)
+        return start, _by_name(trial.written), trial.stops
 
     def _while(self, values: list[Any], known: set[int]) -> list[Any]:
         run = self.run
         fixed = {i for i in known if _is_static(values[i]) or self._is_constant(values, i)}
         places = [i for i in range(len(values)) if i not in fixed]
-        start, written = self._carried(
-            [v if i in fixed else _strong(v) for i, v in enumerate(values)], fixed
-        )
+        moving = [v if i in fixed else _strong(v) for i, v in enumerate(values)]
+        start, written, in_body = self._carried(moving, fixed)
+        in_condition = _trial(run, self.condition, moving).stops
+        stops = list(dict.fromkeys([*in_body, *in_condition]))
         key = run.fork()
 
         def filled(arrays: Any) -> list[Any]:
@@ -304,27 +335,41 @@ class _Loop:
 
         def inner(state: Any, step: Any) -> Run:
             inner_key = None if key is None else jax.random.fold_in(key, step)
-            return Run(
-                run.library,
-                run.resources,
-                {**run.values, **dict(zip(written, state, strict=True))},
-                inner_key,
-            )
+            return run.apart({**run.values, **dict(zip(written, state, strict=True))}, inner_key)
+
+        def asked(carry: Any) -> tuple[Any, Run]:
+            arrays, state, step, _ = carry
+            this = inner(state, step)
+            (found,) = execute(self.condition, this, filled(arrays))
+            return jnp.reshape(jnp.asarray(found, bool), ()), this
 
         def goes_on(carry: Any) -> Any:
-            arrays, state, step = carry
-            (found,) = execute(self.condition, inner(state, step), filled(arrays))
-            return jnp.reshape(jnp.asarray(found, bool), ())
+            found, _ = asked(carry)
+            for flag in carry[-1].values():  # what comes of a wrong turn need not end
+                found &= ~flag
+            return found
 
         def turn(carry: Any) -> Any:
-            arrays, state, step = carry
+            arrays, state, step, flags = carry
             this = inner(state, step)
+            if in_condition:  # a condition gives no more than whether it goes on
+                this.stop(asked(carry)[1].stopped or {})
             found = execute(self.body, this, filled(arrays))
             after = [_like(found[p], a) for p, a in zip(places, arrays, strict=True)]
-            return after, [jnp.asarray(this.read(h)) for h in written], step + 1
+            values = [jnp.asarray(this.read(h)) for h in written]
+            return after, values, step + 1, _flags(this, stops, flags)
 
-        begin = (start, [jnp.asarray(run.read(h)) for h in written], jnp.asarray(0, jnp.int32))
-        arrays, state, _ = lax.while_loop(goes_on, turn, begin)
+        begin = (
+            start,
+            [jnp.asarray(run.read(h)) for h in written],
+            jnp.asarray(0, jnp.int32),
+            {told: jnp.zeros((), bool) for told in stops},
+        )
+        end = lax.while_loop(goes_on, turn, begin)
+        arrays, state, _, found = end
+        run.stop(found)
+        if in_condition:
+            run.stop(asked(end)[1].stopped or {})
         for handle, value in zip(written, state, strict=True):
             run.assign(handle, value)
         return filled(arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax.numpy as jnp
@@ -25,8 +26,8 @@ from nacre.export.importers.tensorflow.values import (
 @op("Slice", known=True)
 def _slice(node: Node, x: Any, begin: Any, size: Any) -> Any:
     if not is_known(begin):
-        sizes = [x.shape[i] if n == -1 else n for i, n in enumerate(ints(size))]
-        if -1 in ints(size):
+        sizes = ints(size)
+        if -1 in sizes:
             raise GraphError("a part up to the end, from a place that is computed")
         return lax.dynamic_slice(jnp.asarray(x), list(jnp.asarray(begin)), sizes)
     starts = ints(begin)
@@ -62,35 +63,64 @@ def _index(node: Node, begin: Any, end: Any, strides: Any) -> tuple[Any, ...]:
 
 @op("StridedSlice", known=True)
 def _strided_slice(node: Node, x: Any, begin: Any, end: Any, strides: Any) -> Any:
-    index = _index(node, begin, end, strides)
+    index = _inside_index(x, _index(node, begin, end, strides))
+    return x[index] if is_known(x) and is_known(begin) else jnp.asarray(x)[index]
+
+
+def _parts_of_axes(x: Any, index: tuple[Any, ...]) -> Iterator[tuple[int, Any]]:
+    """Which axis each part of an index is of; new axes are of none."""
     at = 0
     taken = sum(part is not None and part is not Ellipsis for part in index)
-    for part in index:  # places outside are errors there, and would be the last ones here
+    for part in index:
         if part is Ellipsis:
             at += x.ndim - taken
-            continue
+        elif part is not None:
+            yield at, part
+            at += 1
+
+
+def _inside_index(x: Any, index: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The index, whose places outside are errors there, and would be the last ones here."""
+    for at, part in _parts_of_axes(x, index):
         if isinstance(part, int) and not -x.shape[at] <= part < x.shape[at]:
             raise GraphError(f"place {part} of axis {at} is asked for")
-        at += part is not None
-    return x[index] if is_known(x) and is_known(begin) else jnp.asarray(x)[index]
+    return index
 
 
 @op("TensorStridedSliceUpdate")
 def _strided_slice_update(
     node: Node, x: Any, begin: Any, end: Any, strides: Any, value: Any
 ) -> Any:
-    return jnp.asarray(x).at[_index(node, begin, end, strides)].set(value)
+    return jnp.asarray(x).at[_inside_index(x, _index(node, begin, end, strides))].set(value)
 
 
 # --- places outside -------------------------------------------------------------------------------
 
 
-@stops("Gather", "GatherV2", "ResourceGather")
+@stops("Slice")
+def _stops_slice(node: Node, x: Any, begin: Any, size: Any) -> Any:
+    if is_known(begin) or -1 in ints(size):
+        return None
+    room = jnp.asarray(np.subtract(x.shape, ints(size)), begin.dtype)
+    return jnp.any((begin < 0) | (begin > room))
+
+
+@stops("StridedSlice", "TensorStridedSliceUpdate")
+def _stops_strided_slice(node: Node, x: Any, begin: Any, end: Any, strides: Any, *more: Any) -> Any:
+    """Of single places; ranges end at the array's ends, as in Python."""
+    found: list[Any] = []
+    for at, part in _parts_of_axes(x, _index(node, begin, end, strides)):
+        if not isinstance(part, slice) and not isinstance(part, int):
+            found.append((part < -x.shape[at]) | (part >= x.shape[at]))
+    return jnp.any(jnp.stack(found)) if found else None
+
+
+@stops("Gather", "GatherV2", "ResourceGather", gives_nan=True)
 def _stops_gather(node: Node, x: Any, indices: Any, axis: Any = 0) -> Any:
     return None if is_known(indices) else _outside(indices, x.shape[integer(axis)])
 
 
-@stops("GatherNd", "ResourceGatherNd")
+@stops("GatherNd", "ResourceGatherNd", gives_nan=True)
 def _stops_gather_nd(node: Node, x: Any, indices: Any) -> Any:
     return None if is_known(indices) else _outside(indices, x.shape[: indices.shape[-1]])
 
@@ -104,7 +134,7 @@ def _stops_scatter(node: Node, indices: Any, updates: Any, sizes: Any) -> Any:
 
 @stops(
     "TensorScatterUpdate", "TensorScatterAdd", "TensorScatterSub", "TensorScatterMax",
-    "TensorScatterMin",
+    "TensorScatterMin", "ScatterNdNonAliasingAdd",
 )  # fmt: skip
 def _stops_tensor_scatter(node: Node, x: Any, indices: Any, updates: Any) -> Any:
     return None if is_known(indices) else _outside(indices, x.shape[: indices.shape[-1]])
@@ -112,7 +142,105 @@ def _stops_tensor_scatter(node: Node, x: Any, indices: Any, updates: Any) -> Any
 
 def _outside(indices: Any, sizes: int | tuple[int, ...]) -> Any:
     """Whether there is a place outside."""
-    return jnp.any((indices < 0) | (indices >= jnp.asarray(sizes, indices.dtype)))
+    module = numbers(indices)
+    return module.any((indices < 0) | (indices >= np.asarray(sizes, indices.dtype)))
+
+
+@stops("DynamicPartition")
+def _stops_partition(node: Node, x: Any, parts: Any) -> Any:
+    return _outside(parts, int(node["num_partitions"]))
+
+
+@stops("SparseToDense")
+def _stops_to_dense(node: Node, indices: Any, sizes: Any, values: Any, default: Any) -> Any:
+    places = numbers(indices).reshape(indices, (-1, 1)) if indices.ndim < 2 else indices
+    return _outside(places, ints(sizes))
+
+
+@stops("SparseTensorDenseMatMul")
+def _stops_sparse_matmul(node: Node, indices: Any, values: Any, sizes: Any, dense: Any) -> Any:
+    return _outside(indices, ints(sizes))
+
+
+@stops("CropAndResize")
+def _stops_crop(node: Node, x: Any, boxes: Any, which: Any, size: Any) -> Any:
+    return _outside(which, x.shape[0])
+
+
+@stops("SparseSoftmaxCrossEntropyWithLogits", gives_nan=True)
+def _stops_cross_entropy(node: Node, logits: Any, labels: Any) -> Any:
+    return _outside(labels, logits.shape[-1])
+
+
+@stops(
+    "UnsortedSegmentSum", "UnsortedSegmentProd", "UnsortedSegmentMax", "UnsortedSegmentMin",
+)  # fmt: skip
+def _stops_segments(node: Node, x: Any, ids: Any, count: Any) -> Any:
+    """Below 0 they are left out."""
+    return numbers(ids).any(ids >= integer(count))
+
+
+@stops(
+    "SparseSegmentSumWithNumSegments", "SparseSegmentMeanWithNumSegments",
+    "SparseSegmentSqrtNWithNumSegments", "SparseSegmentSum", "SparseSegmentMean",
+    "SparseSegmentSqrtN",
+)  # fmt: skip
+def _stops_sparse_segments(node: Node, data: Any, indices: Any, ids: Any, count: Any = None) -> Any:
+    wrong = _outside(indices, data.shape[0])
+    return wrong if count is None else wrong | _outside(ids, integer(count))
+
+
+@stops("Bincount", "DenseBincount", at="a number below 0 is counted")
+def _stops_counts(node: Node, x: Any, size: Any, weights: Any) -> Any:
+    return numbers(x).any(x < 0)
+
+
+@stops("ReverseSequence")
+def _stops_reversal(node: Node, x: Any, lengths: Any) -> Any:
+    return numbers(lengths).any((lengths < 0) | (lengths > x.shape[node["seq_dim"]]))
+
+
+@stops("TensorListGetItem")
+def _stops_list(node: Node, tensors: Any, index: Any, *more: Any) -> Any:
+    return None if is_known(index) else _outside(index, len(tensors))
+
+
+@stops("TensorListSetItem")
+def _stops_list_set(node: Node, tensors: Any, index: Any, item: Any) -> Any:
+    return None if is_known(index) else _outside(index, len(tensors))
+
+
+@stops("TensorListGather")
+def _stops_list_gather(node: Node, tensors: Any, indices: Any, sizes: Any) -> Any:
+    return _outside(indices, len(tensors))
+
+
+@stops("TensorListScatterIntoExistingList")
+def _stops_list_scatter(node: Node, tensors: Any, x: Any, indices: Any) -> Any:
+    return _outside(indices, len(tensors))
+
+
+@stops("TensorArrayReadV3", "TensorArrayGatherV3")
+def _stops_array(node: Node, handle: Any, indices: Any, flow: Any) -> Any:
+    return _outside(indices, len(flow))
+
+
+@stops("TensorArrayWriteV3")
+def _stops_array_write(node: Node, handle: Any, index: Any, value: Any, flow: Any) -> Any:
+    return None if is_known(index) else _outside(index, len(flow))
+
+
+@stops("TensorArrayScatterV3")
+def _stops_array_scatter(node: Node, handle: Any, indices: Any, x: Any, flow: Any) -> Any:
+    return _outside(indices, len(flow))
+
+
+@stops(
+    "ResourceScatterUpdate", "ResourceScatterAdd", "ResourceScatterSub", "ResourceScatterMax",
+    "ResourceScatterMin", "ScatterUpdate", "ScatterAdd",
+)  # fmt: skip
+def _stops_resource_scatter(node: Node, x: Any, rows: Any, values: Any) -> Any:
+    return _outside(rows, x.shape[0])
 
 
 # --- gathers --------------------------------------------------------------------------------------

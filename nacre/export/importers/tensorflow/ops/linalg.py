@@ -7,8 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 import jax.scipy.linalg
 import numpy as np
+from jax import lax
 
-from nacre.export.importers.tensorflow.registry import Node, op
+from nacre.export.importers.tensorflow.registry import Node, op, stops
 from nacre.export.importers.tensorflow.values import dtype, ints, numbers
 
 
@@ -60,6 +61,16 @@ def _cholesky(node: Node, x: Any) -> Any:
 @op("MatrixInverse")
 def _inverse(node: Node, x: Any) -> Any:
     return jnp.linalg.inv(_turned(x, node.get("adjoint"), True))
+
+
+_SINGULAR = "a matrix that has no inverse is inverted"
+
+
+@stops("MatrixInverse", "MatrixSolve", at=_SINGULAR, gives_nan=True)
+def _stops_inverse(node: Node, x: Any, *more: Any) -> Any:
+    """A pivot of 0 in the LU decomposition, as there; NaN is carried on."""
+    factors, _, _ = lax.linalg.lu(jnp.asarray(x))
+    return jnp.any(jnp.diagonal(factors, axis1=-2, axis2=-1) == 0)
 
 
 @op("MatrixDeterminant")

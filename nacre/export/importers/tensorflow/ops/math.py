@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 from jax.scipy import special
 
-from nacre.export.importers.tensorflow.registry import Node, op
+from nacre.export.importers.tensorflow.registry import Node, op, stops
 from nacre.export.importers.tensorflow.values import GraphError, dtype, is_known, numbers
 
 # --- two inputs -----------------------------------------------------------------------------------
@@ -41,6 +41,21 @@ def _named(name: str) -> Callable[..., Any]:
 
 for _op, _name in _SAME_NAMES.items():
     op(_op, known=True)(_named(_name))
+
+
+@stops(
+    "FloorDiv", "FloorMod", "Div", "TruncateDiv", "TruncateMod", "Mod",
+    at="a whole number is divided by 0",
+)  # fmt: skip
+def _stops_division(node: Node, x: Any, y: Any) -> Any:
+    if np.dtype(y.dtype).kind not in "iu":
+        return None
+    return numbers(y).any(numbers(y).equal(y, 0)) if np.size(x) else None
+
+
+@stops("Pow", at="a whole number is raised to a power below 0")
+def _stops_power(node: Node, x: Any, y: Any) -> Any:
+    return numbers(y).any(numbers(y).less(y, 0)) if np.dtype(y.dtype).kind == "i" else None
 
 
 @op("Add", "AddV2", known=True)
