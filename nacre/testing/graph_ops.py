@@ -270,6 +270,12 @@ CASES: tuple[OpCase, ...] = (
         (In((B, 5)), In((B, 2)), In((), "int32", 0, 1), In((), "int32", 4, 5)),
     ),
     OpCase("up_sampling", (_IMAGE,), {"sizes": (2, 3), "first_axis": 1}),
+    OpCase(
+        "up_sampling",
+        (In((B, 2, 3, 2, 2)),),
+        {"sizes": (2, 3, 2), "first_axis": 1},
+        "3d",
+    ),
     *[
         OpCase("resize", (_IMAGE,), {"size": (5, 11), "method": method}, method)
         for method in ("nearest", "bilinear")

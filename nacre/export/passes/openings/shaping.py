@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nacre.export.graph.ops.indexing import default_filler
-from nacre.export.graph.sizes import Size, same_size
+from nacre.export.graph.sizes import Size, product_of, same_size
 from nacre.export.passes.openings._term import Maker, Term, opening
 
 
@@ -49,14 +49,25 @@ def mirror_pad(
     return x
 
 
+_MOST_AXES = 5  # that all formats have
+
+
 @opening
 def up_sampling(x: Term, *, sizes: tuple[int, ...], first_axis: int) -> Term:
     for axis, times in enumerate(sizes, start=first_axis):
         front, size, rest = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
-        # One axis after the other: formats have few axes.
-        x = x.reshape(*front, size, 1, *rest).broadcast(*front, size, times, *rest)
+        # One axis after the other, and of volumes those around it as one: formats have few axes.
+        few = x.ndim < _MOST_AXES
+        before = front if few else (*front[:1], *_joined(front[1:]))
+        behind = rest if few else _joined(rest)
+        x = x.reshape(*before, size, 1, *behind).broadcast(*before, size, times, *behind)
         x = x.reshape(*front, size * times, *rest)
     return x
+
+
+def _joined(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+    """Several axes as one; none as none."""
+    return (product_of(sizes),) if sizes else ()
 
 
 @opening

@@ -84,9 +84,40 @@ def _results(op: Any, values: Values) -> Sequence[Any]:
     if kind == "cond":
         chosen = op.blocks[0 if bool(_value(op.inputs["pred"], values)) else 1]
         return _block(chosen, dict(values))
-    inputs = {n: _value(var, values) for n, var in op.inputs.items() if var is not None}
+    inputs = _Asked((n, _value(var, values)) for n, var in op.inputs.items() if var is not None)
     found = _OPS[kind](inputs)
+    if unread := [
+        name for name, value in inputs.items() if name not in inputs.asked and _counts(value)
+    ]:
+        raise ValueError(f"{kind} has inputs that are not known here: {', '.join(unread)}")
     return found if isinstance(found, tuple) else (found,)
+
+
+class _Asked(dict[str, Any]):
+    """The inputs of an op, with those that were asked for: coremltools' passes give ops inputs of
+    their own, such as the bias of a sum, and one that is passed over is a wrong number."""
+
+    def __init__(self, given: Any) -> None:
+        super().__init__(given)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self.asked.add(str(name))
+        return super().__contains__(name)
+
+
+def _counts(value: Any) -> bool:
+    """Whether it is numbers that something is computed with; others say how, and are defaults."""
+    array = np.asarray(value) if not isinstance(value, str | list) else np.zeros(0)
+    return array.dtype.kind == "f" and array.ndim > 0 and bool(array.any())
 
 
 def _loop(op: Any, values: Values) -> list[Any]:
@@ -354,7 +385,8 @@ def _conv_transpose(i: Inputs) -> Any:
         _channels_last(i["x"]), kernel, strides=tuple(map(int, i["strides"])), crop=crop,
         dilation_rate=tuple(map(int, i["dilations"])),
     )  # fmt: skip
-    return np.moveaxis(y, -1, 1)
+    bias = i.get("bias")  # which a pass of coremltools makes of the sum behind it
+    return np.moveaxis(y if bias is None else y + bias, -1, 1)
 
 
 @_op("max_pool", "avg_pool")

@@ -5,5 +5,6 @@ openvino-telemetry is installed beside it, OpenVINO tells its makers of each rea
 its own; `opt_in_out --opt_out` stops that.
 
 target      the format, over that of ONNX
+sequences   recurrent layers of one input, kept apart
 readback    what runs it
 """

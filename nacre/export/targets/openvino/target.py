@@ -13,6 +13,7 @@ from nacre.core.interop import optional_import
 from nacre.core.regions import Content, Region, write_into
 from nacre.export.graph.ir import Node
 from nacre.export.targets.openvino.readback import OPENVINO
+from nacre.export.targets.openvino.sequences import apart
 from nacre.export.targets.target import Request, Target
 
 VIA = "onnx"
@@ -32,6 +33,7 @@ def over(base: Target) -> Target:
             limits={**base.support.limits, **_LIMITS},
         ),
         write=partial(_write, base),
+        passes=(*base.passes, apart),
         runtimes=(OPENVINO,),
         options={"weights": base.options["weights"]},
         needs=("openvino",),
@@ -44,9 +46,15 @@ def _no_signs(node: Node) -> str | None:
     return "Shift numbers without a sign." if is_signed else None
 
 
+def _no_volumes(node: Node) -> str | None:
+    """Its resizing of five axes takes channels first alone, in 2026.4."""
+    return "" if node.inputs[0] is not None and len(node.inputs[0].shape) > 4 else None
+
+
 _LIMITS = {
     # Its TopK does not keep the order of equal ones, which a sort by several keys stands on.
     "sort": lambda node: "",
+    "up_sampling": _no_volumes,
     "shift_right": _no_signs,
     "shift_left": _no_signs,
 }

@@ -64,3 +64,25 @@ def test_equal_ones_keep_their_order(tmp_path: Path) -> None:
     model = nacre.Model(inputs, nacre.ops.argsort(inputs, axis=-1))
     x = np.array([[1, 0, 1, 0, np.nan, 1]], "float32")
     assert model.export(tmp_path / "net.xml", verbose=False, samples=[x]).is_verified
+
+
+@pytest.mark.parametrize("steps", [5, None])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+def test_recurrent_layers_of_one_input_each_read_it(
+    kind: str, steps: int | None, tmp_path: Path
+) -> None:
+    """With known steps OpenVINO had exchanged batch and time of all but one."""
+    nacre.utils.set_random_seed(0)
+    layer = getattr(nacre.layers, kind)
+    x = nacre.Input((steps, 3))
+    both = nacre.layers.Bidirectional(layer(3, return_sequences=True))(x)
+    third = layer(2, return_sequences=True)(x)
+    model = nacre.Model(x, [both, third, layer(2)(x)])
+    sample = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32")
+    report = model.export(tmp_path / "net.xml", verbose=False, samples=[sample])
+    assert report is not None and report.is_verified
+
+
+def test_volumes_are_enlarged(tmp_path: Path) -> None:
+    model = nacre.Sequential([nacre.Input((2, 2, 3, 2)), nacre.layers.UpSampling3D()])
+    assert model.export(tmp_path / "net.xml", verbose=False).is_verified

@@ -81,6 +81,8 @@ def _layer_normalization(make: Maker, node: Node) -> Var:
         for name, p in zip(("gamma", "beta"), parameters):
             if p is not None:
                 given[name] = np.ascontiguousarray(p.reshape(shape)).astype(x.dtype)
+    if "beta" in given and "gamma" not in given:  # coremltools 9.0 asks for it then
+        given["gamma"] = np.ones(shape, x.dtype)
     result = make.add("layer_norm", x=make.input(node), axes=axes, epsilon=epsilon, **given)
     if not known:
         for index, op in ((1, "mul"), (2, "add")):
