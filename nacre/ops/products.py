@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 import jax
@@ -12,7 +14,8 @@ from nacre.core.symbolic import any_symbolic
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, together
 from nacre.ops._define import Family, composite
-from nacre.ops.kernels.products import dense_product
+from nacre.ops.kernels.native.table import WhenUsed
+from nacre.ops.kernels.products import dense_product, when_compiled
 from nacre.ops.math import add
 
 op = Family("numpy", masks=masks.ON_MATRICES)
@@ -24,10 +27,10 @@ def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
     x1, x2 = array(x1), array(x2)
     if x1.dtype == x2.dtype == jnp.int8:
         return jnp.matmul(x1, x2, preferred_element_type=jnp.int32)
-    return jnp.matmul(x1, x2)
+    compiled = when_compiled(x1, x2)
+    return jnp.matmul(x1, x2) if compiled == "never" else dense_product(x1, x2, None, compiled)
 
 
-@composite("x", "kernel", "bias")
 def dense(x: Tensor, kernel: Tensor, bias: Tensor = None) -> jax.Array:
     """`x` · `kernel` + `bias` over the last axis of `x`, for the layer of that name.
 
@@ -37,7 +40,16 @@ def dense(x: Tensor, kernel: Tensor, bias: Tensor = None) -> jax.Array:
         bias     (units,)
         returns  (*batch, units)
     """
-    outputs = dense_product(array(x), array(kernel))
+    x, kernel, bias = array(x), array(kernel), None if bias is None else array(bias)
+    return _dense(x, kernel, bias, compiled=when_compiled(x, kernel, bias))
+
+
+@composite("x", "kernel", "bias", name="dense", lowering=("compiled",))
+def _dense(x: Tensor, kernel: Tensor, bias: Tensor, compiled: WhenUsed) -> jax.Array:
+    x, kernel, bias = array(x), array(kernel), None if bias is None else array(bias)
+    if compiled != "never":
+        return dense_product(x, kernel, bias, compiled)
+    outputs = dense_product(x, kernel)
     return outputs if bias is None else add(outputs, bias)
 
 
@@ -121,13 +133,69 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
         [3, 7]
     """
     if len(operands) == 2 and not any_symbolic(operands):
-        return _einsum_of_two(*operands, subscripts=subscripts, **kwargs)
+        x, y = map(array, operands)
+        compiled = "never" if kwargs else _when_einsum_compiled(subscripts, x, y)
+        return _einsum_of_two(x, y, subscripts=subscripts, compiled=compiled, **kwargs)
     return _einsum(*operands, subscripts=subscripts, **kwargs)
 
 
-@composite("x", "y", name="einsum")
-def _einsum_of_two(x: Tensor, y: Tensor, subscripts: str, **kwargs: Any) -> jax.Array:
-    return _summed_products(subscripts, [array(x), array(y)], **kwargs)
+def _when_einsum_compiled(subscripts: str, x: jax.Array, y: jax.Array) -> WhenUsed:
+    axes = matrix_axes(subscripts, x.ndim, y.ndim)
+    if axes is None or x.shape[x.ndim - axes :] != y.shape[:axes]:
+        return "never"
+    shapes = _matrix_shapes(x, y, axes)
+    return when_compiled(
+        *(jax.ShapeDtypeStruct(s, a.dtype) for s, a in zip(shapes, (x, y), strict=True))
+    )
+
+
+@composite("x", "y", name="einsum", lowering=("compiled",))
+def _einsum_of_two(
+    x: Tensor, y: Tensor, subscripts: str, compiled: WhenUsed, **kwargs: Any
+) -> jax.Array:
+    x, y = array(x), array(y)
+    axes = None if compiled == "never" else matrix_axes(subscripts, x.ndim, y.ndim)
+    if axes is None:
+        return _summed_products(subscripts, [x, y], **kwargs)
+    shapes = _matrix_shapes(x, y, axes)
+    rows, matrix = jnp.reshape(x, shapes[0]), jnp.reshape(y, shapes[1])
+    outputs = dense_product(rows, matrix, None, compiled)
+    return jnp.reshape(outputs, (*x.shape[: x.ndim - axes], *y.shape[axes:]))
+
+
+def matrix_axes(subscripts: str, x_ndim: int, y_ndim: int) -> int | None:
+    """How many axes, the last of x and the first of y, an einsum sums over; None for any other.
+
+    Example:
+        >>> matrix_axes("abc,cde->abde", 3, 3), matrix_axes("...x,xy->...y", 4, 2)
+        (1, 1)
+        >>> matrix_axes("abcd,cde->abe", 4, 3), matrix_axes("bc,cb->b", 2, 2)
+        (2, None)
+    """
+    found = _MATRIX_PRODUCT.fullmatch(subscripts.replace(" ", ""))
+    if found is None:
+        return None
+    dots, x_labels, y_labels, result_dots, result = found.groups()
+    has_letters = len(x_labels) <= x_ndim if dots else len(x_labels) == x_ndim
+    if bool(dots) != bool(result_dots) or not has_letters or len(y_labels) != y_ndim:
+        return None
+    if any(len(set(labels)) < len(labels) for labels in (x_labels, y_labels)):
+        return None
+    axes = sum(label in x_labels for label in y_labels)
+    is_product = axes > 0 and x_labels.endswith(y_labels[:axes])
+    expected = x_labels[: len(x_labels) - axes] + y_labels[axes:]
+    return axes if is_product and result == expected else None
+
+
+_MATRIX_PRODUCT = re.compile(r"(\.\.\.)?([a-zA-Z]+),([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]*)")
+
+
+def _matrix_shapes(
+    x: jax.Array, y: jax.Array, axes: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of `x` with its last `axes` axes as one, and of `y` with its first, and its others."""
+    depth = math.prod(y.shape[:axes])
+    return (*x.shape[: x.ndim - axes], depth), (depth, math.prod(y.shape[axes:]))
 
 
 def _summed_products(subscripts: str, arrays: list[jax.Array], **kwargs: Any) -> jax.Array:

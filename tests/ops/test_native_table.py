@@ -36,6 +36,11 @@ def adam(*shape, dtype="float32", gradient=None, is_classic=True):
     return table.AdamWork(*arrays, [gradient or arrays[0][0]], is_classic)
 
 
+def dense(rows=64, features=32, units=48, dtype="float32", kernel=None, bias=None):
+    kernel = sized(features, units, dtype=dtype) if kernel is None else kernel
+    return table.DenseWork(sized(2, rows, features, dtype=dtype), kernel, bias)
+
+
 def guard(*shapes, dtype="float32"):
     arrays = [sized(*shape, dtype=dtype) for shape in shapes]
     return table.GuardWork(arrays, arrays, 1)
@@ -101,6 +106,11 @@ ROWS = [
             adam(128, 127),
             adam(784, 128),
         ],
+    ),
+    (
+        table.DENSE,
+        dense(bias=sized(48)),
+        [dense(bias=sized(1)), dense(rows=SYMBOL), dense(dtype="bfloat16"), dense(rows=1)],
     ),
     (
         table.GUARD,

@@ -322,7 +322,7 @@ NACRE_INLINE void store(float* to, Vector value) { *reinterpret_cast<Loose*>(to)
 // Minus and not plus zero, which the compiler may leave out: -0 + 0 is another number than -0.
 NACRE_INLINE Vector fill(float value) { return value - Vector{}; }
 
-// The first `count` floats, of which there is at least one; all of them when count >= kWidth.
+// The first `count` floats, 0 or more; all of them when count >= kWidth.
 //
 // By a mask where the processor has one. Copying some of a vector takes its address, and then GCC
 // keeps it, and sums beside it, in memory through whole loops: products took twice the time.

@@ -71,6 +71,11 @@ CONVOLUTION = Library(
     ("convolution.cc", "depthwise.h", "handler.h", "sliding.h"),
     ("convolution_slide", "convolution_collect"),
 )
+DENSE = Library(
+    "dense",
+    ("dense.cc", "handler.h"),
+    ("dense_forward", "dense_input_gradient", "dense_kernel_gradient"),
+)
 GUARD = Library("guard", ("guard.cc", "handler.h"), ("guard_choose",))
 POOLING = Library(
     "pooling", ("pooling.cc", "sliding.h", "handler.h"), ("pooling_highest", "pooling_put")
@@ -81,4 +86,4 @@ RECURRENT = Library(
     tuple(f"{kind}_{way}" for kind in ("lstm", "gru", "simple") for way in ("forward", "backward")),
 )
 RESIZING = Library("resizing", ("resizing.cc",), ())
-LIBRARIES = (ADAM, ATTENTION, CONVOLUTION, GUARD, POOLING, RECURRENT)
+LIBRARIES = (ADAM, ATTENTION, CONVOLUTION, DENSE, GUARD, POOLING, RECURRENT)

@@ -39,6 +39,7 @@ FEWEST_NUMBERS = 2**14  # of all parameters together; a smaller step costs less 
 # 784-128-10 takes 0.95 of the time without the kernel; 784-256-10 takes 1.08, 784-512-512-10 1.15,
 # 784-64 and nine times 64 units 1.12 (AMD EPYC, 2 cores of 1 MiB each).
 MANY_NUMBERS, SMALL_ARRAY = 2**17, 2**16
+FEWEST_PRODUCTS = 2**13  # fewer cost less than a call
 MANY_ARRAYS = 32  # XLA makes the choice of fewer in the loops of their update
 
 
@@ -165,6 +166,15 @@ class AdamWork:
 
 
 @dataclass(frozen=True)
+class DenseWork:
+    """Inputs (*batch, features), a kernel (features, units), and a bias (units,)."""
+
+    x: Array | jax.ShapeDtypeStruct
+    kernel: Array | jax.ShapeDtypeStruct
+    bias: Array | jax.ShapeDtypeStruct | None = None
+
+
+@dataclass(frozen=True)
 class GuardWork:
     """What a training step had and what it made of it, the weights first.
 
@@ -180,11 +190,11 @@ class GuardWork:
 # --- rules ----------------------------------------------------------------------------------------
 
 
-def _are_known(*arrays: Array) -> bool:
+def _are_known(*arrays: Array | jax.ShapeDtypeStruct) -> bool:
     return all(isinstance(size, int) and size > 0 for array in arrays for size in array.shape)
 
 
-def _are_float32(*arrays: Array) -> bool:
+def _are_float32(*arrays: Array | jax.ShapeDtypeStruct) -> bool:
     return all(array.dtype == jnp.float32 for array in arrays)
 
 
@@ -211,6 +221,12 @@ def _attention_fits(work: AttentionWork) -> bool:
 def _adam_fits(work: AdamWork) -> bool:
     shapes = [array.shape for array in work.arrays]
     return shapes == [parameter.shape for parameter in work.parameters] * 4
+
+
+def _dense_fits(work: DenseWork) -> bool:
+    x, kernel, bias = work.x, work.kernel, work.bias
+    is_product = x.ndim >= 1 and kernel.ndim == 2 and x.shape[-1] == kernel.shape[0]
+    return is_product and (bias is None or bias.shape == kernel.shape[1:])
 
 
 _KNOWN = "sizes known while tracing, none of them 0"
@@ -318,6 +334,23 @@ ADAM: Kernel[AdamWork] = Kernel(
         ),
     ),
 )
+DENSE: Kernel[DenseWork] = Kernel(
+    "dense",
+    "Dense, EinsumDense and the projections of attention, ops.matmul and ops.einsum by a matrix",
+    library.DENSE,
+    (
+        Condition("sizes that fit each other", _dense_fits),
+        Condition(_KNOWN, lambda w: _are_known(w.x, w.kernel)),
+        Condition(
+            "float32",
+            lambda w: _are_float32(w.x, w.kernel, *(() if w.bias is None else (w.bias,))),
+        ),
+        Condition(
+            f"{FEWEST_PRODUCTS} products or more",
+            lambda w: w.x.size * w.kernel.shape[1] >= FEWEST_PRODUCTS,
+        ),
+    ),
+)
 GUARD: Kernel[GuardWork] = Kernel(
     "guard",
     "fit of one small step an epoch",
@@ -335,5 +368,6 @@ KERNELS = (
     MAX_POOLING,
     AVERAGE_POOLING,
     ADAM,
+    DENSE,
     GUARD,
 )

@@ -1,0 +1,278 @@
+// Products of matrices: inputs · kernel + bias, and its two gradients.
+//
+// All three are one loop. Columns of the right factor are packed into panels of a few vectors; a
+// panel of at most kDepth rows stays in cache while blocks of kRows rows of the left factor pass by,
+// with their sums in registers. Each number of the result is summed in one order, by one thread,
+// whatever the threads are: a sum of each block of the depth, and those in turn. (Packing and blocks
+// as in Goto & van de Geijn 2008, ACM TOMS 34:3; the left factor is read where it lies.)
+#include "handler.h"
+
+namespace {
+
+using namespace nacre;
+
+constexpr int kRows = 6;                             // rows of a block
+constexpr int kVectors = kRegisters == 32 ? 4 : 2;   // vectors of a panel: kRows times as many sums
+constexpr int64_t kColumns = kVectors * kWidth;      // columns of a panel
+constexpr int64_t kDepth = 512;                      // rows of a panel: 128 KiB of AVX-512
+constexpr int64_t kChunk = 252;                      // rows of a piece of work, in whole blocks
+constexpr int64_t kUnpacked = 2 * kRows;             // so few rows do not pay for packing
+constexpr double kWorthThreads = 1 << 19;            // products that a second thread is woken for
+
+int64_t pieces_of(int64_t size, int64_t piece) { return (size + piece - 1) / piece; }
+
+// The left factor: element (row, k) lies at data[row · row_stride + k · depth_stride].
+struct Left {
+  const float* data;
+  int64_t row_stride, depth_stride;
+};
+
+// The right factor, (depth, columns) in memory, or (columns, depth) where it is transposed.
+struct Right {
+  const float* data;
+  int64_t stride;
+  bool transposed;
+};
+
+struct Product {
+  Left left;
+  Right right;
+  int64_t rows, depth, columns;
+  const float* bias;  // of the columns, or null
+  float* result;      // (rows, columns)
+  float* totals;      // sums of the right factor over its depth, or null
+};
+
+// --- packing -------------------------------------------------------------------------------------
+
+// Swaps rows and columns of a square of vectors, a bit of their numbers at a time.
+NACRE_INLINE void transpose(Vector (&square)[kWidth]) {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 4
+  for (int step = 1; step < kWidth; step *= 2) {
+    Integers low, high;
+    for (int lane = 0; lane < kWidth; ++lane) {
+      low[lane] = lane & step ? kWidth + lane - step : lane;
+      high[lane] = lane & step ? kWidth + lane : lane + step;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) {
+      if (i & step) continue;
+      const Vector first = square[i], second = square[i + step];
+      square[i] = __builtin_shuffle(first, second, low);
+      square[i + step] = __builtin_shuffle(first, second, high);
+    }
+  }
+#else
+  for (int i = 0; i < kWidth; ++i)
+    for (int j = 0; j < i; ++j) {
+      const float kept = square[i][j];
+      square[i][j] = square[j][i];
+      square[j][i] = kept;
+    }
+#endif
+}
+
+// One vector of columns, of which `count` are there, of the transposed factor: to[k · stride].
+__attribute__((noinline)) void pack_transposed(const float* from, int64_t from_stride, int64_t count,
+                                               int64_t depth, float* to, int64_t stride) {
+  int64_t k = 0;
+  for (; k + kWidth <= depth; k += kWidth) {
+    Vector square[kWidth] = {};
+    for (int64_t i = 0; i < count; ++i) square[i] = load(from + i * from_stride + k);
+    transpose(square);
+    for (int i = 0; i < kWidth; ++i) store(to + (k + i) * stride, square[i]);
+  }
+  for (; k < depth; ++k) {
+    Vector row{};
+    for (int64_t i = 0; i < count; ++i) row[i] = from[i * from_stride + k];
+    store(to + k * stride, row);
+  }
+}
+
+// Columns from `first` on, rows k0 ... k0 + depth: panel[k][column]; 0 past the last column.
+void pack(const Right& right, int64_t first, int64_t columns, int64_t k0, int64_t depth,
+          int64_t stride, float* panel) {
+  for (int64_t at = 0; at < stride; at += kWidth) {
+    const int64_t count = std::min<int64_t>(kWidth, columns - first - at);
+    const float* from = right.data + (right.transposed ? (first + at) * right.stride + k0
+                                                       : k0 * right.stride + first + at);
+    if (count <= 0) {
+      for (int64_t k = 0; k < depth; ++k) store(panel + k * stride + at, Vector{});
+    } else if (right.transposed) {
+      pack_transposed(from, right.stride, count, depth, panel + at, stride);
+    } else {
+      for (int64_t k = 0; k < depth; ++k)
+        store(panel + k * stride + at, load_part(from + k * right.stride, count));
+    }
+  }
+}
+
+// --- a block -------------------------------------------------------------------------------------
+
+struct Block {
+  const float* left;  // its first row
+  const float* panel;
+  int64_t panel_stride, depth;
+  float* to;
+  int64_t to_stride, columns;  // of the result; how many are left here
+  const float* bias;
+  bool add;  // to what was summed before
+};
+
+// Out of line: where the address of a sum is taken, GCC keeps all of them in memory.
+__attribute__((noinline)) void put_few(const Block& b, float* to, int p, Vector sum) {
+  const int64_t count = b.columns - p * kWidth;
+  if (count <= 0) return;
+  if (b.add) sum = load_part(to, count) + sum;
+  if (b.bias) sum = sum + load_part(b.bias + p * kWidth, count);
+  store_part(to, sum, count);
+}
+
+template <int P>
+NACRE_INLINE void put(const Block& b, int row, const Vector (&sums)[P]) {
+  float* to = b.to + row * b.to_stride;
+  if (b.columns >= P * kWidth) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+      Vector sum = sums[p];
+      if (b.add) sum = load(to + p * kWidth) + sum;
+      if (b.bias) sum = sum + load(b.bias + p * kWidth);
+      store(to + p * kWidth, sum);
+    }
+    return;
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < P; ++p)
+    put_few(b, to + p * kWidth, p, sums[p]);
+}
+
+template <int R, int P, bool along_rows>
+void block(const Block& b, int64_t left_stride) {
+  Vector sums[R][P] = {};
+  const float* left = b.left;
+  const float* panel = b.panel;
+  for (int64_t k = 0; k < b.depth; ++k, panel += b.panel_stride) {
+    Vector right[P];
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) right[p] = load(panel + p * kWidth);
+#pragma GCC unroll 6
+    for (int r = 0; r < R; ++r) {
+      const Vector one = fill(along_rows ? left[r * left_stride + k] : left[k * left_stride + r]);
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) sums[r][p] += one * right[p];
+    }
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < R; ++r) put<P>(b, r, sums[r]);
+}
+
+template <int P, bool along_rows>
+void blocks(Block b, int64_t left_stride, int64_t rows) {
+  const int64_t row_step = along_rows ? left_stride : 1;
+  for (int64_t count; rows > 0; rows -= count) {
+    count = rows == 8 ? 4 : rows >= kRows ? kRows : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+    switch (count) {
+      case kRows: block<kRows, P, along_rows>(b, left_stride); break;
+      case 4: block<4, P, along_rows>(b, left_stride); break;
+      case 2: block<2, P, along_rows>(b, left_stride); break;
+      case 1: block<1, P, along_rows>(b, left_stride); break;
+    }
+    b.left += count * row_step;
+    b.to += count * b.to_stride;
+  }
+}
+
+// --- a product -----------------------------------------------------------------------------------
+
+// Rows begin ... end of one panel, the whole depth.
+template <int P, bool along_rows>
+void piece(const Product& m, int64_t begin, int64_t end, int64_t column, float* panel) {
+  const int64_t left_stride = along_rows ? m.left.row_stride : m.left.depth_stride;
+  const int64_t columns = m.columns - column;
+  const bool is_packed = m.right.transposed || end - begin > kUnpacked || columns < P * kWidth;
+  const int64_t parts = pieces_of(m.depth, kDepth), step = pieces_of(m.depth, parts);
+  Vector totals[P] = {};
+  for (int64_t k0 = 0; k0 < m.depth; k0 += step) {
+    const int64_t depth = std::min(step, m.depth - k0);
+    Block b{};
+    b.left = m.left.data + begin * m.left.row_stride + k0 * m.left.depth_stride;
+    b.panel = m.right.data + k0 * m.right.stride + column, b.panel_stride = m.right.stride;
+    if (is_packed) {
+      pack(m.right, column, m.columns, k0, depth, P * kWidth, panel);
+      b.panel = panel, b.panel_stride = P * kWidth;
+    }
+    if (m.totals && begin == 0)
+      for (int64_t k = 0; k < depth; ++k)
+        for (int p = 0; p < P; ++p) totals[p] += load(b.panel + k * b.panel_stride + p * kWidth);
+    b.depth = depth;
+    b.to = m.result + begin * m.columns + column, b.to_stride = m.columns, b.columns = columns;
+    b.add = k0 > 0;
+    b.bias = m.bias && k0 + depth == m.depth ? m.bias + column : nullptr;
+    blocks<P, along_rows>(b, left_stride, end - begin);
+  }
+  if (m.totals && begin == 0)
+    for (int64_t p = 0; p * kWidth < columns && p < P; ++p)
+      store_part(m.totals + column + p * kWidth, totals[p], columns - p * kWidth);
+}
+
+template <bool along_rows>
+void run(const Call& call, const Product& m) {
+  const int64_t panels = pieces_of(m.columns, kColumns);
+  // Several pieces for each thread, as one may come late; packing a panel is to be a small part.
+  const int64_t chunk = m.rows > 2 * kChunk ? kChunk : m.rows;
+  const int64_t chunks = pieces_of(m.rows, chunk);
+  const auto run_piece = [&](int64_t i) {
+    const int64_t begin = i / panels * chunk, end = std::min(m.rows, begin + chunk);
+    const int64_t column = i % panels * kColumns;
+    Scratch memory(kDepth * kColumns);
+    switch (std::min<int64_t>(kVectors, pieces_of(m.columns - column, kWidth))) {
+      case 1: piece<1, along_rows>(m, begin, end, column, memory.data()); break;
+      case 2: piece<2, along_rows>(m, begin, end, column, memory.data()); break;
+#if defined(__AVX512F__) || defined(__aarch64__)
+      case 3:
+      case 4: piece<4, along_rows>(m, begin, end, column, memory.data()); break;
+#endif
+    }
+  };
+  const double work = static_cast<double>(m.rows) * m.depth * m.columns;
+  if (work < kWorthThreads) {
+    for (int64_t i = 0; i < panels * chunks; ++i) run_piece(i);
+  } else {
+    parallel(call, panels * chunks, run_piece);
+  }
+}
+
+// --- the calls -----------------------------------------------------------------------------------
+
+// Arguments: inputs (*batch, features), kernel (features, units), bias (units,) or (0,).
+// Result: (*batch, units).
+void forward(const Call& call) {
+  const int64_t features = call.size(1, 0), units = call.size(1, 1);
+  const int64_t rows = call.count(0) / features;
+  const float* bias = call.count(2) ? call.argument(2) : nullptr;
+  run<true>(call, {{call.argument(0), features, 1}, {call.argument(1), units, false}, rows,
+                   features, units, bias, call.result(0), nullptr});
+}
+
+// Arguments: gradients (*batch, units), kernel. Result: gradients of the inputs (*batch, features).
+void input_gradient(const Call& call) {
+  const int64_t features = call.size(1, 0), units = call.size(1, 1);
+  const int64_t rows = call.count(0) / units;
+  run<true>(call, {{call.argument(0), units, 1}, {call.argument(1), units, true}, rows, units,
+                   features, nullptr, call.result(0), nullptr});
+}
+
+// Arguments: inputs, gradients. Results: gradients of kernel and bias.
+void kernel_gradient(const Call& call) {
+  const int64_t features = call.attribute("features"), units = call.attribute("units");
+  const int64_t rows = call.count(0) / features;
+  run<false>(call, {{call.argument(0), 1, features}, {call.argument(1), units, false}, features,
+                    rows, units, nullptr, call.result(0), call.result(1)});
+}
+
+}  // namespace
+
+NACRE_HANDLER(dense_forward, forward)
+NACRE_HANDLER(dense_input_gradient, input_gradient)
+NACRE_HANDLER(dense_kernel_gradient, kernel_gradient)
