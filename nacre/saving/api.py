@@ -34,6 +34,7 @@ from nacre.saving.formats import (
     checkpoint_writer,
     h5,
     h5_keras2,
+    imported,
     keras_saved_model,
     named_arrays,
     named_shards,
@@ -264,7 +265,7 @@ def load_model(
     *,
     masks: Literal["file", "carry"] = "file",
 ) -> Any:
-    """Open a model saved by nacre or by any version of Keras.
+    """Open a model saved by nacre or by any version of Keras, or for TFLite or TF.js.
 
     The format is told by the content, not by the ending. Nothing in the file is run or imported:
     classes are those built in, registered, or passed in.
@@ -282,6 +283,11 @@ def load_model(
             is computed, and trained, by the functions in the folder, Lambda too, whose code is not
             run. A SavedModel without the metadata of Keras, and a frozen graph `graph.pb`, are
             opened by `saving.open_saved_model`: something that is called, no model of layers.
+            A TFLite file, and a graph model of TF.js by its `model.json` or folder, come back as a
+            functional model of one layer: it predicts, trains what the file holds as floats, is
+            saved and exported, and has `signatures` by name. TFLite files of whole numbers give
+            LiteRT's numbers or neighbours of them; weights of 8 bits that are multiplied with
+            floats are floats here. A layers model of TF.js comes back as its layers.
         custom_objects: name -> class or function for names that are not built in.
         compile: Whether the model is compiled as it was, and the optimizer's state restored.
         safe_mode: False allows Python code stored in the file (lambdas, modules of PyTorch). Only
@@ -330,6 +336,10 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
     if source.kind == "frozen_graph":
         assert source.path is not None
         return keras_saved_model.open_program(source.path)
+    if source.kind == "tflite":
+        return imported.load(source)
+    if source.kind == "tfjs":
+        return imported.load_tfjs(source, custom_objects, compile)
     if source.kind == "orbax":
         assert source.path is not None
         return orbax_model.load(source.path, source.who, custom_objects, compile)

@@ -11,7 +11,7 @@ from typing import Any
 from nacre.core import addresses
 from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, message, nearest
-from nacre.core.wire import npz, safetensors
+from nacre.core.wire import npz, safetensors, tflite
 from nacre.core.wire.tensorflow.saved_model import FILE
 from nacre.saving import archive, hdf5, orbax
 from nacre.saving.checkpoint_graph import find as find_checkpoint
@@ -32,7 +32,12 @@ KINDS = {
     "checkpoint": "a checkpoint of TensorFlow",
     "safetensors": "a safetensors file of weights",
     "npz": "an .npz file of weights",
+    "tflite": "a TFLite model",
+    "tfjs": "a model of TF.js",
 }
+
+
+_TFJS = "model.json"
 
 
 class MissingFileError(FileFormatError, FileNotFoundError):
@@ -83,6 +88,10 @@ class Source:
         self.who = f"'{self.name}'"
         self.kind = self._kind(who)
 
+    def content_bytes(self) -> bytes:
+        """All of the file."""
+        return (self.content or b"") if self.path is None else self.path.read_bytes()
+
     def opened(self) -> Any:
         """The path, or the content as a file object."""
         return str(self.path) if self.path is not None else io.BytesIO(self.content or b"")
@@ -128,11 +137,15 @@ class Source:
             return self._h5_kind(who)
         if safetensors.is_beginning(beginning, self.size_bytes):
             return "safetensors"
+        if beginning[4:8] == tflite.IDENTIFIER.encode():
+            return "tflite"
         if beginning[:1] == b"\x0a" and self.path is not None and self.path.suffix == ".pb":
             return "frozen_graph"  # field 1 of a GraphDef: its nodes
         if beginning.lstrip()[:1] == b"{" and self.path is not None:
             if self.path.name.endswith(".weights.json"):
                 return "sharded_weights"
+            if self.path.suffix == ".json" and b'"modelTopology"' in self.path.read_bytes():
+                return "tfjs"
         raise self._unknown(beginning, who)
 
     def _h5_kind(self, who: str) -> str:
@@ -160,6 +173,9 @@ class Source:
             return "named_folder"
         if orbax.newest(self.path) is not None:
             return "orbax"
+        if _TFJS in names and FILE not in names:
+            self.path = self.path / _TFJS
+            return "tfjs"
         if FILE in names:
             return "saved_model"
         if (index := index_in(self.path)) is not None:
@@ -211,8 +227,6 @@ class Source:
             what = "a web page or XML"
         elif beginning[:1] == b"\x80":
             what = "a Python pickle, which is never opened"
-        elif beginning[4:8] == b"TFL3":
-            what = "a TFLite model"
         else:
             what = f"a file that begins with {beginning[:8]!r}"
         fixes = {

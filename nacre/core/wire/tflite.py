@@ -100,9 +100,10 @@ _TABLES: dict[str, str] = {
     "builtin_code:int",
     "SubGraph": "tensors:[Tensor] inputs:[int] outputs:[int] operators:[Operator] name:string",
     "Tensor": "shape:[int] type:byte buffer:uint name:string quantization:QuantizationParameters "
-    "is_variable:bool -:Sparsity shape_signature:[int] has_rank:bool",
+    "is_variable:bool sparsity:SparsityParameters shape_signature:[int] has_rank:bool",
     "QuantizationParameters": "min:[float] max:[float] scale:[float] zero_point:[long] -:ubyte "
     "-:Details quantized_dimension:int",
+    "SparsityParameters": "traversal_order:[int] block_map:[int]",
     "Operator": "opcode_index:uint inputs:[int] outputs:[int] builtin_options:BuiltinOptions "
     "custom_options:[ubyte]",
     "Buffer": "data:[ubyte:16] offset:ulong size:ulong",
@@ -158,6 +159,23 @@ _TABLES: dict[str, str] = {
     "TransposeConvOptions": f"padding:byte stride_w:int stride_h:int {_ACTIVATION} "
     "quantized_bias_type:byte",
     "UnpackOptions": "num:int axis:int",
+    "BidirectionalSequenceLSTMOptions": f"{_ACTIVATION} cell_clip:float proj_clip:float "
+    "merge_outputs:bool time_major:bool=1",
+    "BidirectionalSequenceRNNOptions": f"time_major:bool {_ACTIVATION} merge_outputs:bool",
+    "BucketizeOptions": "boundaries:[float]",
+    "CallOptions": "subgraph:uint",
+    "FakeQuantOptions": "min:float max:float num_bits:int narrow_range:bool",
+    "L2NormOptions": _ACTIVATION,
+    "LSTMOptions": f"{_ACTIVATION} cell_clip:float proj_clip:float kernel_type:byte",
+    "LocalResponseNormalizationOptions": "radius:int bias:float alpha:float beta:float",
+    "RNNOptions": _ACTIVATION,
+    "ReverseSequenceOptions": "seq_dim:int batch_dim:int",
+    "SVDFOptions": f"rank:int {_ACTIVATION}",
+    "SequenceRNNOptions": f"time_major:bool {_ACTIVATION}",
+    "UnidirectionalSequenceLSTMOptions": f"{_ACTIVATION} cell_clip:float proj_clip:float "
+    "time_major:bool",
+    "UniqueOptions": "idx_out_type:byte=2",
+    "VarHandleOptions": "container:string shared_name:string",
     "WhileOptions": "cond_subgraph_index:int body_subgraph_index:int",
 }  # fmt: skip
 SCHEMA = Schema({**{name: "" for name in _OPTIONS}, **_TABLES}, {"BuiltinOptions": tuple(_OPTIONS)})
@@ -177,6 +195,16 @@ _NAMED = {
     "RFFT2D": "Rfft2d",
     "RANDOM_UNIFORM": "Random",
     "RANDOM_STANDARD_NORMAL": "Random",
+    "MULTINOMIAL": "Random",
+    "L2_POOL_2D": "Pool2D",
+    "L2_NORMALIZATION": "L2Norm",
+    "LSTM": "LSTM",
+    "RNN": "RNN",
+    "SVDF": "SVDF",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN": "SequenceRNN",
+    "BIDIRECTIONAL_SEQUENCE_LSTM": "BidirectionalSequenceLSTM",
+    "BIDIRECTIONAL_SEQUENCE_RNN": "BidirectionalSequenceRNN",
     "PADV2": "PadV2",
     "TOPK_V2": "TopKV2",
     **dict.fromkeys(

@@ -16,8 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.context import current
 from nacre.core.errors import ArgumentError, SerializationError, ShapeError, listed, message
 from nacre.core.registry import register
+from nacre.export.importers.trial_shapes import shapes_by_trial
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.core.input_layer import Input
@@ -81,7 +83,10 @@ class Program(Protocol):
 
 
 # Kind -> the function that opens the bytes that `without_weights` gives.
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "tflite": "nacre.export.importers.litert.program:opened",
+    "tfjs": "nacre.export.importers.tfjs.graph:opened",
+}
 # How many bytes of a program a config may hold: it is unpacked before it is looked at.
 _MOST_BYTES = 1 << 31
 
@@ -169,10 +174,41 @@ class ImportedGraph(Layer):
     def call(self, inputs: Any) -> Any:
         """What the program gives."""
         given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-        results = self._computed(self.call_name, given)
+        is_open = any(not isinstance(n, int) for x in given for n in jnp.shape(x))
+        try:
+            results = self._computed(self.call_name, given)
+        except ShapeError as error:
+            # Some programs compute sizes as they run, which no symbols tell.
+            if not is_open:
+                raise
+            results = self._shapes(given, error)
         return results[0] if len(results) == 1 else results
 
+    def _shapes(self, given: list[Any], error: ShapeError) -> list[Any]:
+        """Zeros in the shapes of the results.
+
+        Raises:
+            ShapeError: They are for a graph that is made of what is computed, or differ from
+                what trials tell.
+        """
+        if current().host_calls is not None:
+            fix = "Give its Input the whole shape, with a batch_size."
+            rule = "this program is no part of another graph for any size"
+            raise ShapeError(message(self._who(), rule, str(error), fix)) from error
+
+        def tried(arrays: Any) -> Any:
+            return jax.eval_shape(lambda a: self._results(self.call_name, a)[0], arrays)
+
+        leaves, structure = jax.tree.flatten(given)
+        return shapes_by_trial(tried, leaves, structure, self._who())
+
     def _computed(self, call: str, given: Sequence[Any]) -> list[Any]:
+        results, updates = self._results(call, given)
+        for name, value in updates.items():
+            self._by_name[name].assign(value)
+        return results
+
+    def _results(self, call: str, given: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
         ports = self._program.calls[call].inputs
         if len(given) != len(ports):
             rule = f"it takes {len(ports)} arrays: {listed([p.name for p in ports])}"
@@ -180,9 +216,7 @@ class ImportedGraph(Layer):
         arrays = [_as_port(x, port, self._who()) for x, port in zip(given, ports, strict=True)]
         values = {name: variable.value for name, variable in self._by_name.items()}
         results, updates = self._program.compute(call, values, arrays)
-        for name, value in updates.items():
-            self._by_name[name].assign(value)
-        return [jnp.asarray(value) for value in results]
+        return [jnp.asarray(value) for value in results], updates
 
     def get_config(self) -> dict[str, Any]:
         """The arguments; the program is among them, its weights are not."""

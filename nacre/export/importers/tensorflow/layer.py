@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from nacre.core import safety
 from nacre.core.context import changed, current
-from nacre.core.errors import SerializationError, ShapeError, UnsupportedError, message
+from nacre.core.errors import SerializationError, UnsupportedError, message
 from nacre.core.registry import register
 from nacre.core.strings import is_text
-from nacre.core.symbolic import KerasTensor
 from nacre.export.importers.tensorflow.program import open_saved_model
+from nacre.export.importers.trial_shapes import shapes_by_trial
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.preprocessing.host_layer import Recording, Replaying
-
-# Sizes to try where a size is unknown: an output's size that differs between the two is unknown.
-_TRIAL_SIZES = ((2, 16), (3, 24))
 
 
 @register("layers/TFSMLayer")
@@ -118,46 +113,12 @@ class TFSMLayer(Layer):
                     "Save as .keras, or give the Input its whole shape, with a batch_size.",
                 )
             )
-        return self._shapes(function, leaves, structure)
 
-    def _shapes(self, function: Any, leaves: list[Any], structure: Any) -> Any:
-        """Zeros in the shapes of the outputs; sizes that are symbols in the inputs stay symbols."""
-        unknown = list({n: None for leaf in leaves for n in leaf.shape if not isinstance(n, int)})
-        trials = [
-            {n: sizes[min(at, 1)] + max(at - 1, 0) for at, n in enumerate(unknown)}
-            for sizes in _TRIAL_SIZES
-        ]
-        symbols = {(trials[0][n], trials[1][n]): n for n in unknown}
-        found: list[Any] = []
-        for tried in trials:
-            shapes: list[tuple[Any, ...]] = [
-                tuple(tried.get(n, n) for n in leaf.shape) for leaf in leaves
-            ]
-            given = [
-                np.full(shape, "", object) if is_text(leaf) else jnp.zeros(shape, leaf.dtype)
-                for shape, leaf in zip(shapes, leaves, strict=True)
-            ]
-            call = functools.partial(function, jax.tree.unflatten(structure, given))
+        def tried(given: Any) -> Any:
             with self._program.trial(), changed(host_calls=None):
-                found.append(jax.eval_shape(call))
-        first, second = (jax.tree.leaves(each) for each in found)
-        arrays: list[Any] = []
-        for one, other in zip(first, second, strict=True):
-            pairs = list(zip(one.shape, other.shape, strict=True))
-            if any(a != b and (a, b) not in symbols for a, b in pairs):
-                raise ShapeError(
-                    message(
-                        self._who(),
-                        "the output's sizes must be known, or be sizes of the inputs",
-                        f"inputs of shapes {[tuple(map(str, leaf.shape)) for leaf in leaves]}",
-                        "Give the layer's input a full shape.",
-                    )
-                )
-            shape = tuple(a if a == b else symbols[a, b] for a, b in pairs)
-            is_open = None in shape  # of strings, which are not traced
-            make: Any = KerasTensor if is_open else jnp.zeros
-            arrays.append(make(shape, str(one.dtype)))
-        return jax.tree.unflatten(jax.tree.structure(found[0]), arrays)
+                return jax.eval_shape(functools.partial(function, given))
+
+        return shapes_by_trial(tried, leaves, structure, self._who())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments; the path of the SavedModel, not what is in it."""

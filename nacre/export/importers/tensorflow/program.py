@@ -125,7 +125,7 @@ def open_saved_model(path: Any, tags: Sequence[str] | str | None = None) -> Save
         if data[:1] == b"\x0a":  # a GraphDef begins with its nodes, a SavedModel with a version
             safety.set_file_size(len(data))
             graph = with_functions(GraphDef.read(data))
-            return SavedModelProgram(None, _frozen(graph), path.name)
+            return SavedModelProgram(None, frozen_graph(graph), path.name)
         graphs = SavedModel.read(data).meta_graphs
         arrays = (file.parent / "variables").glob("variables.data-*")
         safety.set_file_size(len(data) + sum(part.stat().st_size for part in arrays))
@@ -158,7 +158,7 @@ def _chosen(graphs: list[MetaGraphDef], tags: Sequence[str] | str | None) -> Met
     raise FileFormatError(message(WHO, f"a graph of tags {wanted} is asked for", f"tags {there}"))
 
 
-def _frozen(graph: GraphDef) -> MetaGraphDef:
+def frozen_graph(graph: GraphDef) -> MetaGraphDef:
     """A graph without signatures: what is fed, and what no other node takes."""
     taken = {text.lstrip("^").split(":")[0] for node in graph.node for text in node.input}
     signature = SignatureDef()
@@ -587,4 +587,4 @@ def _reached(nodes: list[SavedObject]) -> list[int]:
     return [place for place in sorted(seen) if nodes[place].variable is not None]
 
 
-__all__ = ["Part", "SavedModelProgram", "open_saved_model"]
+__all__ = ["Part", "SavedModelProgram", "frozen_graph", "open_saved_model"]

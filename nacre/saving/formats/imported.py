@@ -1,0 +1,55 @@
+"""Files of other runtimes, read by their importers: models of one layer that computes them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import PurePath
+from typing import Any
+
+from nacre.core.errors import FileFormatError, message
+from nacre.export.importers.tfjs.read import read as read_tfjs
+from nacre.saving.files import Source
+from nacre.saving.formats import tfjs_layers
+
+# Kind of a source -> what opens its bytes: (bytes, who, name of the model).
+_OPENERS = {"tflite": "nacre.export.importers.litert.program:open_model"}
+
+
+def load(source: Source) -> Any:
+    """The model in a file.
+
+    Raises:
+        FileFormatError: It cannot be read, or is damaged.
+    """
+    module, _, function = _OPENERS[source.kind].partition(":")
+    try:
+        data = source.content_bytes()
+    except OSError as error:
+        raise FileFormatError(message(source.who, "it must be readable", str(error))) from None
+    # Hundreds of ops, for those who open such files.
+    return getattr(importlib.import_module(module), function)(data, source.who, name_of(source))
+
+
+def load_tfjs(source: Source, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
+    """The model of TF.js whose `model.json` it is: of layers, or of a graph.
+
+    Raises:
+        FileFormatError: It is damaged.
+    """
+    assert source.path is not None
+    content = read_tfjs(source.path, source.who)
+    if content.is_layers_model:
+        return tfjs_layers.load(content, source.who, custom_objects, compile)
+    graph = importlib.import_module("nacre.export.importers.tfjs.graph")
+    name = re.sub(r"\W+", "_", source.path.resolve().parent.name, flags=re.ASCII).strip("_")
+    return graph.open_model(content, source.who, name or "imported_model")
+
+
+def name_of(source: Source) -> str:
+    """A name for the model, of the file's."""
+    name = re.sub(r"\W+", "_", PurePath(source.name).stem, flags=re.ASCII).strip("_")
+    return name or "imported_model"
+
+
+__all__ = ["load", "load_tfjs", "name_of"]
