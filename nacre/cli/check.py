@@ -9,7 +9,15 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to read."""
     parser.add_argument(
-        "paths", metavar="PATH", nargs="+", help="Scripts, notebooks, and folders of them."
+        "paths", metavar="PATH", nargs="*", help="Scripts, notebooks, and folders of them."
+    )
+    parser.add_argument(
+        "--symbols",
+        metavar="MODULE",
+        nargs="?",
+        const="tf",
+        help="Instead list all public names of TensorFlow 2.21 and tf.keras 2.15, or those of a "
+        "module such as tf.image: here, differs (and how), absent (and what to write).",
     )
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="Only what is missing, not what differs."
@@ -24,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from nacre.tf.checking import Findings, check
 
+    if arguments.symbols is not None:
+        return _list_symbols(arguments.symbols, arguments.quiet)
     files = [file for path in arguments.paths for file in _programs(Path(path))]
     if not files:
         raise FileNotFoundError("there are no scripts or notebooks in what was named")
@@ -37,6 +47,23 @@ def run(arguments: argparse.Namespace) -> int:
     if len(files) > 1:
         print(f"{ready} of {len(files)} are ready")
     return 0 if ready == len(files) else 1
+
+
+def _list_symbols(within: str, is_quiet: bool) -> int:
+    """Print what is known of names of TensorFlow; without those that are here where it is quiet."""
+    from nacre.core.errors import ArgumentError, message
+    from nacre.tf.listing import symbols
+
+    counts = {"here": 0, "differs": 0, "absent": 0}
+    for one in symbols(within):
+        counts[one.state] += 1
+        if one.state != "here" or not is_quiet:
+            print(f"tf.{one.name}: {one.state}{f': {one.told}' if one.told else ''}")
+    if not sum(counts.values()):
+        rule = "it must be a public name of TensorFlow 2.21"
+        raise ArgumentError(message("nacre check --symbols", rule, repr(within)))
+    print(", ".join(f"{count} {state}" for state, count in counts.items()))
+    return 0
 
 
 def _report(file: Path, found: object, is_quiet: bool) -> bool:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -376,6 +376,35 @@ def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -
     return None if found is None else str(found)
 
 
+class CheckpointState(NamedTuple):
+    """The checkpoints of a folder.
+
+    Attributes:
+        model_checkpoint_path: The newest.
+        all_model_checkpoint_paths: All that are there, the newest last.
+    """
+
+    model_checkpoint_path: str
+    all_model_checkpoint_paths: list[str]
+
+
+def get_checkpoint_state(
+    checkpoint_dir: Any, latest_filename: str | None = None
+) -> CheckpointState | None:
+    """What a folder's file `checkpoint` lists; None where there is no checkpoint.
+
+    Args:
+        checkpoint_dir: The folder.
+        latest_filename: Accepted for compatibility.
+    """
+    newest = latest_checkpoint(checkpoint_dir)
+    if newest is None:
+        return None
+    folder = Path(_text(checkpoint_dir))
+    others = [str(folder / name) for name in _others(folder, Path(newest).name)]
+    return CheckpointState(newest, [*others, newest])
+
+
 class CheckpointReader:
     """The arrays of a checkpoint, by their names.
 
@@ -431,6 +460,13 @@ def load_variable(ckpt_dir_or_file: Any, name: str) -> np.ndarray:
 
 
 __all__ = [
-    "Checkpoint", "CheckpointManager", "CheckpointReader", "CheckpointStatus", "latest_checkpoint",
-    "list_variables", "load_checkpoint", "load_variable",
-]  # fmt: skip
+    "Checkpoint",
+    "CheckpointManager",
+    "CheckpointReader",
+    "CheckpointStatus",
+    "get_checkpoint_state",
+    "latest_checkpoint",
+    "list_variables",
+    "load_checkpoint",
+    "load_variable",
+]

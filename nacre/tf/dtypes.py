@@ -195,7 +195,12 @@ def __getattr__(name: str) -> DType:
     name = ALIASES.get(name, name)
     if name in DTYPES:
         return DTYPES[name]
-    raise AttributeError(name)
+    if name.startswith("__"):
+        raise AttributeError(name)
+    # `import nacre.tf as tf` has this file as `tf.dtypes`: what TensorFlow has there besides.
+    from nacre.tf.namespaces import find
+
+    return find("dtypes", name)
 
 
 __all__ = ["ALIASES", "DTYPES", "DType", "as_dtype", "as_dtype_or_none", "dtype_of"]

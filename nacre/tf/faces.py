@@ -33,6 +33,32 @@ CONSTANTS: dict[str, object] = {
     "tfds.__version__": "4.9.4",
     "compat.v1.__version__": "2.15.1",
     "newaxis": None,
+    "version.GRAPH_DEF_VERSION": 1645,
+    "version.GRAPH_DEF_VERSION_MIN_CONSUMER": 0,
+    "version.GRAPH_DEF_VERSION_MIN_PRODUCER": 0,
+    "compat.bytes_or_text_types": (bytes, str),
+}
+# Names within folders and files of SavedModels (tensorflow/python/saved_model/constants.py).
+CONSTANTS |= {
+    f"saved_model.{name}": value
+    for name, value in {
+        "ASSETS_DIRECTORY": "assets", "ASSETS_KEY": "saved_model_assets",
+        "CLASSIFY_INPUTS": "inputs", "CLASSIFY_METHOD_NAME": "tensorflow/serving/classify",
+        "CLASSIFY_OUTPUT_CLASSES": "classes", "CLASSIFY_OUTPUT_SCORES": "scores",
+        "DEBUG_DIRECTORY": "debug", "DEBUG_INFO_FILENAME_PB": "saved_model_debug_info.pb",
+        "DEFAULT_SERVING_SIGNATURE_DEF_KEY": "serving_default", "GPU": "gpu",
+        "PREDICT_INPUTS": "inputs", "PREDICT_METHOD_NAME": "tensorflow/serving/predict",
+        "PREDICT_OUTPUTS": "outputs", "REGRESS_INPUTS": "inputs",
+        "REGRESS_METHOD_NAME": "tensorflow/serving/regress", "REGRESS_OUTPUTS": "outputs",
+        "SAVED_MODEL_FILENAME_PB": "saved_model.pb",
+        "SAVED_MODEL_FILENAME_PBTXT": "saved_model.pbtxt", "SAVED_MODEL_SCHEMA_VERSION": 1,
+        "SERVING": "serve", "TPU": "tpu", "TRAINING": "train",
+        "VARIABLES_DIRECTORY": "variables", "VARIABLES_FILENAME": "variables",
+    }.items()
+}  # fmt: skip
+CONSTANTS |= {
+    f"compat.v1.logging.{name}": value
+    for name, value in {"DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50}.items()
 }
 # The dtypes, by their names and second names.
 DTYPES = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple
 
 import jax
 
+from nacre.core.errors import UnsupportedError, message
 from nacre.core.random import user_seed
 
 
@@ -101,3 +103,166 @@ def run_functions_eagerly(run_eagerly: bool) -> None:
 
 
 _eagerly = [False]
+
+
+class LogicalDeviceConfiguration(NamedTuple):
+    """What scripts ask of a part of a device; JAX makes no parts.
+
+    Attributes:
+        memory_limit: Megabytes.
+        experimental_priority, experimental_device_ordinal: Accepted for compatibility.
+    """
+
+    memory_limit: Any = None
+    experimental_priority: Any = None
+    experimental_device_ordinal: Any = None
+
+
+def set_logical_device_configuration(device: Any, logical_devices: Any) -> None:
+    """One part changes nothing; several are refused, since JAX makes none.
+
+    Args:
+        device: A device.
+        logical_devices: What its parts are to be.
+    """
+    parts = list(logical_devices or ())
+    if len(parts) > 1:
+        rule, fix = "a device stays one", "Set XLA_FLAGS=--xla_force_host_platform_device_count=N."
+        who = "tf.config.set_logical_device_configuration"
+        raise UnsupportedError(message(who, rule, f"{len(parts)} parts", fix))
+
+
+def no_device_configuration(device: Any) -> None:
+    """None: devices have no parts."""
+
+
+def get_device_details(device: Any) -> dict[str, Any]:
+    """What is known of a device: its name.
+
+    Args:
+        device: One of `list_physical_devices`.
+    """
+    number = int(str(device.name).rpartition(":")[2])
+    same = [one for one in jax.devices() if _kind_of(one) == device.device_type]
+    return {"device_name": same[number].device_kind} if number < len(same) else {}
+
+
+def _kind_of(device: Any) -> str:
+    names = {"cuda": "GPU", "rocm": "GPU", "gpu": "GPU", "tpu": "TPU", "cpu": "CPU"}
+    return names.get(str(device.platform), str(device.platform).upper())
+
+
+def get_memory_info(device: str) -> dict[str, int]:
+    """The bytes in use on a device, now and at most.
+
+    Args:
+        device: Its name, 'GPU:0'.
+
+    Raises:
+        UnsupportedError: The device does not count them, as a CPU.
+    """
+    kind, _, number = device.rpartition("/device:")[2].partition(":")
+    same = [one for one in jax.devices() if _kind_of(one) == kind.upper()]
+    at = int(number or 0)
+    stats = same[at].memory_stats() if at < len(same) else None
+    if not stats:
+        rule = "the device must count its memory"
+        raise UnsupportedError(message("tf.config.experimental.get_memory_info", rule, device))
+    return {"current": stats["bytes_in_use"], "peak": stats.get("peak_bytes_in_use", 0)}
+
+
+def get_memory_growth(device: Any) -> None:
+    """None, as where nothing was set."""
+
+
+def number_zero() -> int:
+    """0: as many threads as the machine has."""
+    return 0
+
+
+def always(*args: Any) -> bool:
+    """True."""
+    return True
+
+
+def never(*args: Any) -> bool:
+    """False."""
+    return False
+
+
+def no_options() -> dict[str, Any]:
+    """None are set."""
+    return {}
+
+
+def enable_check_numerics(stack_height_limit: int = 30, path_length_limit: int = 50) -> None:
+    """From now on an op or a program that gives NaN or infinity raises: `FloatingPointError`, or
+    what `tf.errors.InvalidArgumentError` stands for.
+
+    Args:
+        stack_height_limit, path_length_limit: Accepted for compatibility.
+    """
+    jax.config.update("jax_debug_nans", True)
+    jax.config.update("jax_debug_infs", True)
+
+
+def disable_check_numerics() -> None:
+    """End what `enable_check_numerics` began."""
+    jax.config.update("jax_debug_nans", False)
+    jax.config.update("jax_debug_infs", False)
+
+
+def build_info() -> dict[str, Any]:
+    """What nacre runs on: no CUDA of its own."""
+    return {"is_cuda_build": is_built_with_cuda(), "is_rocm_build": False, "cuda_version": ""}
+
+
+def is_built_with_rocm() -> bool:
+    """Whether JAX found a GPU of AMD's."""
+    return any(device.platform == "rocm" for device in jax.devices())
+
+
+def get_logger() -> logging.Logger:
+    """Python's logger named 'tensorflow'."""
+    return logging.getLogger("tensorflow")
+
+
+def start_profile(logdir: str, options: Any = None) -> None:
+    """Begin to write a profile for TensorBoard, JAX's.
+
+    Args:
+        logdir: The folder.
+        options: Accepted for compatibility.
+    """
+    jax.profiler.start_trace(logdir)
+
+
+def stop_profile(save: bool = True) -> None:
+    """End and write it.
+
+    Args:
+        save: Accepted for compatibility: it is always written.
+    """
+    jax.profiler.stop_trace()
+
+
+def Profile(logdir: str, options: Any = None) -> Any:
+    """A block whose profile is written.
+
+    Args:
+        logdir: The folder.
+        options: Accepted for compatibility.
+    """
+    return jax.profiler.trace(logdir)
+
+
+def Trace(name: str, **kwargs: Any) -> Any:
+    """A block that has a name in a profile.
+
+    Args:
+        name: The name.
+        kwargs: What more is told of it, such as `step_num`.
+    """
+    if "step_num" in kwargs:
+        return jax.profiler.StepTraceAnnotation(name, **kwargs)
+    return jax.profiler.TraceAnnotation(name, **kwargs)

@@ -31,7 +31,7 @@ from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.symbolic import KerasTensor
 from nacre.core.user_code import rewrite_with
 from nacre.core.variable import Variable
-from nacre.data import HostTensor
+from nacre.data import HostTensor, TensorSpec
 from nacre.tf.dtypes import as_dtype
 from nacre.tf.shapes import TensorShape, of_sizes
 
@@ -164,6 +164,36 @@ def _kept_shape() -> property:
     return property(get, lambda self, shape: vars(self).__setitem__("shape", shape))
 
 
+def _spec_shape() -> property:
+    kept = _kept_shape()
+
+    def get(self: Any) -> Any:
+        return None if vars(self).get("shape", 0) is None else kept.__get__(self)
+
+    return property(get, kept.fset)
+
+
+def _spec_from_tensor(cls: Any, tensor: Any, name: str | None = None) -> Any:
+    """The spec of a tensor."""
+    from nacre.tf.more_values import type_spec_from_value
+
+    found = type_spec_from_value(tensor)
+    found.name = name
+    return found
+
+
+def _spec_fits(self: Any, value: Any) -> bool:
+    """Whether a tensor, or another spec, has such a shape and dtype."""
+    if not hasattr(value, "shape") or as_dtype(value.dtype) != as_dtype(self.dtype):
+        return False
+    return self.shape is None or TensorShape(self.shape).is_compatible_with(value.shape)
+
+
+def _spec_repr(self: Any) -> str:
+    shape = None if self.shape is None else tuple(self.shape)
+    return f"TensorSpec(shape={shape}, dtype=tf.{as_dtype(self.dtype).name}, name={self.name!r})"
+
+
 _lent: dict[tuple[type, str], Any] = {}
 _MISSING = object()
 
@@ -196,6 +226,13 @@ def lend_methods() -> None:
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
+    _lend(
+        TensorSpec,
+        shape=_spec_shape(),
+        from_tensor=classmethod(_spec_from_tensor),
+        is_compatible_with=_spec_fits,
+        __repr__=_spec_repr,
+    )
     _lend(KerasTensor, shape=_kept_shape(), get_shape=_get_shape, ref=_ref)
 
 

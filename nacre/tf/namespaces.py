@@ -11,6 +11,7 @@ from typing import Any
 from nacre.core.errors import NotThereError, nearest
 from nacre.tf.absent import ABSENT, REASONS
 from nacre.tf.faces import CONSTANTS, MODULES
+from nacre.tf.listing import in_second_version
 from nacre.tf.rows import home_of, made, rows_of
 from nacre.tf.table import ROWS
 
@@ -21,6 +22,7 @@ SECOND_PATHS = {
     "_api.v2.v2": "",
     "_api.v2": "",
     "compat.v2": "",
+    "compat.v1.keras": "keras",
     "python": "",
 }
 
@@ -72,7 +74,10 @@ def is_module(path: str) -> bool:
     """Whether there is a module of a name below `tensorflow`."""
     if not path or path in MODULES or path in ROWS:
         return True
-    return any(name.startswith(f"{path}.") for name in CONSTANTS) or _source(path) is not None
+    if in_second_version(path) is not None:
+        return True
+    below = (*CONSTANTS, *ROWS, *MODULES)
+    return any(name.startswith(f"{path}.") for name in below) or _source(path) is not None
 
 
 def _source(path: str) -> str | None:
@@ -114,6 +119,9 @@ def find(path: str, name: str) -> Any:
         raise _not_there(path, name)
     if is_module(full):
         return namespace(full)
+    second = in_second_version(path, name)
+    if second is not None:
+        return find(second, name)
     source = _source(path)
     if source is not None:
         module = importlib.import_module(source)
@@ -160,7 +168,8 @@ def names_in(path: str) -> list[str]:
 
 def reason_for(full: str) -> str | None:
     """What a table says of a name that is not there, or of the module it belongs to."""
-    for known in and_above(full):
+    second = full.removeprefix("compat.v1.")
+    for known in (*and_above(full), *(and_above(second) if second != full else ())):
         if known in ABSENT:
             found = ABSENT[known]
             return REASONS.get(found, found)

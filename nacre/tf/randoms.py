@@ -13,8 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre import random
+from nacre.core.dtypes import host_dtype
 from nacre.core.errors import ArgumentError, message
-from nacre.core.random import SeedGenerator, set_own_seed, user_seed
+from nacre.core.random import SeedGenerator, global_generator, set_own_seed, user_seed
+from nacre.data.dataset.elements import sealed
 from nacre.tf.dtypes import as_dtype
 from nacre.tf.sizes import plain, sizes_of
 from nacre.tf.values import tensor
@@ -107,6 +109,23 @@ def dropout(x: Any, rate: Any, noise_shape: Any, seed: Any) -> Any:
     return random.dropout(x, rate, shape, op_seed(seed))
 
 
+def poisson(shape: Any, rate: Any, dtype: Any, seed: Any) -> Any:
+    """Draws from Poisson distributions, of `shape` for each rate."""
+    return _poisson(_next_key(seed), shape, rate, dtype)
+
+
+def _poisson(key: Any, shape: Any, rate: Any, dtype: Any) -> Any:
+    rate = jnp.asarray(tensor(rate), jnp.float32)
+    drawn = jax.random.poisson(key, rate, (*sizes_of(shape), *rate.shape))
+    return drawn.astype(host_dtype(as_dtype(dtype)._dtype))
+
+
+def _next_key(seed: Any) -> Any:
+    generator = op_seed(seed)
+    data = (global_generator() if generator is None else generator).next()
+    return jax.random.wrap_key_data(jnp.asarray(data))
+
+
 # --- without a state ------------------------------------------------------------------------------
 
 
@@ -137,6 +156,66 @@ def stateless_uniform(shape: Any, seed: Any, low: Any, high: Any, dtype: Any) ->
         low, high = (limits.min, limits.max) if high is None else (low, high)
         return jax.random.randint(_key(seed), sizes_of(shape), low, high, kind.name)
     return _between(jax.random.uniform(_key(seed), sizes_of(shape), kind.name), low, high)
+
+
+def stateless_poisson(shape: Any, seed: Any, rate: Any, dtype: Any) -> Any:
+    """The same of Poisson distributions; `shape` is that of all draws."""
+    rate = jnp.asarray(tensor(rate), jnp.float32)
+    drawn = jax.random.poisson(_key(seed), rate, sizes_of(shape))
+    return drawn.astype(host_dtype(as_dtype(dtype)._dtype))
+
+
+def stateless_gamma(shape: Any, seed: Any, alpha: Any, beta: Any, dtype: Any) -> Any:
+    """The same of gamma distributions; `shape` is that of all draws."""
+    kind = as_dtype(dtype).name
+    drawn = jax.random.gamma(
+        _key(seed), jnp.asarray(tensor(alpha), kind), sizes_of(shape), jnp.dtype(kind)
+    )
+    return drawn if beta is None else drawn / jnp.asarray(tensor(beta), kind)
+
+
+def stateless_binomial(shape: Any, seed: Any, counts: Any, probs: Any, dtype: Any) -> Any:
+    """The same of binomial distributions; `shape` is that of all draws."""
+    counts, probs = (jnp.asarray(tensor(v), jnp.float32) for v in (counts, probs))
+    drawn = jax.random.binomial(_key(seed), counts, probs, sizes_of(shape))
+    return drawn.astype(host_dtype(as_dtype(dtype)._dtype))
+
+
+def stateless_categorical(logits: Any, count: Any, seed: Any, dtype: Any) -> Any:
+    """The same of classes, `count` for each row of logits."""
+    shape = (plain(count), logits.shape[0])
+    drawn = jax.random.categorical(_key(seed), jnp.asarray(logits), shape=shape)
+    return drawn.T.astype(host_dtype(as_dtype(dtype)._dtype))
+
+
+def stateless_shuffle(value: Any, seed: Any) -> Any:
+    """The rows in an order that two numbers tell."""
+    order = jax.random.permutation(_key(seed), value.shape[0])
+    if isinstance(value, np.ndarray) and not isinstance(order, jax.core.Tracer):
+        return sealed(value.view(np.ndarray)[np.asarray(order)])
+    return jnp.asarray(value)[order]
+
+
+def split_seed(seed: Any, count: Any) -> Any:
+    """So many seeds of two numbers, made of one."""
+    return jax.random.key_data(jax.random.split(_key(seed), plain(count))).astype("int32")
+
+
+def fold_in(seed: Any, data: Any) -> Any:
+    """A seed of two numbers, made of one and a number."""
+    key = jax.random.fold_in(_key(seed), jnp.asarray(data))
+    return jax.random.key_data(key).astype("int32")
+
+
+def make_seed(seed: Any, alg: Any = "auto_select") -> Any:
+    """A number as a seed of two.
+
+    Args:
+        seed: The number.
+        alg: Accepted for compatibility.
+    """
+    number = int(plain(seed))
+    return tensor([number, 0], "int64")
 
 
 # --- with a state of one's own --------------------------------------------------------------------
@@ -194,3 +273,60 @@ class Generator:
     ) -> Any:
         """Draws from an interval, or whole numbers."""
         return uniform(shape, minval, maxval, dtype, self._seed)
+
+    def binomial(
+        self, shape: Any, counts: Any, probs: Any, dtype: Any = "int32", name: Any = None
+    ) -> Any:
+        """Draws from binomial distributions."""
+        return stateless_binomial(shape, self._pair(), counts, probs, dtype)
+
+    def uniform_full_int(self, shape: Any, dtype: Any = "uint64", name: Any = None) -> Any:
+        """Whole numbers, all of a dtype alike: of 32 bits."""
+        key = jax.random.wrap_key_data(jnp.asarray(self._seed.next()))
+        kind = host_dtype(as_dtype(dtype)._dtype)
+        return jax.random.bits(key, sizes_of(shape), jnp.uint32).astype(kind)
+
+    def make_seeds(self, count: Any = 1) -> Any:
+        """Seeds of two numbers for stateless draws: shape (2, count)."""
+        pairs = [np.asarray(self._pair()) for _ in range(plain(count))]
+        return jnp.stack([jnp.asarray(pair) for pair in pairs], 1)
+
+    def split(self, count: Any = 1) -> list[Generator]:
+        """Generators of their own, begun from this one."""
+        return [Generator(int(np.asarray(self._pair())[0]) % 2**31) for _ in range(plain(count))]
+
+    def reset_from_seed(self, seed: Any) -> None:
+        """Begin anew at a seed."""
+        self._seed._start(int(plain(seed)) % 2**32)
+
+    @property
+    def state(self) -> Any:
+        """The variable of where it is."""
+        return self._seed.state
+
+    def _pair(self) -> Any:
+        key = jax.random.wrap_key_data(jnp.asarray(self._seed.next()))
+        return jax.random.bits(key, (2,), jnp.uint32).astype("int32")
+
+
+class Algorithm:
+    """How TensorFlow computes its random numbers; accepted for compatibility."""
+
+    PHILOX = 1
+    THREEFRY = 2
+    AUTO_SELECT = 3
+
+
+_generator: list[Generator] = []
+
+
+def get_global_generator() -> Generator:
+    """The generator that scripts share."""
+    if not _generator:
+        _generator.append(Generator(user_seed()))
+    return _generator[0]
+
+
+def set_global_generator(generator: Generator) -> None:
+    """Let another generator be the one that scripts share."""
+    _generator[:] = [generator]

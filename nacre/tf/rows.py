@@ -146,6 +146,7 @@ def _arguments(code: ast.Module) -> set[str]:
 
 def _meaning(name: str) -> Any:
     """What a name on the right of a row, or a default on the left, means; None for an argument."""
+    import jax.scipy.special as special
     import numpy as np
 
     from nacre import ops, random
@@ -158,22 +159,27 @@ def _meaning(name: str) -> Any:
         formulas,
         loops,
         making,
+        matrices,
+        more_networks,
+        more_numbers,
         more_pictures,
         networks,
         pictures,
         randoms,
         running,
+        sampling,
         signals,
         sparse_tensors,
     )
     from nacre.tf.dtypes import DTYPES
     from nacre.tf.nodes import OPS, node
 
-    modules = {"ops": ops, "random": random, "tree": tree, "np": np}
+    modules = {"ops": ops, "random": random, "tree": tree, "np": np, "special": special}
     if name in modules:
         return modules[name]
     parts = (arguments, making, arranging, formulas, networks, running, loops)
     others = (more_pictures, signals, sparse_tensors, bytes_of_tensors)
+    others = (*others, matrices, more_numbers, more_networks, sampling)
     for module in (*parts, randoms, pictures, checks, *others):
         if hasattr(module, name):
             return getattr(module, name)

@@ -12,6 +12,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer, is_tracing
 from nacre.core.variable import Variable
 from nacre.data import HostTensor
+from nacre.export.importers.tensorflow.ops.strings import shown
 from nacre.tf.arguments import t
 from nacre.tf.values import tensor
 
@@ -97,13 +98,7 @@ def _printed(value: Any, summarize: int) -> str:
         value = value.numpy()
     if isinstance(value, list | tuple | dict):
         return str(jax.tree.map(lambda leaf: _Bare(_printed(leaf, summarize)), value))
-    array = np.asarray(value)
-    if array.dtype.kind == "O" and array.ndim == 0:
-        return array.item().decode("utf-8", "replace")
-    options: dict[str, Any] = {"separator": " "}
-    if summarize >= 0:
-        options |= {"threshold": summarize * 2, "edgeitems": summarize}
-    return np.array2string(array, **options) if array.ndim else str(array)
+    return shown(np.asarray(value), summarize)
 
 
 class _Bare(str):

@@ -364,6 +364,36 @@ def to_indicator(sp_input: Any, vocab_size: Any, name: Any = None) -> Any:
     return landed(found)
 
 
+def maximum(sp_a: Any, sp_b: Any, name: Any = None) -> SparseTensor:
+    """The larger number of two sparse tensors at each place; 0 where one has none.
+
+    Args:
+        sp_a, sp_b: Sparse tensors of one shape.
+        name: Accepted for compatibility.
+    """
+    return _of_two("tf.sparse.maximum", np.maximum, sp_a, sp_b)
+
+
+def minimum(sp_a: Any, sp_b: Any, name: Any = None) -> SparseTensor:
+    """The smaller one.
+
+    Args:
+        sp_a, sp_b: Sparse tensors of one shape.
+        name: Accepted for compatibility.
+    """
+    return _of_two("tf.sparse.minimum", np.minimum, sp_a, sp_b)
+
+
+def _of_two(who: str, function: Callable[[Any, Any], Any], a: Any, b: Any) -> SparseTensor:
+    a, b = _require(who, a), _require(who, b)
+    if _sizes(a) != _sizes(b):
+        raise ShapeError(message(who, "shapes must be equal", f"{_sizes(a)} and {_sizes(b)}"))
+    places = np.unique(np.concatenate([_places(a), _places(b)]), axis=0)
+    at = tuple(places.T)
+    dense = [np.asarray(to_dense(reorder(x))) for x in (a, b)]
+    return SparseTensor(places, tensor(function(dense[0][at], dense[1][at])), a.dense_shape)
+
+
 def softmax(sp_input: Any, name: Any = None) -> SparseTensor:
     """The softmax of each row, of what is there alone."""
     x = _require("softmax", sp_input)

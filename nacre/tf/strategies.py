@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from nacre.core.errors import UnsupportedError, message
+from nacre.core.errors import ArgumentError, UnsupportedError, message
 from nacre.core.warning import warn
 from nacre.tf.formulas import reduced
 from nacre.tf.values import tensor
@@ -61,6 +61,19 @@ class Strategy:
         name = "Mean" if str(reduce_op).lower() == "mean" else "Sum"
         return reduced(name, tensor(value), axis, False)
 
+    def experimental_distribute_datasets_from_function(
+        self, dataset_fn: Callable[..., Any], options: Any = None
+    ) -> Any:
+        """The data set that a function gives."""
+        return dataset_fn(InputContext())
+
+    distribute_datasets_from_function = experimental_distribute_datasets_from_function
+
+    @property
+    def extended(self) -> Strategy:
+        """Itself."""
+        return self
+
     def gather(self, value: Any, axis: int) -> Any:
         """What replicas gave, one after another."""
         return value
@@ -94,6 +107,135 @@ class MultiWorkerMirroredStrategy(Strategy):
     """`tf.distribute.MultiWorkerMirroredStrategy`, of one worker."""
 
 
+class TPUStrategy(Strategy):
+    """`tf.distribute.TPUStrategy`, on the first TPU."""
+
+
+class CentralStorageStrategy(Strategy):
+    """`tf.distribute.experimental.CentralStorageStrategy`."""
+
+
+class ReplicaContext:
+    """What a function that `run` calls may ask: it is the one replica.
+
+    Attributes:
+        num_replicas_in_sync: 1.
+        replica_id_in_sync_group: 0.
+        strategy: The strategy.
+    """
+
+    num_replicas_in_sync = 1
+    replica_id_in_sync_group = 0
+
+    @property
+    def strategy(self) -> Strategy:
+        """The one of one device."""
+        return get_strategy()
+
+    def all_reduce(self, reduce_op: Any, value: Any, options: Any = None) -> Any:
+        """What the one replica gave."""
+        return value
+
+    def all_gather(self, value: Any, axis: Any, options: Any = None) -> Any:
+        """What the one replica gave."""
+        return value
+
+    def merge_call(self, merge_fn: Callable[..., Any], args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function with the strategy, as replicas together do."""
+        return merge_fn(self.strategy, *args, **(kwargs or {}))
+
+
+class InputContext:
+    """Which part of the data a reader takes: all of it.
+
+    Args:
+        num_input_pipelines, input_pipeline_id, num_replicas_in_sync: As TensorFlow has them.
+    """
+
+    def __init__(
+        self,
+        num_input_pipelines: int = 1,
+        input_pipeline_id: int = 0,
+        num_replicas_in_sync: int = 1,
+    ) -> None:
+        self.num_input_pipelines = num_input_pipelines
+        self.input_pipeline_id = input_pipeline_id
+        self.num_replicas_in_sync = num_replicas_in_sync
+
+    def get_per_replica_batch_size(self, global_batch_size: int) -> int:
+        """The batch size of one of the replicas."""
+        if global_batch_size % self.num_replicas_in_sync:
+            rule = f"the batch size must be a multiple of {self.num_replicas_in_sync}"
+            raise ArgumentError(message("InputContext", rule, str(global_batch_size)))
+        return global_batch_size // self.num_replicas_in_sync
+
+
+class Setting:
+    """How replicas are to exchange what they computed; one replica exchanges nothing.
+
+    Args:
+        args, kwargs: As TensorFlow takes them.
+    """
+
+    AUTO = RING = NCCL = PER_WORKER = PER_REPLICA = "auto"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+class TPUClusterResolver:
+    """Looks for a TPU, and raises where JAX sees none, as scripts that try it expect.
+
+    Args:
+        tpu: Its name; not asked for: JAX finds it.
+        kwargs: Accepted for compatibility.
+
+    Raises:
+        UnsupportedError: There is no TPU; a `ValueError` too.
+    """
+
+    def __init__(self, tpu: str | None = None, **kwargs: Any) -> None:
+        if not any(device.platform == "tpu" for device in jax.devices()):
+            rule = "there must be a TPU"
+            fix = "Use tf.distribute.get_strategy()."
+            got = ", ".join(sorted({str(device.platform) for device in jax.devices()}))
+            raise NoTPUError(
+                message("tf.distribute.cluster_resolver.TPUClusterResolver", rule, got, fix)
+            )
+        self.tpu = tpu
+
+    @staticmethod
+    def connect(tpu: str | None = None, zone: Any = None, project: Any = None) -> Any:
+        """A resolver of the TPU there is."""
+        return TPUClusterResolver(tpu)
+
+    def master(self) -> str:
+        """Where it is: here."""
+        return ""
+
+    def cluster_spec(self) -> dict[str, list[str]]:
+        """No other machine."""
+        return {}
+
+
+class NoTPUError(UnsupportedError, ValueError):
+    """There is no TPU."""
+
+
+def get_replica_context() -> ReplicaContext:
+    """What tells of the one replica."""
+    return ReplicaContext()
+
+
+def in_cross_replica_context() -> bool:
+    """False: there is one replica."""
+    return False
+
+
+def experimental_set_strategy(strategy: Any) -> None:
+    """Nothing: one device is used in any case."""
+
+
 class ReduceOp:
     """How what replicas gave is put together."""
 
@@ -112,6 +254,7 @@ def has_strategy() -> bool:
 
 
 __all__ = [
-    "MirroredStrategy", "MultiWorkerMirroredStrategy", "OneDeviceStrategy", "ReduceOp", "Strategy",
-    "get_strategy", "has_strategy",
+    "InputContext", "MirroredStrategy", "MultiWorkerMirroredStrategy", "OneDeviceStrategy",
+    "ReduceOp", "ReplicaContext", "Strategy", "TPUStrategy", "experimental_set_strategy",
+    "get_replica_context", "get_strategy", "has_strategy", "in_cross_replica_context",
 ]  # fmt: skip

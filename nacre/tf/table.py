@@ -141,6 +141,13 @@ xlog1py(x, y) = Xlog1py(*same(x, y))
 xlogy(x, y) = Xlogy(*same(x, y))
 zero_fraction(value) = zero_fraction(t(value))
 zeta(x, q) = Zeta(*same(x, q))
+approx_max_k(operand, k, reduction_dimension=-1, recall_target=0.95, reduction_input_size_override=-1, aggregate_to_topk=True) = largest(t(operand), k, reduction_dimension, 1)
+approx_min_k(operand, k, reduction_dimension=-1, recall_target=0.95, reduction_input_size_override=-1, aggregate_to_topk=True) = largest(t(operand), k, reduction_dimension, -1)
+bincount(arr, weights=None, minlength=None, maxlength=None, dtype=int32, axis=None, binary_output=False) = counted(arr, weights, minlength, maxlength, dtype, axis, binary_output)
+erfcinv(x) = erfcinv(t(x))
+lbeta(x) = lbeta(t(x))
+unsorted_segment_mean(data, segment_ids, num_segments) = segment_quotient(t(data), t(segment_ids), num_segments, 1.0)
+unsorted_segment_sqrt_n(data, segment_ids, num_segments) = segment_quotient(t(data), t(segment_ids), num_segments, 0.5)
 """
 
 # Tensors: made, put together, taken apart, picked from.
@@ -259,6 +266,28 @@ ones_initializer = nacre.initializers:Ones
 zeros_initializer = nacre.initializers:Zeros
 random_normal_initializer = nacre.initializers:RandomNormal
 random_uniform_initializer = nacre.initializers:RandomUniform
+edit_distance = nacre.tf.more_values:edit_distance
+IndexedSlices = nacre.tf.more_values:IndexedSlices
+RaggedTensorSpec = nacre.tf.more_values:RaggedTensorSpec
+TypeSpec = nacre.tf.more_values:TypeSpec
+broadcast_static_shape = nacre.tf.more_values:broadcast_static_shape
+eig(tensor) = eig(t(tensor))
+eigvals(tensor) = eig(t(tensor))[0]
+get_logger = nacre.tf.machine:get_logger
+get_current_name_scope = nacre.core.names:current_path
+grad_pass_through(f) = passing_gradients(f)
+guarantee_const(input) = identity(input)
+histogram_fixed_width_bins(values, value_range, nbins=100, dtype=int32) = bins_of(t(values), t(value_range), nbins, dtype)
+inside_function() = not executing_eagerly()
+is_symbolic_tensor(tensor) = is_symbolic(tensor)
+make_ndarray = nacre.tf.more_values:make_ndarray
+make_tensor_proto = nacre.tf.more_values:make_tensor_proto
+matrix_square_root(input) = square_root(t(input))
+parallel_stack(values) = stacked(values, 0)
+realdiv(x, y) = quotient(*same(x, y))
+timestamp = nacre.tf.more_values:timestamp
+tuple = nacre.tf.more_values:together
+type_spec_from_value = nacre.tf.more_values:type_spec_from_value
 """
 
 ROWS["linalg"] = """
@@ -292,6 +321,17 @@ tensor_diag(diagonal) = Diag(t(diagonal))
 tensor_diag_part(input) = DiagPart(t(input))
 trace(x) = ops.trace(t(x), axis1=-2, axis2=-1)
 triangular_solve(matrix, rhs, lower=True, adjoint=False) = MatrixTriangularSolve(*same(matrix, rhs), lower=lower, adjoint=adjoint)
+cholesky_solve(chol, rhs) = cholesky_solve(chol, rhs)
+eigh_tridiagonal(alpha, beta, eigvals_only=True, select='a', select_range=None, tol=None) = eigh_tridiagonal(alpha, beta, eigvals_only, select, select_range)
+logm(input) = logarithm(t(input))
+lu(input, output_idx_type=int32) = lu(t(input), output_idx_type)
+lu_matrix_inverse(lower_upper, perm, validate_args=False) = lu_matrix_inverse(t(lower_upper), t(perm))
+lu_reconstruct(lower_upper, perm, validate_args=False) = lu_reconstruct(t(lower_upper), t(perm))
+lu_solve(lower_upper, perm, rhs, validate_args=False) = lu_solve(t(lower_upper), t(perm), t(rhs))
+normalize(tensor, ord='euclidean', axis=None) = normalize(t(tensor), ord, axis)
+sqrtm(input) = square_root(t(input))
+tridiagonal_matmul(diagonals, rhs, diagonals_format='compact') = tridiagonal_matmul(diagonals, t(rhs), diagonals_format)
+tridiagonal_solve(diagonals, rhs, diagonals_format='compact', transpose_rhs=False, conjugate_rhs=False, partial_pivoting=True, perturb_singular=False) = tridiagonal_solve(diagonals, rhs, diagonals_format, transpose_rhs, conjugate_rhs)
 """
 
 ROWS["nn"] = """
@@ -333,6 +373,27 @@ sparse_softmax_cross_entropy_with_logits(labels, logits) = SparseSoftmaxCrossEnt
 swish(features, beta=1.0) = swish(t(features), beta)
 weighted_cross_entropy_with_logits(labels, logits, pos_weight) = weighted_cross_entropy(labels, logits, pos_weight)
 ctc_loss(labels, logits, label_length, logit_length, logits_time_major=True, unique=None, blank_index=None) = ctc_loss(t(labels), t(logits), t(label_length), t(logit_length), logits_time_major, blank_index)
+atrous_conv2d(value, filters, rate, padding) = convolution(t(value), t(filters), 1, padding, 'NHWC', rate, 2)
+compute_average_loss(per_example_loss, sample_weight=None, global_batch_size=None) = average_loss(per_example_loss, sample_weight, global_batch_size)
+conv1d_transpose(input, filters, output_shape, strides, padding='SAME', data_format='NWC', dilations=None) = transposed_of_rank(t(input), t(filters), output_shape, strides, padding, data_format, dilations, 1)
+conv3d_transpose(input, filters, output_shape, strides, padding='SAME', data_format='NDHWC', dilations=None) = transposed_of_rank(t(input), t(filters), output_shape, strides, padding, data_format, dilations, 3)
+conv_transpose(input, filters, output_shape, strides, padding='SAME', data_format=None, dilations=None) = transposed_of_rank(t(input), t(filters), output_shape, strides, padding, data_format, dilations, None)
+ctc_beam_search_decoder(inputs, sequence_length, beam_width=100, top_paths=1) = ctc_decoded(t(inputs), sequence_length, 'beam_search', beam_width, top_paths, True, None)
+ctc_greedy_decoder(inputs, sequence_length, merge_repeated=True, blank_index=None) = ctc_decoded(t(inputs), sequence_length, 'greedy', 1, 1, merge_repeated, blank_index)
+dilation2d(input, filters, strides, padding, data_format, dilations) = dilation(t(input), t(filters), strides, padding, dilations)
+embedding_lookup_sparse(params, sp_ids, sp_weights, combiner=None, max_norm=None, allow_fast_lookup=False) = embedding_lookup_sparse(params, sp_ids, sp_weights, combiner, max_norm)
+erosion2d(value, filters, strides, padding, data_format, dilations) = erosion(t(value), t(filters), strides, padding, dilations)
+log_poisson_loss(targets, log_input, compute_full_loss=False) = poisson_loss(targets, log_input, compute_full_loss)
+max_pool_with_argmax(input, ksize, strides, padding, data_format='NHWC', output_dtype=int64, include_batch_in_index=False) = max_pool_with_places(t(input), ksize, strides, padding, output_dtype, include_batch_in_index)
+nce_loss = nacre.tf.sampling:nce_loss
+normalize_moments(counts, mean_ss, variance_ss, shift) = normalize_moments(t(counts), t(mean_ss), t(variance_ss), shift)
+pool(input, window_shape, pooling_type, strides=None, padding='VALID', data_format=None, dilations=None) = pooled(t(input), window_shape, pooling_type, strides, padding, data_format, dilations)
+safe_embedding_lookup_sparse(embedding_weights, sparse_ids, sparse_weights=None, combiner='mean', default_id=None, max_norm=None, allow_fast_lookup=False) = safe_embedding_lookup_sparse(embedding_weights, sparse_ids, sparse_weights, combiner, default_id, max_norm)
+sampled_softmax_loss = nacre.tf.sampling:sampled_softmax_loss
+scale_regularization_loss(regularization_loss) = reduced('Sum', t(regularization_loss), None, False)
+separable_conv2d(input, depthwise_filter, pointwise_filter, strides, padding, data_format=None, dilations=None) = separable(t(input), t(depthwise_filter), t(pointwise_filter), strides, padding, data_format, dilations)
+sufficient_statistics(x, axes, shift=None, keepdims=False) = sufficient_statistics(t(x), axes, shift, keepdims)
+weighted_moments(x, axes, frequency_weights, keepdims=False) = weighted_moments(x, axes, frequency_weights, keepdims)
 """
 
 ROWS["random"] = """
@@ -347,6 +408,19 @@ stateless_truncated_normal(shape, seed, mean=0.0, stddev=1.0, dtype=float32, alg
 stateless_uniform(shape, seed, minval=0, maxval=None, dtype=float32, alg='auto_select') = stateless_uniform(shape, seed, minval, maxval, dtype)
 truncated_normal(shape, mean=0.0, stddev=1.0, dtype=float32, seed=None) = truncated_normal(shape, mean, stddev, dtype, seed)
 uniform(shape, minval=0, maxval=None, dtype=float32, seed=None) = uniform(shape, minval, maxval, dtype, seed)
+Algorithm = nacre.tf.randoms:Algorithm
+create_rng_state = nacre.tf.randoms:make_seed
+fold_in(seed, data, alg='auto_select') = fold_in(seed, data)
+get_global_generator = nacre.tf.randoms:get_global_generator
+log_uniform_candidate_sampler(true_classes, num_true, num_sampled, unique, range_max, seed=None) = log_uniform(true_classes, num_sampled, unique, range_max, seed)
+poisson(shape, lam, dtype=float32, seed=None) = poisson(shape, lam, dtype, seed)
+set_global_generator = nacre.tf.randoms:set_global_generator
+split(seed, num=2, alg='auto_select') = split_seed(seed, num)
+stateless_binomial(shape, seed, counts, probs, output_dtype=int32) = stateless_binomial(shape, seed, counts, probs, output_dtype)
+stateless_categorical(logits, num_samples, seed, dtype=int64) = stateless_categorical(t(logits), num_samples, seed, dtype)
+stateless_gamma(shape, seed, alpha, beta=None, dtype=float32) = stateless_gamma(shape, seed, alpha, beta, dtype)
+stateless_poisson(shape, seed, lam, dtype=int32) = stateless_poisson(shape, seed, lam, dtype)
+uniform_candidate_sampler(true_classes, num_true, num_sampled, unique, range_max, seed=None) = sample_uniform(true_classes, num_sampled, unique, range_max, seed)
 """
 
 ROWS["bitwise"] = """
@@ -374,10 +448,26 @@ to_hash_bucket_fast(input, num_buckets) = StringToHashBucketFast(t(input), num_b
 to_number(input, out_type=float32) = StringToNumber(t(input), out_type=as_dtype(out_type))
 unicode_split = nacre.tf.texts:unicode_split
 upper(input, encoding='') = StringUpper(t(input), encoding=encoding)
+format = nacre.tf.texts:text_format
+ngrams = nacre.tf.texts:ngrams
+to_hash_bucket_strong(input, num_buckets, key) = StringToHashBucketStrong(t(input), num_buckets=num_buckets, key=key)
+unicode_decode = nacre.tf.texts:unicode_decode
+unicode_decode_with_offsets = nacre.tf.texts:unicode_decode_with_offsets
+unicode_encode = nacre.tf.texts:unicode_encode
+unicode_split_with_offsets = nacre.tf.texts:unicode_split_with_offsets
+unicode_transcode(input, input_encoding, output_encoding, errors='replace', replacement_char=65533, replace_control_characters=False) = UnicodeTranscode(t(input), input_encoding=input_encoding, output_encoding=output_encoding, errors=errors, replacement_char=replacement_char, replace_control_characters=replace_control_characters)
+unsorted_segment_join(inputs, segment_ids, num_segments, separator='') = UnsortedSegmentJoin(t(inputs), t(segment_ids), ints(num_segments), separator=separator)
 """
 
 ROWS["ragged"] = """
 constant = nacre.tf.texts:ragged_constant
+boolean_mask = nacre.tf.ragged_rows:ragged_boolean_mask
+map_flat_values = nacre.tf.ragged_rows:map_flat_values
+range = nacre.tf.ragged_rows:ragged_range
+row_splits_to_segment_ids = nacre.tf.ragged_rows:row_splits_to_segment_ids
+segment_ids_to_row_splits = nacre.tf.ragged_rows:segment_ids_to_row_splits
+stack = nacre.tf.ragged_rows:ragged_stack
+stack_dynamic_partitions = nacre.tf.ragged_rows:stack_dynamic_partitions
 """
 
 ROWS["image"] = """
@@ -494,6 +584,14 @@ list_physical_devices = nacre.tf.machine:list_physical_devices
 run_functions_eagerly = nacre.tf.machine:run_functions_eagerly
 set_soft_device_placement = nacre.tf.machine:accepted
 set_visible_devices = nacre.tf.machine:accepted
+LogicalDevice = nacre.tf.machine:PhysicalDevice
+LogicalDeviceConfiguration = nacre.tf.machine:LogicalDeviceConfiguration
+experimental_connect_to_cluster = nacre.tf.machine:accepted
+experimental_connect_to_host = nacre.tf.machine:accepted
+experimental_functions_run_eagerly = nacre.tf.machine:functions_run_eagerly
+get_logical_device_configuration = nacre.tf.machine:no_device_configuration
+get_soft_device_placement = nacre.tf.machine:always
+set_logical_device_configuration = nacre.tf.machine:set_logical_device_configuration
 """
 
 ROWS["config.experimental"] = """
@@ -504,16 +602,33 @@ list_logical_devices = nacre.tf.machine:list_logical_devices
 list_physical_devices = nacre.tf.machine:list_physical_devices
 set_memory_growth = nacre.tf.machine:accepted
 set_visible_devices = nacre.tf.machine:accepted
+VirtualDeviceConfiguration = nacre.tf.machine:LogicalDeviceConfiguration
+disable_mlir_bridge = nacre.tf.machine:accepted
+enable_mlir_bridge = nacre.tf.machine:accepted
+get_device_details = nacre.tf.machine:get_device_details
+get_memory_growth = nacre.tf.machine:get_memory_growth
+get_memory_info = nacre.tf.machine:get_memory_info
+get_synchronous_execution = nacre.tf.machine:always
+get_virtual_device_configuration = nacre.tf.machine:no_device_configuration
+reset_memory_stats = nacre.tf.machine:accepted
+set_device_policy = nacre.tf.machine:accepted
+set_synchronous_execution = nacre.tf.machine:accepted
+set_virtual_device_configuration = nacre.tf.machine:set_logical_device_configuration
+tensor_float_32_execution_enabled = nacre.tf.machine:never
 """
 
 ROWS["config.threading"] = """
 set_inter_op_parallelism_threads = nacre.tf.machine:accepted
 set_intra_op_parallelism_threads = nacre.tf.machine:accepted
+get_inter_op_parallelism_threads = nacre.tf.machine:number_zero
+get_intra_op_parallelism_threads = nacre.tf.machine:number_zero
 """
 
 ROWS["config.optimizer"] = """
 set_jit = nacre.tf.machine:accepted
 set_experimental_options = nacre.tf.machine:accepted
+get_experimental_options = nacre.tf.machine:no_options
+get_jit = nacre.tf.machine:always
 """
 
 ROWS["test"] = """
@@ -521,6 +636,12 @@ gpu_device_name = nacre.tf.machine:gpu_device_name
 is_built_with_cuda = nacre.tf.machine:is_built_with_cuda
 is_built_with_xla = nacre.tf.machine:is_built_with_xla
 is_gpu_available = nacre.tf.machine:is_gpu_available
+TestCase = nacre.tf.unit_tests:TestCase
+compute_gradient = nacre.tf.unit_tests:compute_gradient
+is_built_with_gpu_support = nacre.tf.machine:is_built_with_cuda
+is_built_with_rocm = nacre.tf.machine:is_built_with_rocm
+is_cpu_target_available = nacre.tf.machine:always
+main = nacre.tf.unit_tests:main
 """
 
 ROWS["debugging"] = """
@@ -544,6 +665,16 @@ assert_scalar(tensor, message=None) = assert_rank(tensor, 0, message)
 assert_shapes(shapes, data=None, summarize=None, message=None) = assert_shapes(shapes, message)
 assert_type(tensor, tf_type, message=None) = assert_type(tensor, tf_type, message)
 check_numerics(tensor, message) = check_numerics(tensor, message)
+assert_proper_iterable = nacre.tf.more_values:assert_proper_iterable
+assert_same_float_dtype = nacre.tf.more_values:same_float_dtype
+disable_check_numerics = nacre.tf.machine:disable_check_numerics
+disable_traceback_filtering = nacre.tf.machine:accepted
+enable_check_numerics = nacre.tf.machine:enable_check_numerics
+enable_traceback_filtering = nacre.tf.machine:accepted
+get_log_device_placement = nacre.tf.machine:never
+is_numeric_tensor = nacre.tf.more_values:is_numeric_tensor
+is_traceback_filtering_enabled = nacre.tf.machine:always
+set_log_device_placement = nacre.tf.machine:accepted
 """
 
 ROWS["signal"] = """
@@ -574,6 +705,7 @@ rfft2d(input_tensor, fft_length=None) = real_fft(t(input_tensor), fft_length, 2)
 rfft3d(input_tensor, fft_length=None) = real_fft(t(input_tensor), fft_length, 3)
 stft(signals, frame_length, frame_step, fft_length=None, window_fn=hann_window, pad_end=False) = stft(t(signals), frame_length, frame_step, fft_length, window_fn, pad_end)
 vorbis_window(window_length, dtype=float32) = vorbis(window_length, dtype)
+
 """
 
 ROWS["audio"] = """
@@ -608,7 +740,12 @@ reorder = nacre.tf.sparse_tensors:reorder
 reshape = nacre.tf.sparse_tensors:reshape
 retain = nacre.tf.sparse_tensors:retain
 slice = nacre.tf.sparse_tensors:slice
+maximum = nacre.tf.sparse_tensors:maximum
+minimum = nacre.tf.sparse_tensors:minimum
 softmax = nacre.tf.sparse_tensors:softmax
+segment_mean(data, indices, segment_ids, num_segments=None, sparse_gradient=False) = picked_segments('SparseSegmentMean', t(data), t(indices), t(segment_ids), num_segments)
+segment_sqrt_n(data, indices, segment_ids, num_segments=None, sparse_gradient=False) = picked_segments('SparseSegmentSqrtN', t(data), t(indices), t(segment_ids), num_segments)
+segment_sum(data, indices, segment_ids, num_segments=None, sparse_gradient=False) = picked_segments('SparseSegmentSum', t(data), t(indices), t(segment_ids), num_segments)
 sparse_dense_matmul = nacre.tf.sparse_tensors:sparse_dense_matmul
 to_dense = nacre.tf.sparse_tensors:to_dense
 to_indicator = nacre.tf.sparse_tensors:to_indicator
@@ -626,6 +763,8 @@ ROWS["nest"] = """
 flatten(structure, expand_composites=False) = tree.flatten(structure)
 map_structure(func, *structure) = tree.map_structure(func, *structure)
 pack_sequence_as(structure, flat_sequence, expand_composites=False) = tree.pack_sequence_as(structure, flat_sequence)
+assert_same_structure = nacre.tf.more_values:assert_same_structure
+is_nested = nacre.tf.more_values:is_nested
 """
 
 ROWS["train"] = """
@@ -644,6 +783,9 @@ FeatureLists = nacre.tf.records:FeatureLists
 Features = nacre.tf.records:Features
 FloatList = nacre.tf.records:FloatList
 Int64List = nacre.tf.records:Int64List
+CheckpointOptions = nacre.tf.running:no_scope
+ExponentialMovingAverage = nacre.tf.averages:ExponentialMovingAverage
+get_checkpoint_state = nacre.tf.checkpoints:get_checkpoint_state
 """
 
 ROWS["saved_model"] = """
@@ -671,6 +813,10 @@ as_bytes(bytes_or_text, encoding='utf-8') = as_bytes(bytes_or_text, encoding)
 as_str(bytes_or_text, encoding='utf-8') = as_text(bytes_or_text, encoding)
 as_str_any(value, encoding='utf-8') = as_text(value, encoding) if isinstance(value, bytes) else str(value)
 as_text(bytes_or_text, encoding='utf-8') = as_text(bytes_or_text, encoding)
+dimension_at_index = nacre.tf.more_values:dimension_at_index
+dimension_value = nacre.tf.more_values:dimension_value
+path_to_str = nacre.tf.more_values:path_to_str
+forward_compatible(year, month, day) = True
 """
 
 # As far as scripts for TensorFlow 2 use it.
@@ -679,6 +825,113 @@ enable_eager_execution(config=None, device_policy=None, execution_mode=None) = N
 enable_v2_behavior() = None
 executing_eagerly() = executing_eagerly()
 set_random_seed(seed) = set_seed(seed)
+disable_v2_tensorshape() = None
+enable_resource_variables() = None
+enable_v2_tensorshape() = None
+"""
+
+ROWS["nn.experimental"] = """
+stateless_dropout(x, rate, seed, rng_alg='auto_select', noise_shape=None) = stateless_dropout(t(x), rate, seed, noise_shape)
+"""
+
+ROWS["math.special"] = """
+dawsn(x) = special.dawsn(t(x))
+expint(x) = special.expi(t(x))
+spence(x) = special.spence(t(x))
+"""
+
+ROWS["random.experimental"] = """
+Algorithm = nacre.tf.randoms:Algorithm
+Generator = nacre.tf.randoms:Generator
+create_rng_state = nacre.tf.randoms:make_seed
+get_global_generator = nacre.tf.randoms:get_global_generator
+set_global_generator = nacre.tf.randoms:set_global_generator
+stateless_fold_in(seed, data, alg='auto_select') = fold_in(seed, data)
+stateless_shuffle(value, seed, alg='auto_select') = stateless_shuffle(t(value), seed)
+stateless_split(seed, num=2, alg='auto_select') = split_seed(seed, num)
+"""
+
+ROWS["compat.v1.logging"] = """
+debug = nacre.tf.old_logging:debug
+error = nacre.tf.old_logging:error
+fatal = nacre.tf.old_logging:fatal
+get_verbosity = nacre.tf.old_logging:get_verbosity
+info = nacre.tf.old_logging:info
+set_verbosity = nacre.tf.old_logging:set_verbosity
+warn = nacre.tf.old_logging:warning
+warning = nacre.tf.old_logging:warning
+"""
+
+ROWS["distribute.experimental"] = """
+CentralStorageStrategy = nacre.tf.strategies:CentralStorageStrategy
+CollectiveCommunication = nacre.tf.strategies:Setting
+CollectiveHints = nacre.tf.strategies:Setting
+CommunicationImplementation = nacre.tf.strategies:Setting
+CommunicationOptions = nacre.tf.strategies:Setting
+MultiWorkerMirroredStrategy = nacre.tf.strategies:MultiWorkerMirroredStrategy
+TPUStrategy = nacre.tf.strategies:TPUStrategy
+"""
+
+ROWS["distribute"] = """
+HierarchicalCopyAllReduce = nacre.tf.strategies:Setting
+InputOptions = nacre.tf.strategies:Setting
+NcclAllReduce = nacre.tf.strategies:Setting
+ReductionToOneDevice = nacre.tf.strategies:Setting
+RunOptions = nacre.tf.strategies:Setting
+"""
+
+ROWS["distribute.cluster_resolver"] = """
+TPUClusterResolver = nacre.tf.strategies:TPUClusterResolver
+"""
+
+ROWS["tpu.experimental"] = """
+initialize_tpu_system = nacre.tf.machine:accepted
+shutdown_tpu_system = nacre.tf.machine:accepted
+"""
+
+ROWS["profiler.experimental"] = """
+Profile = nacre.tf.machine:Profile
+ProfilerOptions = nacre.tf.strategies:Setting
+Trace = nacre.tf.machine:Trace
+start = nacre.tf.machine:start_profile
+stop = nacre.tf.machine:stop_profile
+"""
+
+ROWS["sysconfig"] = """
+get_build_info = nacre.tf.machine:build_info
+"""
+
+ROWS["autodiff"] = """
+GradientTape = nacre.core.tape:GradientTape
+"""
+
+ROWS["data"] = """
+Iterator = nacre.data:DatasetIterator
+NumpyIterator = nacre.data:DatasetIterator
+ThreadingOptions = nacre.tf.strategies:Setting
+"""
+
+ROWS["data.experimental"] = """
+AutoShardPolicy = nacre.tf.data_experimental:AutoShardPolicy
+AutotuneAlgorithm = nacre.tf.data_experimental:AutotuneAlgorithm
+AutotuneOptions = nacre.tf.strategies:Setting
+Counter = nacre.tf.data_experimental:counter
+DistributeOptions = nacre.tf.strategies:Setting
+OptimizationOptions = nacre.tf.strategies:Setting
+ServiceOptions = nacre.tf.strategies:Setting
+TFRecordWriter = nacre.tf.data_experimental:TFRecordWriter
+ThreadingOptions = nacre.tf.strategies:Setting
+copy_to_device = nacre.tf.data_experimental:to_device
+from_list = nacre.tf.data_experimental:from_list
+get_structure = nacre.tf.data_experimental:get_structure
+load = nacre.tf.data_experimental:load
+parallel_interleave = nacre.tf.data_experimental:parallel_interleave
+prefetch_to_device = nacre.tf.data_experimental:to_device
+save = nacre.tf.data_experimental:save
+"""
+
+ROWS["types.experimental"] = """
+TensorLike = nacre.tf.values:Tensor
 """
 
 # Second names of layers and losses.
@@ -773,9 +1026,12 @@ SAME: dict[str, dict[str, str]] = {
             "in_top_k l2_normalize log_softmax sigmoid softmax softplus softsign tanh top_k "
             "zero_fraction"
         ),
+        "": "space_to_batch",
     },
     "losses": {"keras.losses": _SHORT},
     "metrics": {"keras.losses": _SHORT},
     "keras.metrics": {"keras.losses": _SHORT},
-    "linalg": {"": "eye tensordot", "math": "l2_normalize"},
+    "linalg": {"": "eig eigvals eye tensordot", "math": "l2_normalize"},
+    "math.special": {"math": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e"},
+    "dtypes": {"": "cast complex saturate_cast"},
 }

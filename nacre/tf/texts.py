@@ -11,6 +11,8 @@ from nacre.core.errors import ArgumentError, message
 from nacre.data import Ragged
 from nacre.data.dataset.elements import sealed
 from nacre.export.importers.tensorflow.values import of_bytes
+from nacre.tf.dtypes import as_dtype
+from nacre.tf.nodes import node
 from nacre.tf.values import tensor
 
 
@@ -99,3 +101,144 @@ def ragged_constant(
     flat = tensor([item for row in rows for item in row], dtype)
     splits = np.cumsum([0, *map(len, rows)]).astype(row_splits_dtype)
     return Ragged(np.asarray(flat), splits)
+
+
+# --- numbers of characters, and runs of words -----------------------------------------------------
+
+
+def _told_of_errors(errors: str, replacement: int, controls: bool) -> dict[str, Any]:
+    return {
+        "errors": errors, "replacement_char": replacement, "replace_control_characters": controls,
+    }  # fmt: skip
+
+
+def _of_rows(values: Any, splits: Any, like: Any) -> Any:
+    """Rows for strings on one axis; of one string what it holds."""
+    if np.ndim(like) == 0:
+        return sealed(np.asarray(values))
+    if np.ndim(like) > 1:
+        rule, fix = "strings must lie on one axis", "Make it flat: tf.reshape(x, [-1])."
+        raise ArgumentError(message("tf.strings", rule, f"shape {np.shape(like)}", fix))
+    return Ragged(np.asarray(values), np.asarray(splits).astype(np.int64))
+
+
+def unicode_decode(
+    input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533,
+    replace_control_characters: bool = False, name: Any = None,
+) -> Any:  # fmt: skip
+    """The numbers of the characters of strings.
+
+    Args:
+        input: The strings.
+        input_encoding: 'UTF-8', 'UTF-16-BE' or 'UTF-32-BE'.
+        errors, replacement_char, replace_control_characters: What becomes of bytes that are no
+            character.
+        name: Accepted for compatibility.
+    """
+    texts = tensor(input)
+    splits, values = node("UnicodeDecode")(
+        texts.reshape(-1), input_encoding=input_encoding,
+        Tsplits=as_dtype("int64"),
+        **_told_of_errors(errors, replacement_char, replace_control_characters),
+    )  # fmt: skip
+    return _of_rows(values, splits, texts)
+
+
+def unicode_decode_with_offsets(
+    input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533,
+    replace_control_characters: bool = False, name: Any = None,
+) -> tuple[Any, Any]:  # fmt: skip
+    """The same, and at which byte each character begins."""
+    texts = tensor(input)
+    splits, values, starts = node("UnicodeDecodeWithOffsets")(
+        texts.reshape(-1), input_encoding=input_encoding,
+        Tsplits=as_dtype("int64"),
+        **_told_of_errors(errors, replacement_char, replace_control_characters),
+    )  # fmt: skip
+    return _of_rows(values, splits, texts), _of_rows(starts, splits, texts)
+
+
+def unicode_split_with_offsets(
+    input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533,
+    name: Any = None,
+) -> tuple[Any, Any]:  # fmt: skip
+    """The characters of strings, and at which byte each begins."""
+    parts = unicode_split(input, input_encoding, errors, replacement_char)
+    starts = unicode_decode_with_offsets(input, input_encoding, errors, replacement_char)[1]
+    return parts, starts
+
+
+def unicode_encode(
+    input: Any, output_encoding: str, errors: str = "replace", replacement_char: int = 65533,
+    name: Any = None,
+) -> Any:  # fmt: skip
+    """Strings of the numbers of their characters: of the last axis, or of rows.
+
+    Args:
+        input: The numbers.
+        output_encoding: 'UTF-8', 'UTF-16-BE' or 'UTF-32-BE'.
+        errors, replacement_char: What becomes of numbers that are no character.
+        name: Accepted for compatibility.
+    """
+    told = _told_of_errors(errors, replacement_char, False)
+    made = lambda values, splits: node("UnicodeEncode")(
+        values, splits, output_encoding=output_encoding, **told
+    )
+    if isinstance(input, Ragged):
+        return made(np.asarray(input.values), np.asarray(input.row_splits))
+    numbers = np.asarray(tensor(input))
+    rows = int(np.prod(numbers.shape[:-1]))
+    splits = np.arange(rows + 1, dtype=np.int64) * numbers.shape[-1]
+    return made(numbers.ravel(), splits).reshape(numbers.shape[:-1])
+
+
+def ngrams(
+    data: Any, ngram_width: Any, separator: str = " ", pad_values: Any = None,
+    padding_width: int | None = None, preserve_short_sequences: bool = False, name: Any = None,
+) -> Any:  # fmt: skip
+    """Runs of words, joined.
+
+    Args:
+        data: Words, on the last axis or as rows.
+        ngram_width: How many words a run has, or several such numbers.
+        separator: What stands between them.
+        pad_values: What stands before and behind each row: a text, or two of them.
+        padding_width: How often at most; by default as often as a run can need.
+        preserve_short_sequences: Whether rows too short for a run are one.
+        name: Accepted for compatibility.
+    """
+    widths = [int(n) for n in np.ravel(ngram_width)]
+    pads = ("", "") if pad_values is None else pad_values
+    left, right = (pads, pads) if isinstance(pads, str | bytes) else pads
+    width = 0 if pad_values is None else -1 if padding_width is None else int(padding_width)
+    if isinstance(data, Ragged):
+        texts, values, splits = None, data.values, np.asarray(data.row_splits)
+    else:
+        texts = tensor(data)
+        rows = int(np.prod(texts.shape[:-1]))
+        values, splits = texts.reshape(-1), np.arange(rows + 1, dtype=np.int64) * texts.shape[-1]
+    found, ends = node("StringNGrams")(
+        values, splits, separator=separator, ngram_widths=widths, left_pad=left, right_pad=right,
+        pad_width=width, preserve_short_sequences=preserve_short_sequences,
+    )  # fmt: skip
+    if texts is None:
+        return Ragged(np.asarray(found), np.asarray(ends))
+    return found.reshape(*texts.shape[:-1], -1)
+
+
+def text_format(
+    template: str, inputs: Any, placeholder: str = "{}", summarize: int = 3, name: Any = None
+) -> Any:
+    """A text in which tensors stand where it has a placeholder.
+
+    Args:
+        template: The text.
+        inputs: A tensor, or several.
+        placeholder: What they stand for.
+        summarize: How many numbers at each end of an axis.
+        name: Accepted for compatibility.
+    """
+    given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    return node("StringFormat")(
+        *map(tensor, given), template=template, placeholder=placeholder, summarize=summarize
+    )

@@ -34,6 +34,9 @@ NO_CASE = set(
     "stateless_uniform truncated_normal uniform no_op enable_eager_execution enable_v2_behavior "
     "set_random_seed random_jpeg_quality encode_wav stateless_random_brightness "
     "stateless_random_contrast stateless_random_crop stateless_random_flip_left_right "
+    "approx_min_k fold_in parallel_stack log_uniform_candidate_sampler poisson split stateless_binomial stateless_categorical "
+    "stateless_gamma stateless_poisson uniform_candidate_sampler stateless_fold_in "
+    "stateless_shuffle stateless_split stateless_dropout "
     "stateless_random_flip_up_down stateless_random_hue stateless_random_saturation".split()
 )
 

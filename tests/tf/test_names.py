@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import pytest
 
 import nacre
@@ -36,6 +39,16 @@ def test_keras_is_nacre() -> None:
     assert tf.keras.layers.MaxPool2D is nacre.layers.MaxPooling2D
     assert tf.keras.losses.mse is tf.metrics.MSE is nacre.losses.mean_squared_error
     assert tf.keras.optimizers.legacy.Adam and tf.keras.losses.Reduction.NONE
+
+
+def test_no_file_of_ours_hides_a_module_of_tensorflow() -> None:
+    folder = Path(tf.__file__).parent
+    for file in sorted(folder.glob("*.py")):
+        if namespaces.is_module(file.stem):
+            importlib.import_module(f"nacre.tf.{file.stem}")
+            module = getattr(tf, file.stem)
+            for name in set(namespaces.names_in(file.stem)) - {"__version__"}:
+                assert getattr(module, name) is namespaces.find(file.stem, name), name
 
 
 @pytest.mark.parametrize(

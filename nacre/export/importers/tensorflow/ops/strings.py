@@ -481,8 +481,50 @@ def _format(node: Node, *values: Any) -> Any:
     parts = bytes(node["template"]).split(bytes(node["placeholder"]))
     if len(parts) != len(values) + 1:
         raise GraphError(f"a template of {len(parts) - 1} places for {len(values)} values")
-    told = [str(np.asarray(value).tolist()).encode() for value in values]
+    edge = int(node.get("summarize", 3))
+    told = [shown(np.asarray(value), edge, False).encode() for value in values]
     return of_bytes([b"".join(a + b for a, b in zip(parts, [*told, b""], strict=True))], ())
+
+
+def shown(array: np.ndarray[Any, Any], edge: int, is_outer: bool = True) -> str:
+    """Values as TensorFlow prints them: without commas, each as short as it can be told.
+
+    Args:
+        array: The values.
+        edge: How many at each end of an axis that is longer than twice as many; -1 for all.
+        is_outer: Whether nothing is around: a string alone has no quotes.
+    """
+    if array.ndim == 0:
+        return _one_shown(array[()], is_outer)
+    parts = list(array)
+    if 0 <= edge and len(parts) > 2 * edge:
+        parts = [*parts[:edge], ..., *parts[len(parts) - edge :]]
+    told = ["..." if x is ... else shown(np.asarray(x, array.dtype), edge, False) for x in parts]
+    between = " " if array.ndim == 1 else "\n" * (array.ndim - 1)
+    if array.ndim > 1:
+        told = [re.sub(r"\n(?!\n)", "\n ", line) for line in told]
+        between += " "
+    return f"[{between.join(told)}]"
+
+
+def _one_shown(value: Any, is_alone: bool) -> str:
+    if isinstance(value, bytes | str):
+        word = text(value) if isinstance(value, bytes) else value
+        return word if is_alone else f'"{word}"'
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, complex | np.complexfloating):
+        return f"({_float_shown(value.real)},{_float_shown(value.imag)})"
+    return str(int(value)) if isinstance(value, int | np.integer) else _float_shown(value)
+
+
+def _float_shown(value: Any) -> str:
+    """As few digits as give the number back: 6 or 9 of 32 bits, 15 or 17 of 64."""
+    kind = np.float64 if np.asarray(value).dtype == np.float64 else np.float32
+    short, long = (15, 17) if kind is np.float64 else (6, 9)
+    number = float(value)
+    brief = f"{number:.{short}g}"
+    return brief if kind(brief) == kind(number) or number != number else f"{number:.{long}g}"
 
 
 # --- hashes ---------------------------------------------------------------------------------------
