@@ -21,8 +21,7 @@ _SAME_NAMES = {
     "Less": "less", "LessEqual": "less_equal", "Greater": "greater",
     "GreaterEqual": "greater_equal", "LogicalAnd": "logical_and", "LogicalOr": "logical_or",
     "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor",
-    "FloorMod": "mod", "FloorDiv": "floor_divide", "Sub": "subtract", "Mul": "multiply",
-    "Atan2": "arctan2", "LeftShift": "left_shift", "RightShift": "right_shift",
+    "FloorMod": "mod", "Sub": "subtract", "Mul": "multiply", "Atan2": "arctan2",
     "NextAfter": "nextafter",
 }  # fmt: skip
 
@@ -90,6 +89,24 @@ def _real_divide(node: Node, x: Any, y: Any) -> Any:
     return found if np.dtype(x.dtype).kind in "iub" else found.astype(x.dtype)
 
 
+@op("FloorDiv", known=True)
+def _floor_divide(node: Node, x: Any, y: Any) -> Any:
+    """Of floats the quotient, rounded down: infinite where that is, which NumPy takes for NaN."""
+    module = numbers(x, y)
+    if np.dtype(x.dtype).kind in "iub":
+        return module.floor_divide(x, y)
+    return module.floor(module.true_divide(x, y)).astype(x.dtype)
+
+
+@op("LeftShift", "RightShift", known=True)
+def _shift(node: Node, x: Any, y: Any) -> Any:
+    """By 0 to all bits but one, the nearest of these."""
+    module = numbers(x, y)
+    bits = np.asarray(np.dtype(x.dtype).itemsize * 8 - 1, y.dtype)
+    by = module.clip(y, np.asarray(0, y.dtype), bits)
+    return (module.left_shift if node.op == "LeftShift" else module.right_shift)(x, by)
+
+
 @op("Div", known=True)
 def _divide(node: Node, x: Any, y: Any) -> Any:
     if np.dtype(x.dtype).kind not in "iu":
@@ -134,14 +151,12 @@ def _multiply_no_nan(node: Node, x: Any, y: Any) -> Any:
     return jnp.where(jnp.equal(y, 0), jnp.zeros((), x.dtype), jnp.multiply(x, y))
 
 
-@op("Xlogy")
-def _xlogy(node: Node, x: Any, y: Any) -> Any:
-    return special.xlogy(x, y)
-
-
-@op("Xlog1py")
-def _xlog1py(node: Node, x: Any, y: Any) -> Any:
-    return special.xlog1py(x, y)
+@op("Xlogy", "Xlog1py")
+def _times_log(node: Node, x: Any, y: Any) -> Any:
+    """0 where `x` is, whatever `y` is: NaN too."""
+    function = special.xlogy if node.op == "Xlogy" else special.xlog1py
+    is_zero = jnp.equal(x, 0)
+    return jnp.where(is_zero, jnp.zeros((), x.dtype), function(x, jnp.where(is_zero, 1, y)))
 
 
 @op("ApproximateEqual")
@@ -176,7 +191,10 @@ def _zeta(node: Node, x: Any, q: Any) -> Any:
 
 @op("Polygamma")
 def _polygamma(node: Node, a: Any, x: Any) -> Any:
-    return special.polygamma(jnp.asarray(a).astype(jnp.int32), x)
+    order = jnp.asarray(a)
+    is_whole = (order == jnp.floor(order)) & (order >= 0)
+    whole = jnp.where(is_whole, order, 1).astype(jnp.int32)
+    return jnp.where(is_whole, special.polygamma(whole, x), jnp.nan).astype(order.dtype)
 
 
 # --- one input ------------------------------------------------------------------------------------
@@ -237,8 +255,10 @@ def _angle(node: Node, x: Any) -> Any:
 
 @op("ClipByValue", known=True)
 def _clip(node: Node, x: Any, low: Any, high: Any) -> Any:
+    """A limit that is NaN is none; NaN stays."""
     module = numbers(x, low, high)
-    return module.minimum(module.maximum(x, low), high).astype(x.dtype)
+    above = module.where(module.less(x, low), low, x)
+    return module.where(module.greater(above, high), high, above).astype(x.dtype)
 
 
 @op("AddN", "AccumulateNV2", known=True)
@@ -266,8 +286,10 @@ def _bucketize(node: Node, x: Any) -> Any:
 def cast(x: Any, target: np.dtype[Any]) -> Any:
     """Numbers in another dtype, as the processor's own casts give them.
 
-    A float outside a whole number's range gives what x86 gives, the smallest of the 32 or 64 bits
-    it is cut to, where XLA would give the nearest.
+    A float outside a whole number's range, or NaN, gives what x86 gives for 32 and 64 bits, the
+    smallest of them, where XLA would give the nearest. In narrower numbers and in uint32 TensorFlow
+    itself gives several answers: 32768.0 is 127 as an int8 where it is computed eight at a time,
+    and 0 where it is left over behind them. Here such a number is cut from its 32 or 64 bits.
     """
     source = np.dtype(x.dtype)
     if source.kind == "c" and target.kind != "c":

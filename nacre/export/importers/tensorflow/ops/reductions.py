@@ -92,8 +92,12 @@ def _euclidean_norm(node: Node, x: Any, axes: Any) -> Any:
 
 @op("ArgMax", "ArgMin")
 def _arg(node: Node, x: Any, axis: Any) -> Any:
-    function = jnp.argmax if node.op == "ArgMax" else jnp.argmin
-    return cast(function(x, axis=integer(axis)), dtype(node["output_type"]))
+    """NaN is never the one, there: no comparison with it holds."""
+    is_most = node.op == "ArgMax"
+    if np.dtype(x.dtype).kind not in "iub":
+        x = jnp.where(jnp.isnan(x), -jnp.inf if is_most else jnp.inf, x)
+    found = (jnp.argmax if is_most else jnp.argmin)(x, axis=integer(axis))
+    return cast(found, dtype(node["output_type"]))
 
 
 # --- from the beginning on ------------------------------------------------------------------------
@@ -216,7 +220,13 @@ def _histogram(node: Node, values: Any, limits: Any, count: Any) -> Any:
 
 @op("TopKV2")
 def _top_k(node: Node, x: Any, k: Any) -> Any:
-    values, at = lax.top_k(jnp.asarray(x), integer(k))
+    x = jnp.asarray(x)
+    if np.dtype(x.dtype).kind in "iub":
+        values, at = lax.top_k(x, integer(k))
+    else:  # of equals the first comes first, and 0 is no more than -0
+        ordered = lax.stop_gradient(jnp.where(x == 0, jnp.zeros((), x.dtype), x))
+        _, at = lax.top_k(ordered, integer(k))
+        values = jnp.take_along_axis(x, at, axis=-1)
     return values, cast(at, dtype(node.get("index_type") or 3))
 
 
@@ -225,15 +235,19 @@ def _in_top_k(node: Node, predictions: Any, targets: Any, k: Any = None) -> Any:
     most = node["k"] if k is None else k
     picked = jnp.take_along_axis(jnp.asarray(predictions), jnp.asarray(targets)[:, None], axis=1)
     above = jnp.sum(predictions > picked, axis=1)
-    return (above < most) & jnp.isfinite(picked[:, 0])
+    return (above < most) & jnp.isfinite(predictions).all(axis=1)
 
 
 @op("LowerBound", "UpperBound")
 def _bound(node: Node, ordered: Any, values: Any) -> Any:
     side = "left" if node.op == "LowerBound" else "right"
+    values = jnp.asarray(values)
     found = jax.vmap(lambda row, of: jnp.searchsorted(row, of, side=side))(
-        jnp.asarray(ordered), jnp.asarray(values)
+        jnp.asarray(ordered), values
     )
+    if np.dtype(values.dtype).kind not in "iub":  # nothing is below NaN, and nothing above it
+        end = 0 if side == "left" else np.shape(ordered)[-1]
+        found = jnp.where(jnp.isnan(values), end, found)
     return cast(found, dtype(node["out_type"]))
 
 
