@@ -103,8 +103,7 @@ ROWS = [
             adam(128, 0),
             adam(128, 128, dtype="bfloat16"),
             adam(128, 128, gradient=sized(128)),
-            adam(128, 127),
-            adam(784, 128),
+            adam(64, 63),
         ],
     ),
     (
