@@ -17,6 +17,8 @@ from nacre.ops import _roots
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
 from nacre.ops._define import Family, composite
+from nacre.ops.kernels import activation as kernels
+from nacre.ops.kernels.native.table import WhenUsed
 
 op = Family("nn", masks=masks.elementwise)
 
@@ -82,21 +84,32 @@ def celu(x: Tensor, alpha: float = 1.0) -> jax.Array:
     return jax.nn.celu(floating(x), alpha)
 
 
-@op(composite=True)
+@op
 def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
     """x · Φ(x), Φ the normal distribution function; `approximate` takes the tanh form.
 
     Source:
         Hendrycks & Gimpel 2016, arXiv:1606.08415.
     """
-    return jax.nn.gelu(floating(x), approximate)
+    x = floating(x)
+    return _gelu(x, approximate=approximate, compiled=kernels.when_compiled(x))
 
 
-@op(composite=True, aliases=("swish",))
+@composite(name="gelu", lowering=("compiled",))
+def _gelu(x: Tensor, approximate: bool, compiled: WhenUsed) -> jax.Array:
+    return kernels.activation("tanh_gelu" if approximate else "gelu", floating(x), compiled)
+
+
+@op(aliases=("swish",))
 def silu(x: Tensor) -> jax.Array:
     """x · sigmoid(x)."""
     x = floating(x)
-    return x * lax.logistic(x)
+    return _silu(x, compiled=kernels.when_compiled(x))
+
+
+@composite(name="silu", lowering=("compiled",))
+def _silu(x: Tensor, compiled: WhenUsed) -> jax.Array:
+    return kernels.activation("silu", floating(x), compiled)
 
 
 swish = silu

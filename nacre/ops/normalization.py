@@ -12,6 +12,8 @@ from nacre.core import config
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
 from nacre.ops._define import Family, composite
+from nacre.ops.kernels import layer_norm
+from nacre.ops.kernels.native.table import WhenUsed
 
 op = Family("nn", masks=masks.elementwise)
 
@@ -62,11 +64,20 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(a % ndim for a in axes))
 
 
-@composite(name="layer_normalization")
+def _when_compiled(x: Tensor, scale: Tensor, offset: Tensor, axis: Axis) -> WhenUsed:
+    x, *given = (None if a is None else array(a) for a in (x, scale, offset))
+    assert x is not None
+    return layer_norm.when_compiled(x, *given, is_last=_axes(axis, x.ndim) == (x.ndim - 1,))
+
+
+@composite(name="layer_normalization", lowering=("compiled",))
 def _layer_normalization(
-    x: Tensor, gamma: Tensor, beta: Tensor, axis: Axis, epsilon: float
+    x: Tensor, gamma: Tensor, beta: Tensor, axis: Axis, epsilon: float, compiled: WhenUsed
 ) -> jax.Array:
     x = floating(x)
+    if compiled != "never":
+        scale, offset = (None if a is None else array(a) for a in (gamma, beta))
+        return layer_norm.layer_norm(x, scale, offset, epsilon, is_centred=True, compiled=compiled)
     axes = _axes(axis, x.ndim)
     wide = _wide(x)
     mean = jnp.mean(wide, axes, keepdims=True)
@@ -109,12 +120,19 @@ def layer_normalization(
     epsilon = config.epsilon() if epsilon is None else float(epsilon)
     if kwargs.pop("rms_scaling", False):
         return _over_deviation(x, gamma, axis, epsilon)
-    return _layer_normalization(x, gamma, beta, axis=axes_of(axis), epsilon=epsilon)
+    axis = axes_of(axis)
+    compiled = _when_compiled(x, gamma, beta, axis)
+    return _layer_normalization(x, gamma, beta, axis=axis, epsilon=epsilon, compiled=compiled)
 
 
-@composite(name="rms_normalization")
-def _rms_normalization(x: Tensor, scale: Tensor, axis: Axis, epsilon: float) -> jax.Array:
+@composite(name="rms_normalization", lowering=("compiled",))
+def _rms_normalization(
+    x: Tensor, scale: Tensor, axis: Axis, epsilon: float, compiled: WhenUsed
+) -> jax.Array:
     x = floating(x)
+    if compiled != "never":
+        scale = None if scale is None else array(scale)
+        return layer_norm.layer_norm(x, scale, None, epsilon, is_centred=False, compiled=compiled)
     axes = _axes(axis, x.ndim)
     wide = _wide(x)
     mean_square = jnp.mean(jnp.square(wide), axes, keepdims=True)
@@ -134,7 +152,9 @@ def rms_normalization(
         Zhang & Sennrich 2019, arXiv:1910.07467. Differs: epsilon, which the paper omits.
     """
     epsilon = config.epsilon() if epsilon is None else float(epsilon)
-    return _rms_normalization(x, scale, axis=axes_of(axis), epsilon=epsilon)
+    axis = axes_of(axis)
+    compiled = _when_compiled(x, scale, None, axis)
+    return _rms_normalization(x, scale, axis=axis, epsilon=epsilon, compiled=compiled)
 
 
 @op(composite=True, is_listed=False)

@@ -41,6 +41,11 @@ def dense(rows=64, features=32, units=48, dtype="float32", kernel=None, bias=Non
     return table.DenseWork(sized(2, rows, features, dtype=dtype), kernel, bias)
 
 
+def layer_norm(*shape, size=None, is_last=True, dtype="float32"):
+    scale = sized(shape[-1] if size is None else size, dtype=dtype)
+    return table.LayerNormWork(sized(*shape, dtype=dtype), scale, None, is_last)
+
+
 def guard(*shapes, dtype="float32"):
     arrays = [sized(*shape, dtype=dtype) for shape in shapes]
     return table.GuardWork(arrays, arrays, 1)
@@ -96,6 +101,30 @@ ROWS = [
         ],
     ),
     (
+        table.DENSE,
+        dense(bias=sized(48)),
+        [dense(bias=sized(1)), dense(rows=SYMBOL), dense(dtype="bfloat16"), dense(rows=1)],
+    ),
+    (
+        table.ACTIVATION,
+        table.ActivationWork(sized(64, 64)),
+        [
+            table.ActivationWork(sized(SYMBOL, 64)),
+            table.ActivationWork(sized(64, 64, dtype="bfloat16")),
+            table.ActivationWork(sized(64, 63)),
+        ],
+    ),
+    (
+        table.LAYER_NORM,
+        layer_norm(2, 64, 64),
+        [
+            layer_norm(2, 64, 64, is_last=False),
+            layer_norm(SYMBOL, 64, 64),
+            layer_norm(2, 64, 64, dtype="float16"),
+            layer_norm(8, 8),
+        ],
+    ),
+    (
         table.ADAM,
         adam(128, 128),
         [
@@ -105,11 +134,6 @@ ROWS = [
             adam(128, 128, gradient=sized(128)),
             adam(64, 63),
         ],
-    ),
-    (
-        table.DENSE,
-        dense(bias=sized(48)),
-        [dense(bias=sized(1)), dense(rows=SYMBOL), dense(dtype="bfloat16"), dense(rows=1)],
     ),
     (
         table.GUARD,

@@ -60,6 +60,11 @@ class Library:
         )
 
 
+ACTIVATION = Library(
+    "activation",
+    ("activation.cc", "handler.h"),
+    ("activation_forward", "activation_gradient"),
+)
 ADAM = Library("adam", ("adam.cc", "handler.h"), ("adam_update",))
 ATTENTION = Library(
     "attention",
@@ -77,6 +82,11 @@ DENSE = Library(
     ("dense_forward", "dense_input_gradient", "dense_kernel_gradient"),
 )
 GUARD = Library("guard", ("guard.cc", "handler.h"), ("guard_choose",))
+LAYER_NORM = Library(
+    "layer_norm",
+    ("layer_norm.cc", "handler.h"),
+    ("layer_norm_forward", "layer_norm_backward"),
+)
 POOLING = Library(
     "pooling", ("pooling.cc", "sliding.h", "handler.h"), ("pooling_highest", "pooling_put")
 )
@@ -86,4 +96,14 @@ RECURRENT = Library(
     tuple(f"{kind}_{way}" for kind in ("lstm", "gru", "simple") for way in ("forward", "backward")),
 )
 RESIZING = Library("resizing", ("resizing.cc",), ())
-LIBRARIES = (ADAM, ATTENTION, CONVOLUTION, DENSE, GUARD, POOLING, RECURRENT)
+LIBRARIES = (
+    ACTIVATION,
+    ADAM,
+    ATTENTION,
+    CONVOLUTION,
+    DENSE,
+    GUARD,
+    LAYER_NORM,
+    POOLING,
+    RECURRENT,
+)

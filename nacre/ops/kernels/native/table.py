@@ -37,6 +37,7 @@ LARGE_TILE = 9  # smaller tiles are as fast in plain JAX
 # Of all parameters together. A fit of 784-128-10 takes 0.75 of the time with the kernel, of
 # 100-64-10 0.86, of an embedding of 5000 × 16 0.36; of five layers of 32 as long (AMD EPYC).
 FEWEST_NUMBERS = 2**12
+FEWEST_ELEMENTS = 2**12  # of an activation or a normalisation: fewer cost less than a call
 FEWEST_PRODUCTS = 2**13  # fewer cost less than a call
 MANY_ARRAYS = 32  # XLA makes the choice of fewer in the loops of their update
 
@@ -173,6 +174,27 @@ class DenseWork:
 
 
 @dataclass(frozen=True)
+class ActivationWork:
+    """What an activation is taken of."""
+
+    x: Array
+
+
+@dataclass(frozen=True)
+class LayerNormWork:
+    """Inputs, and what they are multiplied by and what is added, if anything.
+
+    Args:
+        is_last: Only over the last axis.
+    """
+
+    x: Array
+    scale: Array | None
+    offset: Array | None
+    is_last: bool
+
+
+@dataclass(frozen=True)
 class GuardWork:
     """What a training step had and what it made of it, the weights first.
 
@@ -225,6 +247,15 @@ def _dense_fits(work: DenseWork) -> bool:
     x, kernel, bias = work.x, work.kernel, work.bias
     is_product = x.ndim >= 1 and kernel.ndim == 2 and x.shape[-1] == kernel.shape[0]
     return is_product and (bias is None or bias.shape == kernel.shape[1:])
+
+
+def _norm_fits(work: LayerNormWork) -> bool:
+    given = [a for a in (work.scale, work.offset) if a is not None]
+    return work.is_last and all(a.shape == work.x.shape[-1:] for a in given)
+
+
+def _norm_arrays(work: LayerNormWork) -> list[Array]:
+    return [a for a in (work.x, work.scale, work.offset) if a is not None]
 
 
 _KNOWN = "sizes known while tracing, none of them 0"
@@ -342,6 +373,27 @@ DENSE: Kernel[DenseWork] = Kernel(
         ),
     ),
 )
+ACTIVATION: Kernel[ActivationWork] = Kernel(
+    "activation",
+    "gelu in both forms and silu",
+    library.ACTIVATION,
+    (
+        Condition(_KNOWN, lambda w: _are_known(w.x)),
+        Condition("float32", lambda w: _are_float32(w.x)),
+        Condition(f"{FEWEST_ELEMENTS} numbers or more", lambda w: w.x.size >= FEWEST_ELEMENTS),
+    ),
+)
+LAYER_NORM: Kernel[LayerNormWork] = Kernel(
+    "layer norm",
+    "LayerNormalization, RMSNormalization over the last axis",
+    library.LAYER_NORM,
+    (
+        Condition("one axis, the last, and a scale and offset of its size", _norm_fits),
+        Condition(_KNOWN, lambda w: _are_known(w.x)),
+        Condition("float32", lambda w: _are_float32(*_norm_arrays(w))),
+        Condition(f"{FEWEST_ELEMENTS} numbers or more", lambda w: w.x.size >= FEWEST_ELEMENTS),
+    ),
+)
 GUARD: Kernel[GuardWork] = Kernel(
     "guard",
     "fit of one small step an epoch",
@@ -358,7 +410,9 @@ KERNELS = (
     CONVOLUTION,
     MAX_POOLING,
     AVERAGE_POOLING,
-    ADAM,
     DENSE,
+    ACTIVATION,
+    LAYER_NORM,
+    ADAM,
     GUARD,
 )

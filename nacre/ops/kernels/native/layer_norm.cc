@@ -1,0 +1,134 @@
+// Normalisation of rows, by mean and variance or by the mean square alone, and its gradients.
+//
+// A row is read from memory once: it stays in cache for its mean, the mean square of what is left,
+// and the result. The gradients of scale and offset are sums over all rows: of kGroup rows each, and
+// those sums in turn, so that their order is one on any number of threads.
+// Formulas: Ba et al. 2016, arXiv:1607.06450; Zhang & Sennrich 2019, arXiv:1910.07467.
+#include <cmath>
+
+#include "handler.h"
+
+namespace {
+
+using namespace nacre;
+
+constexpr int64_t kGroup = 32;  // rows of a piece of work
+
+struct Shape {
+  int64_t rows, size, groups;
+  bool is_centred;  // the mean is taken off
+  const float *scale, *offset;
+};
+
+// Arguments 1 and 2 are scale and offset, of one row or empty.
+Shape shape_of(const Call& call) {
+  Shape s{};
+  s.size = call.attribute("size"), s.rows = call.count(0) / s.size;
+  s.groups = (s.rows + kGroup - 1) / kGroup;
+  s.is_centred = call.attribute("centred");
+  s.scale = call.count(1) ? call.argument(1) : nullptr;
+  s.offset = call.count(2) ? call.argument(2) : nullptr;
+  return s;
+}
+
+NACRE_INLINE float sum_of(Vector x) {
+  float sum = 0;
+  for (int i = 0; i < kWidth; ++i) sum += x[i];
+  return sum;
+}
+
+// The mean of f(number, lanes left) over a row, in four sums side by side.
+template <typename Function>
+NACRE_INLINE float mean_of(int64_t size, const Function& function) {
+  Vector sums[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * kWidth <= size; i += 4 * kWidth)
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) sums[v] += function(i + v * kWidth);
+  for (; i + kWidth <= size; i += kWidth) sums[0] += function(i);
+  float sum = sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  if (i < size) {
+    const Vector last = function(i);
+    for (int64_t lane = 0; lane < size - i; ++lane) sum += last[lane];
+  }
+  return sum / static_cast<float>(size);
+}
+
+// Arguments: x (*batch, size), scale, offset, epsilon (). Results: y, and of each row its mean and
+// 1 / sqrt(variance + epsilon).
+void forward(const Call& call) {
+  const Shape s = shape_of(call);
+  const float *x = call.argument(0), epsilon = *call.argument(3);
+  float *y = call.result(0), *statistics = call.result(1);
+  parallel(call, s.groups, [&](int64_t group) {
+    for (int64_t row = group * kGroup; row < std::min(s.rows, (group + 1) * kGroup); ++row) {
+      const float* from = x + row * s.size;
+      float* to = y + row * s.size;
+      const auto at = [&](int64_t i) { return load_part(from + i, s.size - i); };
+      const float mean = s.is_centred ? mean_of(s.size, at) : 0.0f;
+      const float variance = mean_of(s.size, [&](int64_t i) {
+        const Vector left = at(i) - mean;
+        return left * left;
+      });
+      const float inverse = 1.0f / std::sqrt(variance + epsilon);
+      for (int64_t i = 0; i < s.size; i += kWidth) {
+        const int64_t left = s.size - i;
+        Vector out = (at(i) - mean) * inverse;
+        if (s.scale) out = out * load_part(s.scale + i, left);
+        if (s.offset) out = out + load_part(s.offset + i, left);
+        store_part(to + i, out, left);
+      }
+      statistics[2 * row] = mean, statistics[2 * row + 1] = inverse;
+    }
+  });
+}
+
+// Arguments: x, scale, offset, statistics, gradients of y. Results: gradients of x, scale, offset.
+//
+// n = (x - mean) · inverse, h = g · scale: d_x = inverse · (h - mean(h) - n · mean(h · n)), where
+// mean(h) counts as 0 if the mean was not taken off; d_scale = sum(g · n), d_offset = sum(g).
+void backward(const Call& call) {
+  const Shape s = shape_of(call);
+  const float *x = call.argument(0), *statistics = call.argument(3), *g = call.argument(4);
+  float *d_x = call.result(0), *d_scale = call.result(1), *d_offset = call.result(2);
+  const int64_t padded = (s.size + kWidth - 1) / kWidth * kWidth;
+  Scratch memory(2 * s.groups * padded);
+  parallel(call, s.groups, [&](int64_t group) {
+    float* scale_sums = memory.data() + 2 * group * padded;
+    float* offset_sums = scale_sums + padded;
+    std::memset(scale_sums, 0, 2 * padded * sizeof(float));
+    for (int64_t row = group * kGroup; row < std::min(s.rows, (group + 1) * kGroup); ++row) {
+      const float mean = statistics[2 * row], inverse = statistics[2 * row + 1];
+      const float *from = x + row * s.size, *slope = g + row * s.size;
+      const auto normal = [&](int64_t i) {
+        return (load_part(from + i, s.size - i) - mean) * inverse;
+      };
+      const auto scaled = [&](int64_t i) {
+        const Vector one = load_part(slope + i, s.size - i);
+        return s.scale ? one * load_part(s.scale + i, s.size - i) : one;
+      };
+      const float along = mean_of(s.size, [&](int64_t i) { return scaled(i) * normal(i); });
+      const float common = s.is_centred ? mean_of(s.size, scaled) : 0.0f;
+      for (int64_t i = 0; i < s.size; i += kWidth) {
+        const Vector n = normal(i), one = load_part(slope + i, s.size - i);
+        store_part(d_x + row * s.size + i, (scaled(i) - common - n * along) * inverse, s.size - i);
+        store(scale_sums + i, load(scale_sums + i) + one * n);
+        store(offset_sums + i, load(offset_sums + i) + one);
+      }
+    }
+  });
+  for (int64_t i = 0; i < s.size; i += kWidth) {
+    Vector scale{}, offset{};
+    for (int64_t group = 0; group < s.groups; ++group) {
+      const float* sums = memory.data() + 2 * group * padded;
+      scale += load(sums + i), offset += load(sums + padded + i);
+    }
+    store_part(d_scale + i, scale, s.size - i);
+    store_part(d_offset + i, offset, s.size - i);
+  }
+}
+
+}  // namespace
+
+NACRE_HANDLER(layer_norm_forward, forward)
+NACRE_HANDLER(layer_norm_backward, backward)
