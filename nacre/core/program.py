@@ -31,6 +31,7 @@ from nacre.core.equations import calls_host
 from nacre.core.errors import message
 from nacre.core.layout import current_layout
 from nacre.core.recent import Recent
+from nacre.core.run_checks import raise_failed
 from nacre.core.state import OUTSIDE, State, Updates, Values
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
@@ -100,6 +101,7 @@ class Program:
         # An error of the code it calls is to come before anybody keeps the result.
         if self._calls_host:
             jax.block_until_ready(result)
+            raise_failed()
         return result
 
     def _run_new(self, values: Values, *arguments: Any) -> Any:
@@ -241,6 +243,7 @@ class Program:
             result = compiled(self._complete(values), *arguments)
             if self._calls_host:
                 jax.block_until_ready(result)
+                raise_failed()
             return result
 
         return run

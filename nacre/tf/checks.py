@@ -1,36 +1,77 @@
-"""`tf.debugging`: checks of values where they are known; compiled functions make none."""
+"""`tf.debugging`: checks of values, in a compiled function each time it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
+from nacre.core.run_checks import check_in_program
+from nacre.core.symbolic import KerasTensor
+from nacre.core.tracing import is_tracer
 from nacre.tf.dtypes import as_dtype, dtype_of
-from nacre.tf.running import static_value
 from nacre.tf.sizes import plain
 from nacre.tf.values import same, tensor
 
 
 def compared(who: str, holds: Callable[[Any, Any], Any], x: Any, y: Any, told: Any) -> None:
-    """Raise unless a comparison holds of all elements."""
-    a, b = map(static_value, same(x, y))
-    if a is None or b is None or np.all(holds(a, b)):
+    """Raise unless a comparison holds of all elements; in a compiled function when it runs."""
+    first, second = same(x, y)
+    if isinstance(first, KerasTensor) or isinstance(second, KerasTensor):
         return
-    at = np.argwhere(~np.atleast_1d(holds(a, b)))[0].tolist()
-    first, second = np.broadcast_arrays(np.atleast_1d(a), np.atleast_1d(b))
-    got = f"{first[tuple(at)]} and {second[tuple(at)]} at {at}"
     rule = f"it must hold of all elements{'' if told is None else f' ({told})'}"
-    raise ArgumentError(message(f"tf.debugging.{who}", rule, got))
+
+    def failure(a: Any, b: Any, at: list[int]) -> Exception:
+        return ArgumentError(message(f"tf.debugging.{who}", rule, f"{a} and {b} at {at}"))
+
+    if is_tracer(first) or is_tracer(second):
+        a, b = jnp.broadcast_arrays(jnp.asarray(first), jnp.asarray(second))
+        truths = getattr(jnp, holds.__name__, holds)(a, b)
+        if a.size == 0:
+            return
+        place = jnp.argmin(truths.ravel())  # the first that is false
+        shape = a.shape
+        check_in_program(
+            jnp.all(truths),
+            lambda a, b, at: failure(a, b, [int(n) for n in np.unravel_index(at, shape)]),
+            a.ravel()[place],
+            b.ravel()[place],
+            place,
+        )
+        return
+    a, b = np.broadcast_arrays(np.atleast_1d(np.asarray(first)), np.atleast_1d(np.asarray(second)))
+    truths = holds(a, b)
+    if not np.all(truths):
+        at = np.argwhere(~truths)[0].tolist()
+        raise failure(a[tuple(at)], b[tuple(at)], at)
 
 
 def assert_true(condition: Any, data: Any, told: Any = None) -> None:
-    """Raise unless a condition holds."""
-    found = static_value(tensor(condition))
-    if found is not None and not np.all(found):
-        raise ArgumentError(message("tf.debugging.Assert", "the condition must hold", str(data)))
+    """Raise unless a condition holds; in a compiled function when it runs."""
+    found = tensor(condition)
+    if isinstance(found, KerasTensor):
+        return
+    parts = list(data) if isinstance(data, list | tuple) else [data]
+    values = [part for part in parts if isinstance(part, jax.Array)]
+
+    def failure(*values: Any) -> Exception:
+        left = iter(values)
+        shown = [next(left) if isinstance(part, jax.Array) else part for part in parts]
+        text = " ".join(map(_told, shown))
+        return ArgumentError(message("tf.debugging.Assert", "the condition must hold", text))
+
+    if is_tracer(found):
+        check_in_program(jnp.all(found), failure, *values)
+    elif not np.all(np.asarray(found)):
+        raise failure(*map(np.asarray, values))
+
+
+def _told(value: Any) -> str:
+    return value if isinstance(value, str) else str(np.asarray(value))
 
 
 def assert_rank(x: Any, rank: Any, told: Any = None) -> None:
@@ -65,13 +106,20 @@ def assert_integer(x: Any, told: Any = None) -> None:
 
 
 def check_numerics(x: Any, told: Any) -> Any:
-    """The tensor, if it has no NaN and no infinity."""
-    found = static_value(tensor(x))
-    if found is not None and not np.all(np.isfinite(found)):
-        count = int(np.sum(~np.isfinite(found)))
+    """The tensor, if it has no NaN and no infinity; in a compiled function when it runs."""
+    x = tensor(x)
+
+    def failure(count: Any) -> Exception:
         rule = f"numbers must be finite ({told})"
-        raise ArgumentError(message("tf.debugging.check_numerics", rule, f"{count} that are not"))
-    return tensor(x)
+        got = f"{int(count)} that are not"
+        return ArgumentError(message("tf.debugging.check_numerics", rule, got))
+
+    if is_tracer(x):
+        count = jnp.sum(~jnp.isfinite(x))
+        check_in_program(count == 0, failure, count)
+    elif not isinstance(x, KerasTensor) and not np.all(np.isfinite(np.asarray(x))):
+        raise failure(np.sum(~np.isfinite(np.asarray(x))))
+    return x
 
 
 def assert_shapes(shapes: Any, told: Any = None) -> None:

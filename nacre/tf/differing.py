@@ -2,13 +2,13 @@
 
 DIFFERS: dict[str, str] = {
     "function": "an if or a loop by values of tensors that sets tensors of other shapes, changes a "
-    "list or raises makes it run as plain Python, with a warning; assert checks nothing.",
+    "list or raises makes it run as plain Python, with a warning.",
     "argmax": "of arrays on the device it gives int32.",
     "argmin": "of arrays on the device it gives int32.",
     "random": "numbers are not TensorFlow's; seeds make them repeat.",
     "numpy_function": "within a compiled function it makes that run as plain Python.",
     "py_function": "within a compiled function it makes that run as plain Python.",
-    "debugging": "compiled functions make no checks.",
+    "debugging": "a check that fails in a compiled function is raised when that has run.",
     "device": "everything runs on the first device.",
     "tfds": "mnist, fashion_mnist and cifar10 are here, in the order of tf.keras.datasets.",
     "hub": "nothing is downloaded: a module must be in a folder, or in TFHUB_CACHE_DIR.",

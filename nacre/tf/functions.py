@@ -130,8 +130,8 @@ def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
     Source:
         TensorFlow 2.15, tf.function. Differs: loops over tensors whose body cannot be the
         program's own are unrolled, such as one that appends to a list, and shapes that change
-        from turn to turn make it run eagerly; a `while` by known values is unrolled at first;
-        `assert` checks nothing when it is compiled.
+        from turn to turn make it run eagerly; a `while` by known values is unrolled at first; an
+        `assert` that fails is raised when the whole function has run.
     Example:
         >>> import nacre.tf as tf
         >>> @tf.function

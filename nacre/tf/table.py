@@ -652,7 +652,7 @@ assert_greater_equal(x, y, message=None, summarize=None) = compared('assert_grea
 assert_less(x, y, message=None, summarize=None) = compared('assert_less', np.less, x, y, message)
 assert_less_equal(x, y, message=None, summarize=None) = compared('assert_less_equal', np.less_equal, x, y, message)
 assert_none_equal(x, y, summarize=None, message=None) = compared('assert_none_equal', np.not_equal, x, y, message)
-assert_near(x, y, rtol=None, atol=None, message=None, summarize=None) = compared('assert_near', lambda a, b: np.abs(a - b) <= (1e-5 if atol is None else atol) + (1e-5 if rtol is None else rtol) * np.abs(b), x, y, message)
+assert_near(x, y, rtol=None, atol=None, message=None, summarize=None) = compared('assert_near', lambda a, b: abs(a - b) <= (1e-5 if atol is None else atol) + (1e-5 if rtol is None else rtol) * abs(b), x, y, message)
 assert_negative(x, message=None, summarize=None) = compared('assert_negative', np.less, x, 0, message)
 assert_non_negative(x, message=None, summarize=None) = compared('assert_non_negative', np.greater_equal, x, 0, message)
 assert_non_positive(x, message=None, summarize=None) = compared('assert_non_positive', np.less_equal, x, 0, message)

@@ -126,4 +126,4 @@ def test_a_signature_casts_and_printing_prints_each_time(capfd: pytest.CaptureFi
     shown([1, 2])
     shown(np.array([3, 4]))
     jax.effects_barrier()
-    assert capfd.readouterr().err.splitlines() == ["x is [1. 2.]", "x is [3. 4.]"]
+    assert capfd.readouterr().err.splitlines() == ["x is [1 2]", "x is [3 4]"]

@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core.attempts import Attempt
-from nacre.core.errors import TracedValueError
+from nacre.core.errors import ArgumentError, TracedValueError, message
+from nacre.core.run_checks import check_in_program
 from nacre.core.tracing import is_tracer, is_tracing
 from nacre.core.variable import Variable
 from nacre.data import Dataset, HostTensor
@@ -147,10 +148,23 @@ def _joined(parts: tuple[Callable[[], Any], ...], join: Any, stops: bool) -> Any
 
 
 def assert_(test: Any, told: Callable[[], Any]) -> None:
-    """`assert test, told()`; in a compiled function no value is checked."""
-    if _open(test) is None and not test:
+    """`assert test, told()`; a tensor of a compiled function is checked each time it runs."""
+    pred = _open(test)
+    if pred is not None:
+        check_in_program(pred, lambda: _of_assert(told()))
+    elif not test:
         text = told()
         raise AssertionError(*(() if text is None else (text,)))
+
+
+def _of_assert(told: Any) -> Exception:
+    """What is raised when a program's `assert` fails: as TensorFlow's, and an `AssertionError`."""
+    text = "what it says does not hold" if told is None else str(told)
+    return FailedAssertion(message("assert", "it must hold in a compiled function", text))
+
+
+class FailedAssertion(ArgumentError, AssertionError):
+    """An `assert` about tensors that does not hold."""
 
 
 # ------------------------------------------------------------------ loops
