@@ -49,17 +49,22 @@ class _Watch:
     Attributes:
         root: The class that all watched objects are of.
         note_first: Told of an instance and of a name that was set unseen, before its first read.
-        classes: Those of users.
+        has_classes: Whether users have made any.
         traces: How many are under way, in all threads.
         asked_for: The number of loaded modules, and what nacre's functions ask for by name.
     """
 
     root: type = object
     note_first: Callable[[Any, str], None]
-    classes: dict[type, _Names] = {}
+    has_classes = False
     traces = 0
     asked_for: tuple[int, frozenset[str]] = (0, frozenset())
     lock = threading.Lock()
+
+
+# Where a class keeps its `_Names`: with the class they are gone, and so is what its code holds.
+# Each class that there is makes `noted` slower.
+_KEPT = "__attribute_reads__"
 
 
 class _Names:
@@ -80,6 +85,9 @@ class _Names:
         self.members: list[tuple[str, Any]] = []
         self.spoken_of: frozenset[str] = frozenset()
 
+    def __reduce__(self) -> tuple[type[_Names], tuple[()]]:
+        return _Names, ()  # what pickles a class by its parts has another one there
+
 
 def watch(root: type, note_first: Callable[[Any, str], None]) -> None:
     """Note reads of the attributes of this class's instances; see `_Watch`."""
@@ -89,13 +97,14 @@ def watch(root: type, note_first: Callable[[Any, str], None]) -> None:
 def add_class(cls: type) -> None:
     """A class was made from the root."""
     if readings.is_users(cls):
-        _Watch.classes[cls] = _Names()
+        type.__setattr__(cls, _KEPT, _Names())
+        _Watch.has_classes = True
 
 
 def is_unread(owner: object, name: str, before: object, value: object) -> bool:
     """Whether no program depends on which of two values an attribute has."""
     cls = type(owner)
-    names = _Watch.classes.get(cls)
+    names = vars(cls).get(_KEPT)
     if names is None or not (_is_data(before) and _is_data(value)):
         return False
     _learn_code(cls, names)
@@ -120,7 +129,7 @@ def _is_data(value: Any) -> bool:
 @contextlib.contextmanager
 def noted() -> Generator[None]:
     """A block in which reads of the attributes of users' objects are noted, in all threads."""
-    if not _Watch.classes:
+    if not _Watch.has_classes:
         yield
         return
     root: Any = _Watch.root
@@ -138,7 +147,7 @@ def noted() -> Generator[None]:
 
 
 def _noting(self: Any, name: str) -> Any:
-    names = _Watch.classes.get(type(self))
+    names = type(self).__dict__.get(_KEPT)  # its own, not that of a class it is made from
     if names is not None:
         if name not in names.read:
             _note(self, name, names)

@@ -30,6 +30,7 @@ from typing import Any, TypeVar
 
 from nacre.core import attribute_reads, leftovers, readings, scope
 from nacre.core.errors import NotThereError, ReservedNameError, message
+from nacre.core.weak_cache import weak_cache
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ def note_change() -> None:
     _version[0] += 1
 
 
-@functools.cache
+@weak_cache
 def bookkeeping(cls: type) -> frozenset[str]:
     """Names of slots: what nacre records about an object, on which no program depends."""
     found: set[str] = set()
@@ -160,7 +161,7 @@ def reserved_name_error(owner: object, name: str, value: object) -> ReservedName
     )
 
 
-@functools.cache
+@weak_cache
 def _fixed(cls: type) -> frozenset[str]:
     """Names of properties without a setter of nacre's classes; it only words an error."""
     found: dict[str, Any] = {}

@@ -8,9 +8,10 @@ of a function.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from nacre.core.weak_cache import weak_cache
 
 if TYPE_CHECKING:
     from nacre.core.program import Programs
@@ -240,7 +241,7 @@ def overrides(model: object, name: str) -> bool:
     return found is not None and (base is None or found is not getattr(base, name, None))
 
 
-@functools.cache
+@weak_cache
 def _class_that_trains(cls: type) -> type | None:
     trains = [base for base in cls.__mro__ if "fit" in vars(base)]
     return trains[-1] if trains else None

@@ -6,7 +6,6 @@ graph, and the shapes of the results come from tracing `call`, so that they are 
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import Any, NamedTuple, Self
 
@@ -36,6 +35,7 @@ from nacre.core.shape_inference import infer
 from nacre.core.symbolic import KerasTensor, Node, any_symbolic
 from nacre.core.traceback import boundary
 from nacre.core.warning import warn
+from nacre.core.weak_cache import weak_cache
 from nacre.ops import mask_propagation
 from nacre.ops.mask_rules import Rule, elementwise_leading
 
@@ -293,7 +293,7 @@ class _MaskedOperation(NamedTuple):
     masks: Rule | str
 
 
-@functools.cache
+@weak_cache
 def _signature_of(call: Any) -> inspect.Signature:
     parameters = list(inspect.signature(call).parameters.values())[1:]
     return inspect.Signature(parameters)

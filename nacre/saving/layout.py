@@ -22,12 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from nacre.core.names import to_snake_case
 from nacre.core.origins import is_own_bug
 from nacre.core.random import SeedGenerator
+from nacre.core.weak_cache import weak_cache
 from nacre.layers.base.layer import Layer
 from nacre.models import Model, Sequential
 from nacre.optimizers import Optimizer
@@ -154,7 +154,7 @@ def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-@cache
+@weak_cache
 def _properties(cls: type) -> tuple[str, ...]:
     """Properties a class adds to those all layers, models and optimizers have."""
     bases = (Layer, Model, Sequential, Optimizer)

@@ -8,11 +8,11 @@ an argument that nobody here knows is left out only where it holds nothing.
 from __future__ import annotations
 
 import inspect
-from functools import cache
 from typing import Any
 
 from nacre.core.errors import SerializationError, message, nearest
 from nacre.core.registry import builtin, builtin_anywhere, get_registered_object, short_module
+from nacre.core.weak_cache import weak_cache
 from nacre.layers.base.layer import Layer
 
 # Keys of tf.keras 2 that no constructor here takes, with what they must hold; `_ANY` where they say
@@ -52,7 +52,7 @@ _OF_COMPILE = frozenset(
 )
 
 
-@cache
+@weak_cache
 def arguments_of(cls: type) -> frozenset[str]:
     """Names that a built-in class's constructor takes, those of its base classes among them."""
     names: set[str] = set(_OF_LAYERS) if issubclass(cls, Layer) else set()

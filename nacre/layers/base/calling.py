@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import Any
 
@@ -20,6 +19,7 @@ from nacre.core.registry import is_builtin
 from nacre.core.strings import HostString, is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable, standardize_shape
+from nacre.core.weak_cache import weak_cache
 
 
 class CallSignature:
@@ -59,13 +59,13 @@ def _private(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-@functools.cache
+@weak_cache
 def signature_of(function: Any) -> CallSignature:
     """The signature of a `call` function, looked at once."""
     return CallSignature(function)
 
 
-@functools.cache
+@weak_cache
 def parameter_names(function: Any) -> tuple[str, ...]:
     """Names of a method's parameters after the object itself, for `build`."""
     return tuple(inspect.signature(function).parameters)[1:]
@@ -195,7 +195,7 @@ def float_dtype(compute_dtype: str) -> str | None:
     return compute_dtype if is_float(compute_dtype) else None
 
 
-@functools.cache
+@weak_cache
 def has_call_of_nacre(cls: type) -> bool:
     """Whether a class of layers has a `call` of nacre's, its own or one that it inherits."""
     return is_builtin(next((base for base in cls.__mro__ if "call" in vars(base)), None))

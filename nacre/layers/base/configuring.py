@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 from nacre.core.constructor import (
@@ -14,6 +13,7 @@ from nacre.core.constructor import (
 )
 from nacre.core.errors import NacreError
 from nacre.core.registry import deserialize_keras_object, is_builtin, plain_config
+from nacre.core.weak_cache import weak_cache
 from nacre.layers.base.adapting import policy_of_parts
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def from_config(cls: type, config: dict[str, Any]) -> Any:
     return cls(**accepted(cls, config, BASE_KEYS))
 
 
-@functools.cache
+@weak_cache
 def constructor_names(cls: type) -> tuple[str, ...]:
     """Constructor arguments of a class, and of its bases as long as they go through **kwargs."""
     names: list[str] = []

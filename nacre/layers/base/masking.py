@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import jax
@@ -15,6 +14,7 @@ from nacre.core.keywords import any_arguments
 from nacre.core.registry import is_builtin
 from nacre.core.shapes import fits_leading_axes
 from nacre.core.warning import warn
+from nacre.core.weak_cache import weak_cache
 from nacre.layers.base import calling
 from nacre.layers.base.holding import PartHolder
 
@@ -162,7 +162,7 @@ def masks_of(structure: Any) -> Any:
     return masks if any(m is not None for m in tree.flatten(masks)) else None
 
 
-@functools.cache
+@weak_cache
 def _derives_from_base(cls: type) -> bool:
     """Whether a class of layers derives from `Layer` directly, not from a built-in layer."""
     base = next(one for one in cls.__mro__ if "_is_layer" in vars(one))
