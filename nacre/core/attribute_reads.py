@@ -51,6 +51,9 @@ class _Watch:
         note_first: Told of an instance and of a name that was set unseen, before its first read.
         has_classes: Whether users have made any.
         traces: How many are under way, in all threads.
+        is_on: Whether the root has the `__getattribute__`. Giving it one, and taking it away, makes
+            Python look at all classes there are: it is kept from one trace to the next, until a
+            program runs that needs no trace.
         asked_for: The number of loaded modules, and what nacre's functions ask for by name.
     """
 
@@ -58,6 +61,7 @@ class _Watch:
     note_first: Callable[[Any, str], None]
     has_classes = False
     traces = 0
+    is_on = False
     asked_for: tuple[int, frozenset[str]] = (0, frozenset())
     lock = threading.Lock()
 
@@ -135,19 +139,30 @@ def noted() -> Generator[None]:
     root: Any = _Watch.root
     with _Watch.lock:
         _Watch.traces += 1
-        if _Watch.traces == 1:
+        if not _Watch.is_on:
             root.__getattribute__ = _noting
+            _Watch.is_on = True
     try:
         yield
     finally:
         with _Watch.lock:
             _Watch.traces -= 1
-            if not _Watch.traces:
-                del root.__getattribute__
+
+
+def stop_looking() -> None:
+    """Make reads as fast as they were: where no trace is under way, and none was needed."""
+    if not _Watch.is_on or _Watch.traces:
+        return
+    root: Any = _Watch.root
+    with _Watch.lock:
+        if _Watch.is_on and not _Watch.traces:
+            del root.__getattribute__
+            _Watch.is_on = False
 
 
 def _noting(self: Any, name: str) -> Any:
-    names = type(self).__dict__.get(_KEPT)  # its own, not that of a class it is made from
+    # Its own, not that of a class it is made from.
+    names = type(self).__dict__.get(_KEPT) if _Watch.traces else None
     if names is not None:
         if name not in names.read:
             _note(self, name, names)
@@ -259,5 +274,6 @@ __all__ = [
     "add_class",
     "is_unread",
     "noted",
+    "stop_looking",
     "watch",
 ]

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import changes, config, context, leftovers, recording, scope
+from nacre.core import attribute_reads, changes, config, context, leftovers, recording, scope
 from nacre.core.equations import calls_host
 from nacre.core.errors import message
 from nacre.core.layout import current_layout
@@ -98,6 +98,8 @@ class Program:
             result = self._run_new(values, *arguments)
         except _MoreVariables as found:  # of one that is not compiled
             result = self._rerun(found, lambda: self._run(self._complete(values), *arguments))
+        else:
+            attribute_reads.stop_looking()
         # An error of the code it calls is to come before anybody keeps the result.
         if self._calls_host:
             jax.block_until_ready(result)

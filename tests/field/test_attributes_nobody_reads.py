@@ -69,6 +69,27 @@ def test_books_kept_on_a_model_make_no_programs(name: str) -> None:
     assert agent.traces == traced
 
 
+def is_looking() -> bool:
+    return "__getattribute__" in vars(changes.Versioned)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_reads_are_looked_at_until_a_program_needs_no_trace(name: str) -> None:
+    agent, run = made(), RUNS[name]
+    run(agent)
+    agent.keep_books()
+    run(agent)
+    run(agent)
+    assert not is_looking()
+    Branches()(nacre.Input((3,)))
+    assert is_looking()  # the next layer of a model that is being built needs no new beginning
+    agent.keep_books()  # what a script itself reads meanwhile counts for nothing
+    traced = agent.traces
+    run(agent)
+    assert agent.traces == traced
+    assert not is_looking()
+
+
 @pytest.mark.parametrize("name", ["predict", "evaluate"])
 def test_an_attribute_that_is_read_makes_one(name: str) -> None:
     agent, run = made(), RUNS[name]
@@ -413,8 +434,10 @@ def test_it_counts_in_a_model_that_was_opened(tmp_path: Any) -> None:
 
 
 def test_classes_are_left_as_they_were() -> None:
-    around(ByName()).predict(X, verbose=0)
-    assert "__getattribute__" not in vars(changes.Versioned)
+    model = around(ByName())
+    for _ in range(2):
+        model.predict(X, verbose=0)
+    assert not is_looking()
 
 
 class Grows(nacre.Model):
