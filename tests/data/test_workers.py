@@ -425,4 +425,4 @@ def test_python_ends_without_waiting_for_a_worker(uses_processes: bool) -> None:
         ]
     )
     assert result.returncode == 0, result.stderr
-    assert time.monotonic() - float(result.stdout) < 5
+    assert time.monotonic() - float(result.stdout) < 60  # a worker stands still for 100
