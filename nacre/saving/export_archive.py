@@ -24,7 +24,7 @@ from nacre.export import stablehlo
 from nacre.export.api import Plan, refuse_wrong_verify
 from nacre.export.capture import Captured, capture
 from nacre.export.report import Report
-from nacre.export.targets import ALIASES, ending_of, find_target, format_of_suffix, formats
+from nacre.export.targets import ALIASES, OTHERS, ending_of, find_target, format_of_suffix, formats
 from nacre.export.targets.saved_model.gaps import SUPPORT
 from nacre.export.targets.saved_model.write import (
     DEFAULT_SIGNATURE,
@@ -34,7 +34,7 @@ from nacre.export.targets.saved_model.write import (
 )
 from nacre.layers.base.layer import Layer
 from nacre.models import Model
-from nacre.saving.formats import saved_model
+from nacre.saving.formats import saved_model, tfjs_layers_writer
 from nacre.saving.formats.checkpoint_writer import children_of_object
 from nacre.saving.formats.native import nacre_version
 from nacre.saving.formats.saved_model_check import Comparison, Content
@@ -319,7 +319,9 @@ def export_plan(
         ArgumentError: There is no such format, or the inputs are not known.
         UnsupportedOpError: It computes something that has no form in any format.
     """
-    target = None if format == stablehlo.NAME else find_target(format, who)
+    target = None if format in OTHERS else find_target(format, who)
+    if format == tfjs_layers_writer.NAME:
+        target = tfjs_layers_writer.target_for(_with_layers(model, who), who)
     name = str(getattr(model, "name", None) or getattr(model, "__name__", "function"))
     if input_signature is None and getattr(model, "inputs", None) is not None:
         require_built(model, who)
@@ -337,11 +339,21 @@ def export_plan(
     return Plan(target, captured, call, name, who, options, known, verify, given)
 
 
+def _with_layers(model: Any, who: str) -> Any:
+    if not isinstance(model, Model):
+        rule = f"format='{tfjs_layers_writer.NAME}' is for models of layers"
+        raise ArgumentError(message(who, rule, type(model).__name__, "Take format='tfjs'."))
+    require_built(model, who)
+    return model
+
+
 def export_gaps(model: Model, format: str, input_signature: Any = None) -> list[str]:
     """What of a model has no form in a format, each with its layer and what to write instead."""
     who = f"{type(model).__name__} '{model.name}'.export"
     if format == _SAVED_MODEL:
         return SUPPORT.gaps(capture(_function_of(model, input_signature, who)).graph)
+    if format == tfjs_layers_writer.NAME:
+        return tfjs_layers_writer.gaps_of(_with_layers(model, who))
     return export_plan(model, format, input_signature, who).gaps()
 
 

@@ -34,7 +34,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 SECONDS = 180  # for one file
 STATES = ("ok", "note", "refused", "wrong", "error")
 # Formats without a column -> why.
-LEFT_OUT = {"web": "a page around the files of tfjs, which have a column"}
+LEFT_OUT = {
+    "web": "a page around the files of tfjs, which have a column",
+    "tfjs_layers": "the layers that TF.js has itself, no graph of what layers compute",
+}
 # Layers without a row -> why.
 WITHOUT_ROW = {
     "BytePairTokenizer": "it reads its words from a file",

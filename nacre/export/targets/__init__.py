@@ -45,8 +45,8 @@ TARGETS: dict[str, Place] = {
     "torch": Place("nacre.export.targets.torch.exported", ".pt2"),
 }
 # Formats that are no forms of the graph, with how their files' names end: written by
-# `saving.export_archive` and `export.stablehlo`.
-OTHERS = {"tf_saved_model": "", "stablehlo": ".stablehlo"}
+# `saving.export_archive`, `export.stablehlo` and `saving.formats.tfjs_layers_writer`.
+OTHERS = {"tf_saved_model": "", "stablehlo": ".stablehlo", "tfjs_layers": ""}
 # What `format=` is not for -> how it is done.
 ELSEWHERE = {
     "pickle": "Models are pickled as they are: pickle.dump(model, file).",

@@ -35,6 +35,7 @@ def load(content: Content, who: str, custom_objects: dict[str, Any] | None, comp
     if not isinstance(config, dict) or "class_name" not in config:
         rule = "modelTopology must hold the config of a model"
         raise FileFormatError(message(who, rule, ", ".join(map(str, list(topology)[:8]))))
+    config = _of_keras(config)
     groups = _grouped(config, content.arrays, who)
     version = str(topology.get("keras_version") or "")
     version = _KERAS_2 if not version[:1].isdigit() else version
@@ -57,6 +58,23 @@ def load(content: Content, who: str, custom_objects: dict[str, Any] | None, comp
                 hdf5.write_text(root, "training_config", json.dumps(training))
 
     return h5.load(io.BytesIO(as_bytes(fill)), who, custom_objects, compile)
+
+
+# Names that TF.js has for classes of Keras.
+_CLASSES = {"LeCunNormal": "LecunNormal", "LeCunUniform": "LecunUniform"}
+
+
+def _of_keras(value: Any) -> Any:
+    """A config with Keras's names."""
+    if isinstance(value, list):
+        return [_of_keras(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _of_keras(v) for key, v in value.items()}
+    name = found.get("class_name")
+    if isinstance(name, str):
+        found["class_name"] = _CLASSES.get(name, name)
+    return found
 
 
 def _grouped(

@@ -53,6 +53,11 @@ def _description(path: Path) -> list[str]:
     page = path / "model.js"
     text = page.read_text("utf-8") if page.exists() else (path / "model.json").read_text("utf-8")
     found = json.loads(text[text.index("=") + 1 :].rstrip().rstrip(";") if page.exists() else text)
+    if found.get("format") == "layers-model":  # by their order
+        config = found["modelTopology"]["model_config"]["config"]
+        places = config.get("input_layers") or [""]
+        count = len(places) if isinstance(places[0], list) else 1
+        return [str(i) for i in range(count)]
     return list(found["signature"]["inputs"])
 
 
@@ -146,5 +151,6 @@ def _why_not() -> str:
 
 HOW_TO_INSTALL = f"install Node and `npm install {PACKAGE}`"
 TFJS = Runtime("TF.js", "nacre", PACKAGE, open_folder, _why_not, HOW_TO_INSTALL)
+LAYERS = TFJS  # which tells the two kinds of models apart itself
 
-__all__ = ["HOW_TO_INSTALL", "PACKAGE", "TFJS", "open_folder", "package_folder"]
+__all__ = ["HOW_TO_INSTALL", "LAYERS", "PACKAGE", "TFJS", "open_folder", "package_folder"]

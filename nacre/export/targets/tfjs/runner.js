@@ -1,4 +1,4 @@
-// Runs graph models in Node: one request a line on the standard input, one answer a line.
+// Runs models of graphs and of layers in Node: one request a line of the input, one answer a line.
 // {"path": folder or file, "inputs": {name: {dtype, shape, data}}}, data in base64.
 const fs = require('fs');
 const path = require('path');
@@ -28,7 +28,9 @@ function artifacts(place) {
 async function load(place) {
   if (!models.has(place)) {
     const found = artifacts(place);
-    models.set(place, [await tf.loadGraphModel({load: async () => found}), found.signature]);
+    const isLayers = found.format === 'layers-model';
+    const open = isLayers ? tf.loadLayersModel : tf.loadGraphModel;
+    models.set(place, [await open({load: async () => found}), found.signature]);
   }
   return models.get(place);
 }
@@ -42,13 +44,32 @@ async function answer(request) {
   }
   const [model, signature] = await load(request.path);
   if (!request.inputs) return {};
+  if (!signature) return answerOfLayers(model, Object.values(request.inputs));
   const given = {};
   for (const [name, {dtype, shape, data}] of Object.entries(request.inputs)) {
-    const bytes = new Uint8Array(Buffer.from(data, 'base64'));
-    given[signature.inputs[name].name] = tf.tensor(new KINDS[dtype](bytes.buffer), shape, dtype);
+    given[signature.inputs[name].name] = tensorOf(dtype, shape, data);
   }
   const names = Object.values(signature.outputs).map(o => o.name);
   const found = await model.executeAsync(given, names);
+  const outputs = await contents(found);
+  tf.dispose([given, found]);
+  return {outputs};
+}
+
+async function answerOfLayers(model, inputs) {
+  const given = inputs.map(({dtype, shape, data}) => tensorOf(dtype, shape, data));
+  const found = model.predict(given.length === 1 ? given[0] : given);
+  const outputs = await contents(found);
+  tf.dispose([given, found]);
+  return {outputs};
+}
+
+function tensorOf(dtype, shape, data) {
+  const bytes = new Uint8Array(Buffer.from(data, 'base64'));
+  return tf.tensor(new KINDS[dtype](bytes.buffer), shape, dtype);
+}
+
+async function contents(found) {
   const outputs = [];
   for (const tensor of Array.isArray(found) ? found : [found]) {
     // A cast to another dtype may have left the array of the old one.
@@ -56,8 +77,7 @@ async function answer(request) {
     const bytes = Buffer.from(values.buffer);
     outputs.push({dtype: tensor.dtype, shape: tensor.shape, data: bytes.toString('base64')});
   }
-  tf.dispose([given, found]);
-  return {outputs};
+  return outputs;
 }
 
 // What libraries say must not come between the answers.

@@ -71,14 +71,23 @@ class Parts:
 def write(request: Request) -> Mapping[str, Content]:
     """The folder's files."""
     parts = model_parts(request)
-    data = b"".join(parts.arrays)
+    return files_of(parts.json, parts.specs, b"".join(parts.arrays))
+
+
+def files_of(model: Json, specs: Sequence[Json], data: bytes) -> dict[str, Content]:
+    """The folder's files.
+
+    Args:
+        model: `model.json`, without the names of files.
+        specs: Name, shape and dtype of each array, in order.
+        data: Their bytes, in order.
+    """
     each = max(_SHARD_BYTES, -(-len(data) // _MOST_SHARDS))
     names = _shards(max(1, -(-len(data) // each)))
     files: dict[str, Content] = {
         name: data[i * each : (i + 1) * each] for i, name in enumerate(names)
     }
-    manifest = [{"paths": names, "weights": parts.specs}]
-    whole = {**parts.json, "weightsManifest": manifest}
+    whole = {**model, "weightsManifest": [{"paths": names, "weights": specs}]}
     return {"model.json": json.dumps(whole, ensure_ascii=False).encode(), **files}
 
 
@@ -292,4 +301,4 @@ def _list(value: AttrValue) -> Iterator[tuple[str, list[Any]]]:
         yield "func", [{"name": f.name} for f in items.func]
 
 
-__all__ = ["Parts", "known_files", "model_parts", "write"]
+__all__ = ["Parts", "files_of", "known_files", "model_parts", "write"]

@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core.wire.tflite import ACTIVATIONS
+from nacre.export.importers.litert.quantized import dequantized, quantized
+from nacre.export.importers.litert.read import Tensor
 from nacre.export.importers.litert.registry import Step, StepError, activation, op
 
 
@@ -46,6 +48,7 @@ class _Lstm:
     which: str
     cell_clip: float
     projection_clip: float
+    kept: Sequence[Tensor | None] = (None, None)  # the tensors of the output and of the cell
 
     @property
     def units(self) -> int:
@@ -78,6 +81,7 @@ class _Lstm:
         cell = forget * cell + enter * new
         if self.cell_clip > 0:
             cell = jnp.clip(cell, -self.cell_clip, self.cell_clip)
+        cell = _as_kept(cell, self.kept[1])
         out = jax.nn.sigmoid(self._gate(3, x, h, cell)) * activation(self.which, cell)
         kernel, bias = self.projection
         if kernel is not None:
@@ -85,7 +89,14 @@ class _Lstm:
             out = out if bias is None else out + bias
             if self.projection_clip > 0:
                 out = jnp.clip(out, -self.projection_clip, self.projection_clip)
-        return out, cell
+        return _as_kept(out, self.kept[0]), cell
+
+
+def _as_kept(value: Any, tensor: Tensor | None) -> Any:
+    """Floats as whole numbers keep them, which end somewhere."""
+    if tensor is None or tensor.scales is None:
+        return value
+    return dequantized(quantized(value, tensor), tensor)
 
 
 def _lstm_of(step: Step, values: Sequence[Any], scales: Sequence[Any]) -> _Lstm:
@@ -118,6 +129,7 @@ def _padded(values: Sequence[Any], count: int) -> list[Any]:
 def _sequence_lstm(step: Step, x: Any, *values: Any) -> Any:
     values = tuple(_padded(values, 23))
     lstm, time_major = _lstm_of(step, values, values[19:23]), bool(step["time_major"])
+    lstm.kept = step.inputs[18:20]
     x = jnp.asarray(x) if time_major else jnp.swapaxes(jnp.asarray(x), 0, 1)
     batch = x.shape[1]
     state = _state(values[17], batch, lstm.outputs), _state(values[18], batch, lstm.units)
