@@ -149,17 +149,45 @@ def _when_einsum_compiled(subscripts: str, x: jax.Array, y: jax.Array) -> WhenUs
     )
 
 
+def einsum_dense(subscripts: str, x: Tensor, kernel: Tensor, bias: Tensor = None) -> jax.Array:
+    """`einsum(subscripts, x, kernel)` + `bias`, for the layer of that name."""
+    if bias is None:
+        return einsum(subscripts, x, kernel)
+    x, kernel, bias = array(x), array(kernel), array(bias)
+    axes = matrix_axes(subscripts, x.ndim, kernel.ndim)
+    if axes is not None and bias.shape == kernel.shape[axes:] and bias.dtype == x.dtype:
+        compiled = _when_einsum_compiled(subscripts, x, kernel)
+        if compiled != "never":
+            return _einsum_dense(x, kernel, bias, subscripts=subscripts, compiled=compiled)
+    return add(einsum(subscripts, x, kernel), bias)
+
+
+@composite("x", "kernel", "bias", name="einsum_dense", lowering=("compiled",))
+def _einsum_dense(
+    x: Tensor, kernel: Tensor, bias: Tensor, subscripts: str, compiled: WhenUsed
+) -> jax.Array:
+    return _matrix_einsum(subscripts, array(x), array(kernel), array(bias), compiled)
+
+
 @composite("x", "y", name="einsum", lowering=("compiled",))
 def _einsum_of_two(
     x: Tensor, y: Tensor, subscripts: str, compiled: WhenUsed, **kwargs: Any
 ) -> jax.Array:
     x, y = array(x), array(y)
-    axes = None if compiled == "never" else matrix_axes(subscripts, x.ndim, y.ndim)
-    if axes is None:
+    if compiled == "never":
         return _summed_products(subscripts, [x, y], **kwargs)
+    return _matrix_einsum(subscripts, x, y, None, compiled)
+
+
+def _matrix_einsum(
+    subscripts: str, x: jax.Array, y: jax.Array, bias: jax.Array | None, compiled: WhenUsed
+) -> jax.Array:
+    axes = matrix_axes(subscripts, x.ndim, y.ndim)
+    assert axes is not None  # `_when_einsum_compiled` has asked
     shapes = _matrix_shapes(x, y, axes)
     rows, matrix = jnp.reshape(x, shapes[0]), jnp.reshape(y, shapes[1])
-    outputs = dense_product(rows, matrix, None, compiled)
+    bias = None if bias is None else jnp.reshape(bias, (-1,))
+    outputs = dense_product(rows, matrix, bias, compiled)
     return jnp.reshape(outputs, (*x.shape[: x.ndim - axes], *y.shape[axes:]))
 
 

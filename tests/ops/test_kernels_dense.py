@@ -126,6 +126,25 @@ def test_an_einsum_that_is_a_product_by_a_matrix_is_one(equation):
 
 
 @pytest.mark.parametrize(
+    ("bias_axes", "calls"), [("de", 1), ("e", 2), ("d", 2), ("bde", 2), (None, 1)]
+)
+def test_a_bias_of_other_axes_than_the_kernels_own_is_added_as_it_is_meant(bias_axes, calls):
+    layer = layers.EinsumDense(
+        "abc,cde->abde", (30, 3, 8), bias_axes=bias_axes, bias_initializer="random_normal"
+    )
+    x = jnp.asarray(draw(0, 2, 30, 20))
+    layer.build(x.shape)
+    with own_program():
+        y = layer(x)
+        program = str(jax.make_jaxpr(lambda x: layer(x))(x))
+    assert program.count("dense_forward") == 1
+    assert (" add " in program) == (calls == 2)
+    expected = jnp.einsum("abc,cde->abde", x, layer.kernel.value)
+    expected = expected if bias_axes is None else expected + layer.bias.value
+    assert_close(y, expected)
+
+
+@pytest.mark.parametrize(
     ("equation", "shapes"),
     [
         ("abc,bcd->ad", [(64, 4, 6), (6, 4, 24)]),  # as many numbers, on other axes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, Unpack
 
-from nacre import activations, constraints, initializers, ops, regularizers
+from nacre import activations, constraints, initializers, regularizers
 from nacre.core.array_types import Array, Float, Num
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
@@ -14,6 +14,7 @@ from nacre.layers.base.input_spec import InputSpec
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config, without
+from nacre.ops.products import einsum_dense
 
 _EQUATION = re.compile(
     r"^(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?$"
@@ -236,10 +237,7 @@ class EinsumDense(Adaptable, Layer):
         self, inputs: Num[Array, "*input_axes"], training: bool | None = None
     ) -> Float[Array, "*output_axes"]:
         """The einsum of inputs and kernel, bias and activation applied."""
-        outputs = ops.einsum(self.equation, inputs, self.kernel)
-        if self.bias is not None:
-            outputs = ops.add(outputs, self.bias)
-        return self.activation(outputs)
+        return self.activation(einsum_dense(self.equation, inputs, self.kernel, self.bias))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the inputs when the axes it covers lead the outputs too."""

@@ -10,7 +10,7 @@ with the kernel as it is and packed before (PyTorch takes MKL, which reaches 220
 | 2048, 512, 128        | 478 / 434 / 441 / 502   | 462 / 441          | 453 / 199          |
 | 2048, 1024, 1024      | 444 / 462 / 459 / 482   | 466 / 456          | 428 / 379          |
 | 128, 1024, 1024       | 386 / 384 / 361 / 497   | 417 / 382          | 438 / 337          |
-| 32, 784, 128          | 105 / 68 / 154 / 215    | 121 / 70           | 118 / 59           |
+| 32, 784, 128          | 116 / 67 / 154 / 215    | 114 / 68           | 120 / 61           |
 
 So oneDNN, a dependency of 50 MB, would gain less than 1.15 times, but for kernels packed before,
 which training has only for one step.

@@ -1,23 +1,26 @@
 // Products of matrices: inputs · kernel + bias, and its two gradients.
 //
-// All three are one loop. Columns of the right factor are packed into panels of a few vectors; a
-// panel of at most kDepth rows stays in cache while blocks of kRows rows of the left factor pass by,
-// with their sums in registers. Each number of the result is summed in one order, by one thread,
-// whatever the threads are: a sum of each block of the depth, and those in turn. (Packing and blocks
-// as in Goto & van de Geijn 2008, ACM TOMS 34:3; the left factor is read where it lies.)
+// All three are one loop. A panel of the right factor, a few vectors of columns and at most kDepth
+// rows, stays in cache while blocks of kRows rows of the left factor pass by, with their sums in
+// registers; it is packed where it lies transposed, or where many rows pass by. The left factor is
+// read where it lies. Each number of the result is summed by one thread in one order, however many
+// threads there are: a sum of each block of the depth, and those in turn. (Panels and blocks as in
+// Goto & van de Geijn 2008, ACM TOMS 34:3.)
 #include "handler.h"
 
 namespace {
 
 using namespace nacre;
 
-constexpr int kRows = 6;                             // rows of a block
-constexpr int kVectors = kRegisters == 32 ? 4 : 2;   // vectors of a panel: kRows times as many sums
-constexpr int64_t kColumns = kVectors * kWidth;      // columns of a panel
-constexpr int64_t kDepth = 512;                      // rows of a panel: 128 KiB of AVX-512
-constexpr int64_t kChunk = 252;                      // rows of a piece of work, in whole blocks
-constexpr int64_t kUnpacked = 2 * kRows;             // so few rows do not pay for packing
-constexpr double kWorthThreads = 1 << 19;            // products that a second thread is woken for
+constexpr int kRows = 6;                            // rows of a block
+constexpr int kVectors = kRegisters == 32 ? 4 : 2;  // vectors of a panel: kRows times as many sums
+constexpr int64_t kColumns = kVectors * kWidth;     // columns of a panel
+constexpr int64_t kDepth = 512;                     // rows of a panel: 128 KiB of AVX-512
+constexpr int64_t kChunk = 126;                     // rows of a piece of work, in whole blocks
+constexpr double kWorthThreads = 1 << 19;           // products that a second thread is woken for
+// So few rows do not pay for packing. With 32, 784-128 runs at 257 GFLOP/s and not at 215, 1024-1024
+// at 360 and not at 241; with 128, 1024-1024 at 464 and not at 347; with 256 nothing is gained.
+constexpr int64_t kUnpacked = 130;
 
 int64_t pieces_of(int64_t size, int64_t piece) { return (size + piece - 1) / piece; }
 
@@ -93,19 +96,22 @@ __attribute__((noinline)) void pack_transposed(const float* from, int64_t from_s
 // Columns from `first` on, rows k0 ... k0 + depth: panel[k][column]; 0 past the last column.
 void pack(const Right& right, int64_t first, int64_t columns, int64_t k0, int64_t depth,
           int64_t stride, float* panel) {
-  for (int64_t at = 0; at < stride; at += kWidth) {
-    const int64_t count = std::min<int64_t>(kWidth, columns - first - at);
-    const float* from = right.data + (right.transposed ? (first + at) * right.stride + k0
-                                                       : k0 * right.stride + first + at);
-    if (count <= 0) {
-      for (int64_t k = 0; k < depth; ++k) store(panel + k * stride + at, Vector{});
-    } else if (right.transposed) {
-      pack_transposed(from, right.stride, count, depth, panel + at, stride);
-    } else {
-      for (int64_t k = 0; k < depth; ++k)
-        store(panel + k * stride + at, load_part(from + k * right.stride, count));
-    }
+  const int64_t left = columns - first;
+  if (right.transposed) {
+    const float* from = right.data + first * right.stride + k0;
+    for (int64_t at = 0; at < stride; at += kWidth)
+      pack_transposed(from + at * right.stride, right.stride,
+                      std::max<int64_t>(0, std::min<int64_t>(kWidth, left - at)), depth, panel + at,
+                      stride);
+    return;
   }
+  constexpr int64_t kAhead = 16;  // rows lie on pages of their own, so that nobody else looks ahead
+  const float* from = right.data + k0 * right.stride + first;
+  for (int64_t k = 0; k < depth; ++k, from += right.stride, panel += stride)
+    for (int64_t at = 0; at < stride; at += kWidth) {
+      if (k + kAhead < depth) __builtin_prefetch(from + kAhead * right.stride + at);
+      store(panel + at, load_part(from + at, std::max<int64_t>(0, left - at)));
+    }
 }
 
 // --- a block -------------------------------------------------------------------------------------
@@ -219,8 +225,9 @@ void piece(const Product& m, int64_t begin, int64_t end, int64_t column, float* 
 template <bool along_rows>
 void run(const Call& call, const Product& m) {
   const int64_t panels = pieces_of(m.columns, kColumns);
-  // Several pieces for each thread, as one may come late; packing a panel is to be a small part.
-  const int64_t chunk = m.rows > 2 * kChunk ? kChunk : m.rows;
+  // Several pieces for each thread, as one may come late; packing is to be a small part of each.
+  const int64_t most = m.right.transposed ? 2 * kChunk : kChunk;
+  const int64_t chunk = m.rows > 2 * most ? most : m.rows;
   const int64_t chunks = pieces_of(m.rows, chunk);
   const auto run_piece = [&](int64_t i) {
     const int64_t begin = i / panels * chunk, end = std::min(m.rows, begin + chunk);
