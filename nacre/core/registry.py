@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Literal, TypeVar
 
@@ -294,6 +294,16 @@ def builtin_anywhere(
         if found is not None:
             return found
     return None
+
+
+def hides_builtin(config: Mapping[str, Any]) -> bool:
+    """Whether a config is of somebody's own class that has a built-in one's name, and is registered
+    under no other: by its name alone it would be taken for that."""
+    module, registered = config.get("module"), config.get("registered_name")
+    if module is None or ">" in str(registered) or short_module(module) is not None:
+        return False
+    is_keras_own = str(module).startswith(("keras.", "keras_", "builtins"))
+    return not is_keras_own and builtin_anywhere(str(config["class_name"]), "class") is not None
 
 
 def is_builtin(cls_or_function: Any) -> bool:

@@ -83,6 +83,20 @@ def is_text(value: Any) -> bool:
     return isinstance(dtype, str) and dtype == "string"
 
 
+def text_array(values: Any) -> np.ndarray:
+    """Values as `np.asarray` takes them, but strings of Python's with all their characters.
+
+    NumPy's strings of one width drop zero bytes at their ends, so those become Python objects.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind in "US" and not isinstance(values, np.ndarray | np.generic):
+        objects = np.asarray(values, object)
+        texts = (item for item in objects.flat if isinstance(item, str | bytes))
+        if any(text[-1:] in ("\0", b"\0") for text in texts):
+            return objects
+    return array
+
+
 def _all_strings(array: np.ndarray) -> bool:
     return array.size > 0 and all(isinstance(item, str | bytes) for item in array.ravel())
 
@@ -114,4 +128,6 @@ def strings_refused(who: str, what: str) -> DTypeError:
     )
 
 
-__all__ = ["HostString", "Staged", "Text", "is_text", "refuse_missing", "strings_refused"]
+__all__ = [
+    "HostString", "Staged", "Text", "is_text", "refuse_missing", "strings_refused", "text_array",
+]  # fmt: skip

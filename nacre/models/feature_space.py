@@ -19,7 +19,7 @@ from nacre.core.errors import (
 from nacre.core.interop import to_numpy_if_foreign
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
-from nacre.core.strings import is_text
+from nacre.core.strings import is_text, text_array
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tables import frame_columns
 from nacre.layers.core.input_layer import Input
@@ -319,7 +319,7 @@ class FeatureSpace(HostLayer):
     def _array(self, name: str, value: Any) -> np.ndarray:
         """A column on the host, in the dtype of its feature."""
         dtype = self.features[name].dtype
-        array = np.asarray(to_numpy_if_foreign(value, f"{self._who()}, feature '{name}'"))
+        array = text_array(to_numpy_if_foreign(value, f"{self._who()}, feature '{name}'"))
         if dtype == "string":
             if array.dtype.kind not in "OUS":
                 raise DTypeError(

@@ -18,7 +18,7 @@ from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, ne
 from nacre.core.host_arrays import is_plain, outside_32_bits, plain_array, warn_of_rounded_integers
 from nacre.core.indices import check_width
 from nacre.core.interop import has_array_protocol, is_foreign_array, to_numpy_if_foreign
-from nacre.core.strings import HostString, Staged, is_text, strings_refused
+from nacre.core.strings import HostString, Staged, is_text, strings_refused, text_array
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.layers.base.input_spec import hint_for_one_input, plain_sizes
@@ -145,7 +145,7 @@ def host_inputs(model: Model, x: Any) -> Any:
         return x
     who = model._who()
     leaves = [to_numpy_if_foreign(leaf, who) for leaf in leaves]
-    leaves = [np.asarray(leaf) if _is_readable(leaf) else leaf for leaf in leaves]
+    leaves = [text_array(leaf) if _is_readable(leaf) else leaf for leaf in leaves]
     leaves = [plain_array(leaf, who) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
     x = tree.pack_sequence_as(x, leaves)
     for place, dtype in enumerate(model._input_dtypes(x)):

@@ -18,7 +18,7 @@ from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.host_arrays import outside_32_bits, plain_array, refuse_wide_integers
 from nacre.core.interop import to_numpy_if_foreign
-from nacre.core.strings import HostString, Staged, is_text, strings_refused
+from nacre.core.strings import HostString, Staged, is_text, strings_refused, text_array
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.data.rows import arrays_of_lists
 from nacre.layers.base.layer import Layer
@@ -244,7 +244,7 @@ def as_host_arrays(structure: Any, who: str) -> Any:
             return None
         if isinstance(leaf, jax.Array):
             return np.asarray(leaf)
-        return plain_array(np.asarray(to_numpy_if_foreign(leaf, who)), who)
+        return plain_array(text_array(to_numpy_if_foreign(leaf, who)), who)
 
     return tree.map_structure(convert, arrays_of_lists(structure))
 

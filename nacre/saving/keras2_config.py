@@ -16,6 +16,7 @@ from typing import Any
 from nacre import layers
 from nacre.core.errors import listed
 from nacre.core.kinds import is_dict, is_list
+from nacre.core.registry import hides_builtin
 from nacre.saving.old_functions import OLD_HARD_SIGMOID
 
 # --- what tf.keras 2.15.1 has ---------------------------------------------------------------------
@@ -200,6 +201,8 @@ def _object(data: Mapping[str, Any], call_of: Callable[[str], Any]) -> dict[str,
         return {"class_name": registered, "config": config}
     if ".ops." in module:
         raise NoKeras2Form(f"the operation {name} outside of a graph")
+    if hides_builtin(data):
+        raise NoKeras2Form(f"the class {name} of {module}, which has the name of another")
     if name not in _LAYERS and name not in _OTHERS and not _is_plain(name, module):
         raise NoKeras2Form(f"the class {name}")
     config = data["config"]

@@ -135,3 +135,37 @@ def test_boxes_are_cut_and_filled_and_refused_where_pixels_move() -> None:
         layers.CutMix(bounding_box_format="xyxy")(data, training=True)
     kept = layers.RandomInvert(bounding_box_format="xyxy")(data, training=True)
     np.testing.assert_array_equal(kept["bounding_boxes"]["boxes"], boxes["boxes"])
+
+
+def test_zero_bytes_at_the_ends_of_strings_count() -> None:
+    """NumPy's strings of one width have none; numbers are Keras 3.15's."""
+    texts = ["a\0", "a"]
+    hashing = nacre.layers.Hashing(1000)
+    for given in (texts, [b"a\0", b"a"], np.array(texts, object), [["a\0"], ["a"]]):
+        assert np.ravel(hashing(given)).tolist() == [180, 939]
+    assert [int(hashing(text)) for text in texts] == [180, 939]
+    crossed = nacre.layers.HashedCrossing(1000)((texts, ["b", "b"])).tolist()
+    assert crossed[0] != crossed[1]
+    inputs = nacre.Input((1,), dtype="string")
+    model = nacre.Model(inputs, hashing(inputs))
+    rows = [[text] for text in texts]
+    assert np.ravel(model(rows)).tolist() == [180, 939]
+    assert np.ravel(model.predict(rows, verbose=0)).tolist() == [180, 939]
+
+
+@pytest.mark.parametrize("kind", [nacre.layers.StringLookup, nacre.layers.TextVectorization])
+def test_zero_bytes_at_the_ends_of_tokens_count(kind: type) -> None:
+    more = {"standardize": None, "split": None} if kind is nacre.layers.TextVectorization else {}
+    layer = kind(vocabulary=["a", "a\0"], **more)
+    first, second = np.ravel(layer(["a\0", "a"])).tolist()
+    assert first == second + 1
+    again = kind.from_config(layer.get_config())
+    assert again.get_vocabulary() == layer.get_vocabulary()
+    assert np.ravel(again(["a\0", "a"])).tolist() == [first, second]
+    adapted = kind(**more)
+    adapted.adapt(["a\0", "a", "a\0"])
+    assert adapted.get_vocabulary()[-2:] == ["a\0", "a"]
+    if not more:
+        assert layer(["a\0", "b"]).tolist() == [first, 0]
+        inverse = kind(vocabulary=["a", "a\0"], invert=True)
+        assert list(inverse([1, 2])) == ["a", "a\0"]

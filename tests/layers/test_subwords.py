@@ -176,3 +176,11 @@ def test_without_the_package_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(__import__("sys").modules, "tokenizers.models", None)
     with pytest.raises(MissingPackageError, match=r'pip install "nacre\[tokenizers\]"'):
         layers.WordPieceTokenizer(vocabulary=PIECES)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_length_that_cannot_hold_start_and_end_is_refused(kind) -> None:
+    """The end had been cut off without a word."""
+    with pytest.raises(ArgumentError, match=r"must hold the start and the end[\s\S]*at least 3"):
+        kind(output_sequence_length=1, start_token="[S]", end_token="[E]")
+    assert kind(output_sequence_length=1, end_token="[E]").output_sequence_length == 1

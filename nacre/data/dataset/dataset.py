@@ -1105,7 +1105,8 @@ class Dataset:
             name: Accepted for compatibility.
 
         Raises:
-            DataError: The folder was written by a pipeline of other stages.
+            DataError: The folder was written by a pipeline of other stages, or from other arrays or
+                numbers; what functions of Python make is not compared.
         Example:
             >>> import tempfile
             >>> data = Dataset.range(3).snapshot(tempfile.mkdtemp() + "/range")

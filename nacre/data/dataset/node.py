@@ -11,6 +11,7 @@ Nodes that only pick and order rows of arrays do not look at elements at all: th
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import numpy as np
 from nacre.core.errors import DataError, NacreError, message
 from nacre.core.host_random import host_random_state, set_host_random_state
 from nacre.data.dataset.elements import mapped
+from nacre.data.dataset.marks import add_to
 from nacre.data.dataset.seeds import Passes, Place
 from nacre.data.dataset.spec import TensorSpec, merged, spec_of, zeros
 
@@ -177,6 +179,21 @@ class Node(ABC):
         """What it is made of, in words."""
         parts = ", ".join(node.describe() for node in self.inputs)
         return self.name.removeprefix("Dataset.") + (f"({parts})" if parts else "")
+
+    def own_source(self) -> Any:
+        """What its elements are made of, where it holds that: numbers, elements; else None."""
+        return None
+
+    def source_mark(self) -> str:
+        """Digits that differ where the arrays and numbers differ that it is made of.
+
+        Of large arrays samples count; of functions of Python nothing does.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        add_to(digest, self.own_source())
+        for node in self.inputs:
+            digest.update(node.source_mark().encode())
+        return digest.hexdigest()
 
     def examples(self, most: int = EXAMPLES) -> list[Any]:
         """The first elements, to find out what there is to know of them."""

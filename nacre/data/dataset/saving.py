@@ -174,7 +174,7 @@ class ElementsFile:
         self._count = 0
         head = {
             "format": _FORMAT, "version": _VERSION, "compressed": is_compressed,
-            "pipeline": node.describe(), "began": began,
+            "pipeline": node.describe(), "source": node.source_mark(), "began": began,
             "spec": None if spec is None else _spec_data(spec),
         }  # fmt: skip
         content = record(to_bytes(head, who))
@@ -291,6 +291,7 @@ class Saved(Node):
                     raise ValueError("it is cut off")
                 (self.count,) = struct.unpack("<Q", end[3:])
                 self.pipeline, self.began = head["pipeline"], head["began"]
+                self.source = head.get("source")
                 self.is_compressed = bool(head["compressed"])
                 # A cache has that of its input. To find it, elements are made, which may fail.
                 if head["spec"] is not None:
@@ -410,6 +411,11 @@ class FileCache(OneInput):
         if count >= 0 and count != saved.count:
             who, got = f"{self.name}, {str(self.path.parent)!r}", f"{saved.count} elements"
             raise DataError(message(who, f"the file must hold all {count} elements", got, _STALE))
+        if saved.source != self.input.source_mark():
+            who = f"{self.name}, {str(self.path.parent)!r}"
+            rule = "its elements must be of this source"
+            got = "those of other arrays or numbers through the same stages"
+            raise DataError(message(who, rule, got, _STALE))
         return saved
 
 

@@ -86,6 +86,9 @@ class Slices(Node):
 
     name = "Dataset.from_tensor_slices"
 
+    def own_source(self) -> Any:
+        return self.arrays
+
     def __init__(self, tensors: Any) -> None:
         super().__init__()
         self.arrays = _arrays(tensors, self.name)
@@ -212,6 +215,9 @@ class Range(Node):
         super().__init__()
         self.numbers, self.dtype = numbers, np.dtype(dtype)
 
+    def own_source(self) -> Any:
+        return str(self.numbers), self.dtype.str
+
     def make_cursor(self, opening: Opening) -> Cursor:
         return RowsCursor(RangeRows(self.numbers, self.dtype))
 
@@ -230,6 +236,9 @@ class Counter(Node):
     def __init__(self, start: int, step: int, dtype: np.dtype) -> None:
         super().__init__()
         self.start, self.step, self.dtype = start, step, dtype
+
+    def own_source(self) -> Any:
+        return self.start, self.step, np.dtype(self.dtype).str
 
     def make_cursor(self, opening: Opening) -> Cursor:
         return CounterCursor(self)
@@ -267,6 +276,9 @@ class Kept(Node):
     def __init__(self, items: list[Any], spec: Any = None) -> None:
         super().__init__()
         self.items, self._given = items, spec
+
+    def own_source(self) -> Any:
+        return self.items
 
     def make_cursor(self, opening: Opening) -> Cursor:
         return KeptCursor(self.items)

@@ -32,6 +32,7 @@ from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.sparse import SparseRows, is_sparse
 from nacre.core.stored import StoredRows, is_stored, refuse_closed
+from nacre.core.strings import text_array
 from nacre.core.warning import warn
 from nacre.layers.base.keywords import LayerKeywords, WithoutNameAndDtype
 from nacre.layers.base.layer import Layer
@@ -119,7 +120,7 @@ def checked_choice(who: str, argument: str, value: Any, known: tuple[str, ...]) 
 def host_array(layer: Layer, values: Any) -> np.ndarray:
     """Values as one NumPy array; rows of different lengths are refused."""
     try:
-        array = np.asarray(to_numpy_if_foreign(values))
+        array = text_array(to_numpy_if_foreign(values))
         return array.astype(object) if array.dtype.kind == "T" else array
     except ValueError:
         raise ShapeError(

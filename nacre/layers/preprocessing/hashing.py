@@ -16,7 +16,7 @@ from nacre.core.fingerprint import (
 )
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
-from nacre.core.strings import is_text, refuse_missing
+from nacre.core.strings import is_text, refuse_missing, text_array
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer
 from nacre.layers.base.keywords import LayerKeywords, WithoutNameAndDtype
@@ -216,7 +216,7 @@ class HashedCrossing(HostHashing):
         def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             """Apply the layer; a list of columns stays a list."""
             if isinstance(inputs, list):
-                inputs = tuple(np.asarray(x) if isinstance(x, list) else x for x in inputs)
+                inputs = tuple(text_array(x) if isinstance(x, list) else x for x in inputs)
             return super().__call__(inputs, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:

@@ -67,6 +67,16 @@ class SubwordTokenizer(HostLayer):
             rule = "pad_token must be a token, as short texts are filled up with it"
             raise ArgumentError(message(self._who(), rule, repr(pad_token)))
         self.start_token, self.end_token, self.pad_token = start_token, end_token, pad_token
+        least = sum(token is not None for token in (start_token, end_token))
+        if output_sequence_length is not None and output_sequence_length < least:
+            raise ArgumentError(
+                message(
+                    self._who(),
+                    "output_sequence_length must hold the start and the end of a text",
+                    f"{output_sequence_length}, with {start_token!r} and {end_token!r}",
+                    f"Pass at least {least + 1}, or leave out start_token or end_token.",
+                )
+            )
         self._tokenizer: Any = None
 
     # ------------------------------------------------------------------------- where it comes from
@@ -284,7 +294,7 @@ class SubwordTokenizer(HostLayer):
         end = [] if self.end_token is None else [self.token_to_id(self.end_token)]
         if self.output_sequence_length is not None:
             ids = ids[: max(0, self.output_sequence_length - len(start) - len(end))]
-        return [*start, *ids, *end][: self.output_sequence_length]
+        return [*start, *ids, *end]
 
     def detokenize(self, indices: Any, skip_special_tokens: bool = True) -> Any:
         """The texts of indices; one text for one row.

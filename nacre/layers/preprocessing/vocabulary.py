@@ -18,7 +18,7 @@ from nacre.core.fingerprint import bytes_of, checked_salt, fingerprints
 from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
-from nacre.core.strings import is_text, refuse_missing
+from nacre.core.strings import is_text, refuse_missing, text_array
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer
 from nacre.layers.base.keywords import VocabularyKeywords
@@ -91,7 +91,7 @@ def refuse_other_than_symbolic_strings(layer: Layer, inputs: Any) -> None:
 
 def plain_config(value: Any) -> Any:
     """A vocabulary or weights as a config holds them: a path, lists, or None."""
-    return value if value is None or isinstance(value, str) else np.asarray(value).tolist()
+    return value if value is None or isinstance(value, str) else text_array(value).tolist()
 
 
 def lines_of(path: str | Path, who: str) -> list[str]:
@@ -305,7 +305,9 @@ class IndexLookup(Layer):
         """
         batches = (self._checked(batch) for batch in batches_of(self, data, steps))
         rows = (row for batch in batches for row in np.atleast_1d(batch))
-        self.adapt_documents([self._token(t) for t in np.ravel(row).tolist()] for row in rows)
+        self.adapt_documents(
+            [self._token(t) for t in text_array(row).ravel().tolist()] for row in rows
+        )
 
     def adapt_documents(self, documents: Iterable[Sequence[Any]]) -> None:
         """Take the vocabulary from documents, each a sequence of tokens."""
@@ -347,7 +349,7 @@ class IndexLookup(Layer):
                 rule = "with invert=True inputs must be indices"
                 raise DTypeError(message(self._who(), rule, "strings", "Leave invert out."))
             indices = indices.astype("int64")
-            table = np.array(self.get_vocabulary())
+            table = text_array(self.get_vocabulary())
             known = (indices >= 0) & (indices < len(table))
             return np.where(known, table[np.where(known, indices, 0)], self.oov_token)
         return self._encoded(self._indices(inputs))

@@ -16,7 +16,12 @@ from nacre.core import identity
 from nacre.core.errors import FileFormatError, listed, message
 from nacre.core.file_errors import naming, read_json
 from nacre.core.regions import Content, Region
-from nacre.core.registry import CustomObjectScope, deserialize_keras_object, plain_config
+from nacre.core.registry import (
+    CustomObjectScope,
+    deserialize_keras_object,
+    hides_builtin,
+    plain_config,
+)
 from nacre.core.warning import warn
 from nacre.layers import Dense
 from nacre.models import mask_flow
@@ -146,7 +151,14 @@ def _older_form(data: dict[str, Any]) -> dict[str, Any]:
         result[identity.KEY] = data[identity.KEY]
     if "keras.src.ops" in str(data.get("module")):
         result["module"] = data["module"]  # tells `Add`, the op, from the layer
-    return result
+    return result | _told_apart(data)
+
+
+def _told_apart(data: dict[str, Any]) -> dict[str, Any]:
+    """The module of a class that must not be opened as the built-in one of its name."""
+    if not hides_builtin(data):
+        return {}
+    return {"module": data["module"], "registered_name": data.get("registered_name")}
 
 
 def training_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +207,7 @@ def _short(value: Any) -> Any:
         name = registered if registered and ">" in registered else value["class_name"]
         if name == "function":
             return value
-        return {"class_name": name, "config": value["config"]}
+        return {"class_name": name, "config": value["config"]} | _told_apart(value)
     if isinstance(value, dict):
         return {k: _short(v) for k, v in value.items()}
     return [_short(v) for v in value] if isinstance(value, list) else value

@@ -12,6 +12,7 @@ import pytest
 
 from nacre.core.errors import ArgumentError, DataError, FileFormatError, UnsupportedError
 from nacre.data import Dataset, Ragged, TensorSpec
+from nacre.data.dataset import marks
 
 
 class Pair(NamedTuple):
@@ -192,3 +193,39 @@ def test_a_pass_that_is_left_while_elements_are_made_is_not_kept(
     goes_on.set()
     for _ in range(2):
         assert [int(x) for x in kept] == list(range(6))
+
+
+@pytest.mark.parametrize("keep", ["cache", "snapshot"])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda: np.arange(4.0), lambda: np.arange(4.0) + 1),
+        (lambda: {"a": np.zeros(4, "int32")}, lambda: {"a": np.zeros(4, "int64")}),
+        (lambda: ["a", "b"], lambda: ["a", "b\0"]),
+    ],
+)
+def test_a_file_of_other_arrays_is_refused(tmp_path, keep, one, other):
+    def data(arrays) -> Dataset:
+        return getattr(Dataset.from_tensor_slices(arrays()).batch(2), keep)(str(tmp_path / "kept"))
+
+    first = plain(data(one))
+    with pytest.raises(DataError, match="must be of this source"):
+        list(data(other))
+    assert plain(data(one)) == first
+
+
+def test_a_file_of_another_range_is_refused(tmp_path):
+    list(Dataset.range(0, 4).cache(str(tmp_path / "range")))
+    with pytest.raises(DataError, match="must be of this source"):
+        list(Dataset.range(1, 5).cache(str(tmp_path / "range")))
+
+
+def test_samples_of_large_arrays_tell_them_apart(monkeypatch):
+    monkeypatch.setattr(marks, "_ALL_BYTES", 64)
+    x = np.arange(4000.0).reshape(1000, 4)
+    assert _mark(x) == _mark(x.copy()) != _mark(x + 1)
+    assert _mark(x[:999]) != _mark(x)
+
+
+def _mark(x) -> str:
+    return Dataset.from_tensor_slices(x)._dataset_node.source_mark()
