@@ -1,10 +1,12 @@
-"""Recurrent layers and attention, cell by cell: nacre against plain XLA and PyTorch, in one run.
+"""Recurrent, attention and dense layers, cell by cell: nacre against plain XLA and PyTorch.
 
 python -m bench.grid_sequence recurrent --peer-python PATH [--only 0:8]
 python -m bench.grid_sequence attention --peer-python PATH
+python -m bench.grid_dense --peer-python PATH
 
 Forward, and training (all gradients, a small step down them), as the body of a device loop, which
-is how `fit` runs them. Plain XLA is a scan with autodiff, and attention by einsum and softmax.
+is how `fit` runs them. Plain XLA is a scan with autodiff, attention by einsum and softmax, a
+product with a bias added.
 Rounds are interleaved; what counts is the smallest time. Compile times are tracing and compiling,
 no cache. Cells that are not asked for keep the figures of the run before.
 """
@@ -30,13 +32,14 @@ from jax import Array, lax
 
 from bench import machine
 from bench.__main__ import keep_to_cores
-from bench.grid_sequence_cells import CELLS, Attention, Recurrent
-from nacre.ops.kernels import attention, recurrent
+from bench.grid_sequence_cells import CELLS, Attention, Dense, Recurrent
+from nacre.ops.kernels import activation, attention, products, recurrent
+from nacre.ops.kernels.placement import inside_loop
 
 RATE = 1e-7
 MODES = ("forward", "training")
 FUNCTIONS = {"lstm": recurrent.lstm, "gru": recurrent.gru, "simple": recurrent.simple_rnn}
-Cell = Recurrent | Attention
+Cell = Recurrent | Attention | Dense
 Run = Callable[[int], float]  # steps -> seconds
 
 
@@ -44,6 +47,9 @@ def layer_of(cell: Cell, side: str) -> tuple[Callable[..., Array], list[Array]]:
     """The function of one side, and its arrays, all of which get gradients."""
     generator = np.random.default_rng(0)
     draw = lambda *shape: jnp.asarray(0.05 * generator.standard_normal(shape), "float32")
+    if isinstance(cell, Dense):
+        shapes = [(cell.rows, cell.features), (cell.features, cell.units), (cell.units,)]
+        return functools.partial(dense, cell, side), [draw(*shape) for shape in shapes]
     if isinstance(cell, Attention):
         scale = 1 / math.sqrt(cell.size)
         function = attention.attention if side == "nacre" else attention.plain_attention
@@ -76,6 +82,17 @@ def layer_of(cell: Cell, side: str) -> tuple[Callable[..., Array], list[Array]]:
         return jnp.concatenate(outputs, -1)
 
     return layer, arrays
+
+
+def dense(cell: Dense, side: str, x: Array, kernel: Array, bias: Array) -> Array:
+    """A dense layer of one side."""
+    with inside_loop():
+        use = products.when_compiled(x, kernel, bias) if side == "nacre" else "never"
+        y = products.dense_product(x, kernel, bias, use) if side == "nacre" else x @ kernel + bias
+        if cell.activation == "gelu":
+            use = activation.when_compiled(y) if side == "nacre" else "never"
+            return activation.activation("gelu", y, use)
+    return jax.nn.relu(y) if cell.activation else y
 
 
 def compiled(cell: Cell, side: str, mode: str) -> tuple[Run, float]:

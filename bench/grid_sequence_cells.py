@@ -1,4 +1,4 @@
-"""The cells of the recurrent and the attention grid, as data. Standard library only."""
+"""The cells of the recurrent, attention and dense grids, as data. Standard library only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,22 @@ class Attention:
         return f"{words}, causal" if self.causal else words
 
 
-CELLS: dict[str, list[Recurrent] | list[Attention]] = {
+@dataclass(frozen=True)
+class Dense:
+    """A dense layer with a bias; the activation is "relu", "gelu" (exact) or none."""
+
+    rows: int
+    features: int
+    units: int
+    activation: str = ""
+
+    @property
+    def name(self) -> str:
+        words = f"{self.rows} × {self.features} to {self.units}"
+        return f"{words}, {self.activation}" if self.activation else words
+
+
+CELLS: dict[str, list[Recurrent] | list[Attention] | list[Dense]] = {
     "recurrent": [
         *(Recurrent(kind, 128, 50, 32) for kind in ("lstm", "gru", "simple")),
         Recurrent("lstm", 32, 50, 32),
@@ -81,5 +96,31 @@ CELLS: dict[str, list[Recurrent] | list[Attention]] = {
         Attention(2, 1024, 8, 64),
         Attention(2, 1024, 8, 64, causal=True),
         Attention(1, 1024, 4, 128),
+    ],
+    "dense": [
+        Dense(32, 784, 128, "relu"),
+        Dense(32, 128, 10),
+        Dense(32, 256, 256, "relu"),
+        Dense(32, 1024, 1024, "relu"),
+        Dense(64, 2048, 2048),
+        Dense(100, 300, 77, "relu"),
+        Dense(128, 256, 256, "relu"),
+        Dense(128, 784, 128, "relu"),
+        Dense(128, 1024, 1024, "relu"),
+        Dense(256, 512, 512, "relu"),
+        Dense(512, 384, 1536, "gelu"),
+        Dense(512, 1536, 384),
+        Dense(1000, 37, 1000),
+        Dense(1024, 128, 512, "gelu"),
+        Dense(2048, 128, 128),
+        Dense(2048, 128, 384),
+        Dense(2048, 128, 512, "gelu"),
+        Dense(2048, 512, 128),
+        Dense(2048, 256, 1024, "gelu"),
+        Dense(2048, 1024, 256),
+        Dense(2048, 1024, 1024),
+        Dense(8, 384, 1536, "gelu"),
+        Dense(1, 384, 1536, "gelu"),
+        Dense(1, 1024, 1024),
     ],
 }

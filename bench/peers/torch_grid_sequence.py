@@ -1,4 +1,4 @@
-"""PyTorch's side of the recurrent and attention grids: a process that times cells as it is asked.
+"""PyTorch's side of the recurrent, attention and dense grids: a process that times cells.
 
 Reads one JSON object a line: `{"table": name, "cell": name}` builds a cell, `{"run": mode, "steps":
 n}` times it. Answers one line of JSON to each. A mask is a packed sequence here: PyTorch has no
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from bench.grid_sequence_cells import CELLS, Attention, Recurrent
+from bench.grid_sequence_cells import CELLS, Attention, Dense, Recurrent
 
 RATE = 1e-7
 
@@ -27,6 +27,13 @@ def _attention(cell: Attention) -> tuple[Callable[[], Any], list[Any]]:
     arrays = [0.05 * torch.randn(*shape) for _ in range(3)]
     attend = functional.scaled_dot_product_attention
     return lambda: attend(*arrays, is_causal=cell.causal), arrays
+
+
+def _dense(cell: Dense) -> tuple[Callable[[], Any], list[Any]]:
+    shapes = [(cell.rows, cell.features), (cell.units, cell.features), (cell.units,)]
+    arrays = [0.05 * torch.randn(*shape) for shape in shapes]
+    act = {"": lambda y: y, "relu": torch.relu, "gelu": functional.gelu}[cell.activation]
+    return lambda: act(functional.linear(*arrays)), arrays
 
 
 def _recurrent(cell: Recurrent) -> tuple[Callable[[], Any], list[Any]]:
@@ -46,9 +53,12 @@ def _recurrent(cell: Recurrent) -> tuple[Callable[[], Any], list[Any]]:
     return run, [x, *layer.parameters()]
 
 
-def steps(cell: Recurrent | Attention) -> dict[str, Callable[[], None]]:
+def steps(cell: Recurrent | Attention | Dense) -> dict[str, Callable[[], None]]:
     """{mode: step}, the same work as the other sides do."""
-    run, leaves = _attention(cell) if isinstance(cell, Attention) else _recurrent(cell)
+    if isinstance(cell, Dense):
+        run, leaves = _dense(cell)
+    else:
+        run, leaves = _attention(cell) if isinstance(cell, Attention) else _recurrent(cell)
     leaves = [leaf.requires_grad_() for leaf in leaves]
 
     def forward() -> None:

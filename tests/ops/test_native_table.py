@@ -103,7 +103,13 @@ ROWS = [
     (
         table.DENSE,
         dense(bias=sized(48)),
-        [dense(bias=sized(1)), dense(rows=SYMBOL), dense(dtype="bfloat16"), dense(rows=1)],
+        [
+            dense(bias=sized(1)),
+            dense(rows=SYMBOL),
+            dense(dtype="bfloat16"),
+            dense(rows=3, units=4096),
+            dense(rows=4, units=31),
+        ],
     ),
     (
         table.ACTIVATION,
