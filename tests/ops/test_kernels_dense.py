@@ -66,15 +66,26 @@ def test_products_of_any_size_are_those_of_numpy(rows, features, units):
 @pytest.mark.parametrize(
     ("rows", "features", "units"),
     # Several blocks of the depth, chunks of rows and panels of columns, and one of each.
-    [(3, 1300, 70), (1300, 5, 33), (600, 17, 200), (1, 2000, 1), (13, 513, 129), (505, 512, 16)],
+    [
+        (3, 1300, 70),
+        (1300, 5, 33),
+        (600, 17, 200),
+        (1, 2000, 1),
+        (13, 513, 129),
+        (505, 512, 16),
+        (15, 67, 300),
+        (8, 5, 257),
+        (1, 130, 256),
+    ],  # few rows by long columns of the kernel
 )
 def test_products_of_many_blocks_are_those_of_numpy(rows, features, units):
     check(rows, features, units)
 
 
-def test_what_is_no_number_goes_where_numpy_lets_it_go():
-    x, kernel, g = draw(0, 37, 70), draw(1, 70, 53), draw(2, 37, 53)
-    x[5, 69], x[11, 3], kernel[2, 52], g[36, 52] = np.nan, np.inf, -np.inf, np.nan
+@pytest.mark.parametrize(("rows", "units"), [(37, 53), (13, 270)])
+def test_what_is_no_number_goes_where_numpy_lets_it_go(rows, units):
+    x, kernel, g = draw(0, rows, 70), draw(1, 70, units), draw(2, rows, units)
+    x[5, 69], x[11, 3], kernel[2, -1], g[12, -1] = np.nan, np.inf, -np.inf, np.nan
     with np.errstate(invalid="ignore"):
         pairs = [
             (products._forward(x, kernel, None), x @ kernel),

@@ -222,8 +222,85 @@ void piece(const Product& m, int64_t begin, int64_t end, int64_t column, float* 
       store_part(m.totals + column + p * kWidth, totals[p], columns - p * kWidth);
 }
 
+template <typename Body>
+void run_pieces(const Call& call, const Product& m, int64_t count, const Body& body) {
+  const double work = static_cast<double>(m.rows) * m.depth * m.columns;
+  if (work >= kWorthThreads) return parallel(call, count, body);
+  for (int64_t i = 0; i < count; ++i) body(i);
+}
+
+// --- few rows by a transposed factor -------------------------------------------------------------
+
+constexpr int kTogether = 4;        // columns at a time
+constexpr int64_t kDots = 64;       // columns of a piece of work
+constexpr int64_t kFewRows = 16;    // so few do not pay for the packing,
+constexpr int64_t kLong = 256;      // where a sum over the lanes is a small part of a dot product
+
+NACRE_INLINE float sum_of(Vector x) {
+  float sum = 0;
+  for (int i = 0; i < kWidth; ++i) sum += x[i];
+  return sum;
+}
+
+// R rows by `count` columns from `column` on, both read along the depth: each number is a dot product.
+template <int R>
+void dots(const Product& m, int64_t row, int64_t column, int64_t count) {
+  const float *left[R], *right[kTogether];
+  for (int r = 0; r < R; ++r) left[r] = m.left.data + (row + r) * m.left.row_stride;
+  for (int64_t c = 0; c < kTogether; ++c)  // of the last columns one several times
+    right[c] = m.right.data + (column + std::min(c, count - 1)) * m.right.stride;
+  Vector sums[R][kTogether] = {};
+  const auto add = [&](int64_t k, int64_t there) __attribute__((always_inline)) {
+    Vector factors[kTogether];
+#pragma GCC unroll 4
+    for (int c = 0; c < kTogether; ++c) factors[c] = load_part(right[c] + k, there);
+#pragma GCC unroll 6
+    for (int r = 0; r < R; ++r) {
+      const Vector one = load_part(left[r] + k, there);
+#pragma GCC unroll 4
+      for (int c = 0; c < kTogether; ++c) sums[r][c] += one * factors[c];
+    }
+  };
+  int64_t k = 0;
+  for (; k + kWidth <= m.depth; k += kWidth) add(k, kWidth);
+  if (k < m.depth) add(k, m.depth - k);
+  Vector kept[R][kTogether];  // for the loop below, whose indices are no constants
+#pragma GCC unroll 6
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int c = 0; c < kTogether; ++c) kept[r][c] = sums[r][c];
+  for (int r = 0; r < R; ++r)
+    for (int64_t c = 0; c < count; ++c)
+      m.result[(row + r) * m.columns + column + c] = sum_of(kept[r][c]);
+}
+
+void few_rows(const Call& call, const Product& m) {
+  constexpr int most = kRegisters == 32 ? kRows : 2;  // times kTogether sums stay in registers
+  run_pieces(call, m, pieces_of(m.columns, kDots), [&](int64_t piece) {
+    const int64_t end = std::min(m.columns, (piece + 1) * kDots);
+    for (int64_t column = piece * kDots; column < end; column += kTogether) {
+      const int64_t count = std::min<int64_t>(kTogether, end - column);
+      for (int64_t row = 0, rows; row < m.rows; row += rows) {
+        const int64_t left = m.rows - row;
+        rows = left >= most && left != 8 ? most : left >= 4 && most >= 4 ? 4 : left >= 2 ? 2 : 1;
+        switch (rows) {
+#if defined(__AVX512F__) || defined(__aarch64__)
+          case 6: dots<6>(m, row, column, count); break;
+          case 4: dots<4>(m, row, column, count); break;
+#endif
+          case 2: dots<2>(m, row, column, count); break;
+          case 1: dots<1>(m, row, column, count); break;
+        }
+      }
+    }
+  });
+}
+
+// --- any product ---------------------------------------------------------------------------------
+
 template <bool along_rows>
 void run(const Call& call, const Product& m) {
+  if (m.right.transposed && m.rows <= kFewRows && m.depth >= kLong) return few_rows(call, m);
   const int64_t panels = pieces_of(m.columns, kColumns);
   // Several pieces for each thread, as one may come late; packing is to be a small part of each.
   const int64_t most = m.right.transposed ? 2 * kChunk : kChunk;
@@ -242,12 +319,7 @@ void run(const Call& call, const Product& m) {
 #endif
     }
   };
-  const double work = static_cast<double>(m.rows) * m.depth * m.columns;
-  if (work < kWorthThreads) {
-    for (int64_t i = 0; i < panels * chunks; ++i) run_piece(i);
-  } else {
-    parallel(call, panels * chunks, run_piece);
-  }
+  run_pieces(call, m, panels * chunks, run_piece);
 }
 
 // --- the calls -----------------------------------------------------------------------------------
