@@ -31,11 +31,13 @@ NUMBERS: dict[str, int] = {
     "string": 8, "bool": 9, "float16": 10, "float64": 11, "uint32": 12, "uint64": 13,
     "complex64": 14, "complex128": 15, "bfloat16": 16, "float8_e4m3fn": 17,
     "float8_e4m3fnuz": 18, "float8_e5m2": 19, "float8_e5m2fnuz": 20, "uint4": 21, "int4": 22,
+    "float4_e2m1fn": 23, "float8_e8m0fnu": 24, "uint2": 25, "int2": 26,
 }  # fmt: skip
 NAMES: dict[int, str] = {number: name for name, number in NUMBERS.items()}
 
 # AttributeProto.AttributeType.
-FLOAT, INT, STRING, TENSOR, GRAPH, FLOATS, INTS, STRINGS = range(1, 9)
+FLOAT, INT, STRING, TENSOR, GRAPH, FLOATS, INTS, STRINGS, TENSORS, GRAPHS = range(1, 11)
+SPARSE_TENSOR, TYPE = 11, 13
 
 EXTERNAL = 1  # TensorProto.DataLocation
 LARGEST_BYTES = (1 << 31) - 1  # of a message, by protobuf.dev, *Proto Limits*
@@ -69,8 +71,16 @@ class TensorType(Message):
     shape: TensorShapeProto | None = inner(2, TensorShapeProto)
 
 
+class ElementType(Message):
+    """TypeProto.Sequence and TypeProto.Optional."""
+
+    elem_type: TypeProto | None = inner(1, "TypeProto")
+
+
 class TypeProto(Message):
     tensor_type: TensorType | None = inner(1, TensorType)
+    sequence_type: ElementType | None = inner(4, ElementType)
+    optional_type: ElementType | None = inner(9, ElementType)
 
 
 class ValueInfoProto(Message):
@@ -93,6 +103,12 @@ class TensorProto(Message):
     data_location: int = integer(14)
 
 
+class SparseTensorProto(Message):
+    values: TensorProto | None = inner(1, TensorProto)
+    indices: TensorProto | None = inner(2, TensorProto)
+    dims: list[int] = integers(3)
+
+
 class AttributeProto(Message):
     name: str = text(1)
     f: float | None = single(2, optional=True)
@@ -103,7 +119,12 @@ class AttributeProto(Message):
     floats: array[float] = singles(7)
     ints: list[int] = integers(8)
     strings: list[bytes] = raws(9)
+    tensors: list[TensorProto] = inners(10, TensorProto)
+    graphs: list[GraphProto] = inners(11, "GraphProto")
+    tp: TypeProto | None = inner(14, TypeProto)
     type: int = integer(20)
+    ref_attr_name: str = text(21)
+    sparse_tensor: SparseTensorProto | None = inner(22, SparseTensorProto)
 
 
 class NodeProto(Message):
@@ -113,6 +134,7 @@ class NodeProto(Message):
     op_type: str = text(4)
     attribute: list[AttributeProto] = inners(5, AttributeProto)
     domain: str = text(7)
+    overload: str = text(8)
 
 
 class GraphProto(Message):
@@ -122,6 +144,19 @@ class GraphProto(Message):
     input: list[ValueInfoProto] = inners(11, ValueInfoProto)
     output: list[ValueInfoProto] = inners(12, ValueInfoProto)
     value_info: list[ValueInfoProto] = inners(13, ValueInfoProto)
+    sparse_initializer: list[SparseTensorProto] = inners(15, SparseTensorProto)
+
+
+class FunctionProto(Message):
+    name: str = text(1)
+    input: list[str] = texts(4)
+    output: list[str] = texts(5)
+    attribute: list[str] = texts(6)
+    node: list[NodeProto] = inners(7, NodeProto)
+    opset_import: list[OperatorSetIdProto] = inners(9, OperatorSetIdProto)
+    domain: str = text(10)
+    attribute_proto: list[AttributeProto] = inners(11, AttributeProto)
+    overload: str = text(13)
 
 
 class ModelProto(Message):
@@ -133,6 +168,7 @@ class ModelProto(Message):
     graph: GraphProto | None = inner(7, GraphProto)
     opset_import: list[OperatorSetIdProto] = inners(8, OperatorSetIdProto)
     metadata_props: list[StringStringEntryProto] = inners(14, StringStringEntryProto)
+    functions: list[FunctionProto] = inners(25, FunctionProto)
 
 
 # Fields that a writer puts into a file by themselves, so that weights are in memory once.
@@ -143,6 +179,7 @@ __all__ = [
     "FLOAT",
     "FLOATS",
     "GRAPH",
+    "GRAPHS",
     "GRAPH_INITIALIZER",
     "INT",
     "INTS",
@@ -150,16 +187,22 @@ __all__ = [
     "MODEL_GRAPH",
     "NAMES",
     "NUMBERS",
+    "SPARSE_TENSOR",
     "STRING",
     "STRINGS",
     "TENSOR",
+    "TENSORS",
     "TENSOR_RAW_DATA",
+    "TYPE",
     "AttributeProto",
     "Dimension",
+    "ElementType",
+    "FunctionProto",
     "GraphProto",
     "ModelProto",
     "NodeProto",
     "OperatorSetIdProto",
+    "SparseTensorProto",
     "StringStringEntryProto",
     "TensorProto",
     "TensorShapeProto",

@@ -1,0 +1,150 @@
+"""Strings, on the host."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from nacre.export.importers.onnx.registry import Node, op
+from nacre.export.importers.onnx.values import GraphError, is_text, known
+
+
+def _texts(items: Any, shape: Any = None) -> Any:
+    values = list(items)
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found if shape is None else found.reshape(shape)
+
+
+@op("StringConcat", kept=(-1,))
+def _string_concat(node: Node, a: Any, b: Any) -> Any:
+    return np.asarray(known(a) + known(b), object)
+
+
+@op("RegexFullMatch", kept=(-1,))
+def _regex_full_match(node: Node, x: Any) -> Any:
+    try:
+        pattern = re.compile(node.text("pattern"))
+    except re.error as error:
+        raise GraphError(f"the pattern is none: {error}") from None
+    found = [pattern.fullmatch(item) is not None for item in known(x).ravel().tolist()]
+    return np.asarray(found, bool).reshape(x.shape)
+
+
+@op("StringSplit", kept=(-1,))
+def _string_split(node: Node, x: Any) -> Any:
+    delimiter, most = node.get("delimiter") or None, node.number("maxsplit", -1)
+    parts = [item.split(delimiter, most) if item else [] for item in known(x).ravel().tolist()]
+    counts = np.asarray([len(part) for part in parts], np.int64).reshape(x.shape)
+    width = int(counts.max(initial=0))
+    flat = [text for part in parts for text in (*part, *[""] * (width - len(part)))]
+    return _texts(flat, (*x.shape, width)), counts
+
+
+@op("StringNormalizer", kept=(-1,))
+def _string_normalizer(node: Node, x: Any) -> Any:
+    is_exact = bool(node.number("is_case_sensitive", 0))
+    stops = node.get("stopwords", [])
+    stops = set(stops) if is_exact else {word.lower() for word in stops}
+    change = {"LOWER": str.lower, "UPPER": str.upper}.get(node.text("case_change_action", "NONE"))
+    rows = known(x)
+    flat = rows.reshape(-1).tolist()
+    kept = [item for item in flat if (item if is_exact else item.lower()) not in stops]
+    kept = [change(item) for item in kept] if change else kept
+    kept = kept or [""]
+    return _texts(kept, (1, len(kept)) if rows.ndim == 2 else None)
+
+
+@op("TfIdfVectorizer", kept=(-1,))
+def _tf_idf_vectorizer(node: Node, x: Any) -> Any:
+    """Counts of n-grams of a pool, of words or numbers, with or without weights."""
+    rows = known(x)
+    pool = node.get("pool_strings") or node.numbers("pool_int64s", [])
+    starts, places = node.numbers("ngram_counts", []), node.numbers("ngram_indexes", [])
+    grams: dict[tuple[Any, ...], int] = {}
+    order = 0
+    for length, begin in enumerate(starts, 1):
+        end = starts[length] if length < len(starts) else len(pool)
+        for at in range(begin, end - length + 1, length):
+            if order >= len(places):
+                raise GraphError(f"{len(places)} indexes for more n-grams")
+            grams[tuple(pool[at : at + length])] = places[order]
+            order += 1
+    lengths = range(node.number("min_gram_length", 1), node.number("max_gram_length", 1) + 1)
+    skips = node.number("max_skip_count", 0)
+    width = max(places, default=-1) + 1
+    flat = rows.reshape((1, -1)) if rows.ndim < 2 else rows
+    found = np.zeros((flat.shape[0], width), np.float32)
+    for row, items in enumerate(flat.tolist()):
+        for length in lengths:
+            for skip in range(skips + 1 if length > 1 else 1):
+                reach = (length - 1) * (skip + 1)
+                for at in range(len(items) - reach):
+                    place = grams.get(tuple(items[at : at + reach + 1 : skip + 1]))
+                    if place is not None:
+                        found[row, place] += 1
+    weights = np.asarray(node.numbers("weights", [1.0] * width), np.float32)
+    by_place = np.ones(width, np.float32)
+    for order_at, place in enumerate(places):
+        if order_at < len(weights):
+            by_place[place] = weights[order_at]
+    match node.text("mode", "TF"):
+        case "IDF":
+            found = np.where(found > 0, by_place, 0)
+        case "TFIDF":
+            found = found * by_place
+    return found.astype(np.float32).reshape(-1) if rows.ndim < 2 else found.astype(np.float32)
+
+
+@op("LabelEncoder", domain="ai.onnx.ml", kept=(-1,))
+def _label_encoder(node: Node, x: Any) -> Any:
+    """A table from keys to values; what is not there gives the default."""
+    keys, values = _of_kinds(node, "keys"), _of_kinds(node, "values")
+    values_are_text = bool(values) and isinstance(values[0], str)
+    if node.version < 2:
+        names = node.get("classes_strings", [])
+        if is_text(x):
+            keys, values = names, list(range(len(names)))
+        else:
+            keys, values, values_are_text = list(range(len(names))), names, True
+    if node.get("keys_tensor") is not None:
+        keys = np.asarray(node.get("keys_tensor")).ravel().tolist()
+    default = node.get("default_tensor")
+    tensor = node.get("values_tensor")
+    if tensor is not None:
+        values = np.asarray(tensor).ravel().tolist()
+        values_are_text = np.asarray(tensor).dtype == object
+    if values_are_text:
+        fallback: Any = node.get("default_string", "_Unused")
+    elif values and isinstance(values[0], float):
+        fallback = node.get("default_float", -0.0)
+    else:
+        fallback = node.get("default_int64", -1)
+    if default is not None:
+        fallback = np.asarray(default).ravel().tolist()[0]
+    table = {_key(k): v for k, v in zip(keys, values, strict=True)}
+    found = [table.get(_key(item), fallback) for item in known(x).ravel().tolist()]
+    if values_are_text:
+        return _texts(found, x.shape)
+    kind = np.asarray(tensor).dtype if tensor is not None else (
+        np.float32 if values and isinstance(values[0], float) else np.int64
+    )  # fmt: skip
+    return np.asarray(found).astype(kind).reshape(x.shape)
+
+
+def _key(item: Any) -> Any:
+    """NaN is found as NaN."""
+    return "NaN" if isinstance(item, float) and item != item else item
+
+
+def _of_kinds(node: Node, name: str) -> list[Any]:
+    for kind in ("strings", "int64s", "floats"):
+        found = node.get(f"{name}_{kind}")
+        if found:
+            return [float(np.float32(v)) for v in found] if kind == "floats" else list(found)
+    return []
+
+
+__all__: list[str] = []
