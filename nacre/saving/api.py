@@ -283,11 +283,13 @@ def load_model(
             is computed, and trained, by the functions in the folder, Lambda too, whose code is not
             run. A SavedModel without the metadata of Keras, and a frozen graph `graph.pb`, are
             opened by `saving.open_saved_model`: something that is called, no model of layers.
-            A TFLite file, and a graph model of TF.js by its `model.json` or folder, come back as a
-            functional model of one layer: it predicts, trains what the file holds as floats, is
-            saved and exported, and has `signatures` by name. TFLite files of whole numbers give
-            LiteRT's numbers or neighbours of them; weights of 8 bits that are multiplied with
-            floats are floats here. A layers model of TF.js comes back as its layers.
+            A file of TFLite or ONNX (operator sets 7 to 28), and a graph model of TF.js by its
+            `model.json` or folder, come back as a functional model of one layer: it predicts,
+            trains what the file holds as floats, is saved and exported, and has `signatures` by
+            name. TFLite files of whole numbers give LiteRT's numbers or neighbours of them; weights
+            of 8 bits that are multiplied with floats are floats here. BatchNormalization of ONNX
+            keeps the statistics of the file; what takes or gives strings there is something that is
+            called. A layers model of TF.js comes back as its layers.
         custom_objects: name -> class or function for names that are not built in.
         compile: Whether the model is compiled as it was, and the optimizer's state restored.
         safe_mode: False allows Python code stored in the file (lambdas, modules of PyTorch). Only
@@ -338,6 +340,8 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
         return keras_saved_model.open_program(source.path)
     if source.kind == "tflite":
         return imported.load(source)
+    if source.kind == "onnx":
+        return imported.load_onnx(source)
     if source.kind == "tfjs":
         return imported.load_tfjs(source, custom_objects, compile)
     if source.kind == "orbax":
@@ -549,6 +553,8 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     if not model.built:
         building.build_from(model, source)
     require_built(model, who)
+    if source.kind == "onnx":
+        return imported.load_onnx(source)
     if source.kind == "orbax":
         assert source.path is not None
         orbax_model.load_weights(model, source.path, source.who, bool(skip_mismatch))

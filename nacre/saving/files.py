@@ -34,10 +34,13 @@ KINDS = {
     "npz": "an .npz file of weights",
     "tflite": "a TFLite model",
     "tfjs": "a model of TF.js",
+    "onnx": "a file of ONNX",
 }
 
 
 _TFJS = "model.json"
+# Tags of what may follow the version in a file of ONNX: producer, domain, graph, operator sets ...
+_ONNX_FIELDS = frozenset((0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72))
 
 
 class MissingFileError(FileFormatError, FileNotFoundError):
@@ -139,6 +142,8 @@ class Source:
             return "safetensors"
         if beginning[4:8] == tflite.IDENTIFIER.encode():
             return "tflite"
+        if _is_onnx(beginning):
+            return "onnx"
         if beginning[:1] == b"\x0a" and self.path is not None and self.path.suffix == ".pb":
             return "frozen_graph"  # field 1 of a GraphDef: its nodes
         if beginning.lstrip()[:1] == b"{" and self.path is not None:
@@ -239,6 +244,16 @@ class Source:
                 who, "the file must be .keras or .h5 by its content", f"'{self.name}', {what}", fix
             )
         )
+
+
+def _is_onnx(beginning: bytes) -> bool:
+    """Whether a file begins as a `ModelProto` of ONNX: its version, then one of the next fields.
+
+    Version 3 is the oldest that has operator sets; a SavedModel's version is 1.
+    """
+    if len(beginning) < 3 or beginning[0] != 8:
+        return False
+    return 3 <= beginning[1] < 128 and beginning[2] in _ONNX_FIELDS
 
 
 def _nearest_file(wanted: str, names: list[str]) -> str | None:

@@ -22,7 +22,7 @@ READERS = (
     "keras", "keras_in_place", "keras_inside", "h5", "old_h5", "weights_h5", "legacy_h5", "shards",
     "safetensors", "safetensors_index", "npz", "config_json", "config_yaml", "hub_folder",
     "checkpoint", "saved_model", "keras_saved_model", "program", "frozen_graph", "records",
-    "data_set",
+    "data_set", "onnx", "onnx_program",
 )  # fmt: skip
 # Files that say by themselves when a bit of them has changed.
 HAS_CHECKSUMS = (
@@ -84,7 +84,7 @@ def _structures(files: Files, random: Random) -> Files:
         damaged = mutate(content, random)
     elif chosen.endswith(".json"):
         damaged = mutate_json(content.decode(), random).encode()
-    elif chosen.endswith(".pb"):
+    elif chosen.endswith((".pb", ".onnx")):
         damaged = mutate_message(content, random)
     elif chosen.endswith(".index"):
         damaged = mutate_table(content, random)
@@ -218,6 +218,25 @@ def _programs(*names: str) -> Iterable[tuple[str, Files]]:
             yield name, {member: archive.read(member) for member in wanted}
 
 
+# Files of ONNX with control flow, functions and recurrent layers.
+_ONNX = ("recurrent_14", "shapes_18")
+
+
+def _run_onnx(path: Path) -> bytes:
+    from nacre.export.importers.onnx.program import open_onnx
+
+    program = open_onnx(path, path.name)
+    arrays = [
+        np.zeros([min(n, 64) if n else 2 for n in port.shape or ()], port.dtype)
+        for port in program.calls["main"].inputs
+        if port.dtype not in ("string", "other")
+    ]
+    found = program(*arrays)
+    return b"".join(
+        np.asarray(f).tobytes() for f in (found if isinstance(found, list) else [found])
+    )
+
+
 def make_cases(folder: Path) -> dict[str, Case]:
     """The files of each reader, made in `folder`."""
     import yaml
@@ -238,6 +257,7 @@ def make_cases(folder: Path) -> dict[str, Case]:
     words = nacre.Sequential([nacre.Input((2,), dtype="string"), lookup, nacre.layers.Dense(2)])
     model.save(folder / "m.keras")
     model.save(folder / "m.h5")
+    model.export(folder / "m.onnx", format="onnx", verbose=False)
     model.save_weights(folder / "w.weights.h5")
     model.save_weights(folder / "w.h5")
     model.save_weights(folder / "w.safetensors")
@@ -324,6 +344,12 @@ def make_cases(folder: Path) -> dict[str, Case]:
             [folder_of(exported), *_programs("text", "control", "session", "module")],
             _structures,
             _run_program,
+        ),
+        "onnx": Case([own("m.onnx")], _structures, whole),
+        "onnx_program": Case(
+            [files_of(_REFERENCE / "files" / "onnx", f"{name}.onnx") for name in _ONNX],
+            _structures,
+            _run_onnx,
         ),
         "frozen_graph": Case([("graph.pb", {"graph.pb": frozen})], _structures, _run_program),
         "records": Case([own("some.records")], _records, _read_records, bytes.startswith),

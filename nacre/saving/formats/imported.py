@@ -31,6 +31,17 @@ def load(source: Source) -> Any:
     return getattr(importlib.import_module(module), function)(data, source.who, name_of(source))
 
 
+def load_onnx(source: Source) -> Any:
+    """The model in a file of ONNX; what takes or gives strings, as something that is called.
+
+    Raises:
+        FileFormatError: It cannot be read, or is damaged.
+    """
+    program = importlib.import_module("nacre.export.importers.onnx.program")
+    found = source.content_bytes() if source.path is None else source.path
+    return program.open_model(found, source.name, name_of(source))
+
+
 def load_tfjs(source: Source, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
     """The model of TF.js whose `model.json` it is: of layers, or of a graph.
 

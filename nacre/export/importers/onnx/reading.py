@@ -22,7 +22,7 @@ from nacre.export.importers.onnx.registry import Node
 from nacre.export.importers.onnx.values import GraphError, dtype_of
 
 OWN = ("", "ai.onnx")  # names of the first domain
-OLDEST, NEWEST = 7, 26  # operator sets that are read
+OLDEST, NEWEST = 7, 28  # operator sets that are read
 _MOST_NODES = 500_000  # with functions in the place of their calls
 _DEEPEST = 40  # graphs within one another
 KEPT_APART = ":weight"  # where the elements of a tensor lie that a program has as a weight
@@ -83,7 +83,8 @@ class External:
         if not length:
             return memoryview(b"")
         self.read_bytes += length
-        return memoryview(np.memmap(path, np.uint8, "r", offset, (length,)))
+        mapped: Any = np.memmap(path, np.uint8, "r", offset, (length,))
+        return memoryview(mapped)
 
     def _path(self, location: str, name: str) -> Path:
         parts = location.replace("\\", "/").split("/")
@@ -312,7 +313,7 @@ class Reader:
         if len(inner) > _DEEPEST:
             raise GraphError(f"graphs and functions within one another, more than {_DEEPEST} deep")
         nodes = [self._node(n, versions, given, inner) for n in function.node]
-        inputs = [(name, None) for name in function.input]
+        inputs: list[tuple[str, wire.TypeProto | None]] = [(name, None) for name in function.input]
         return Graph(function.name, inputs, list(function.output), nodes, {})
 
     def _value(
@@ -359,17 +360,14 @@ class Reader:
 
 def _kind(attribute: wire.AttributeProto) -> int:
     """The type of an attribute that does not say it, as files before ONNX 1.0 did."""
-    held: Iterable[tuple[int, Any]] = (
-        (wire.FLOAT, attribute.f), (wire.INT, attribute.i), (wire.STRING, attribute.s),
-        (wire.TENSOR, attribute.t), (wire.GRAPH, attribute.g), (wire.FLOATS, attribute.floats),
-        (wire.STRINGS, attribute.strings),
-    )  # fmt: skip
-    for kind, value in held:
-        if (
-            value is not None
-            and not (isinstance(value, list) and not value)
-            and (not hasattr(value, "__len__") or len(value))
-        ):
+    held: list[tuple[int, bool]] = [
+        (wire.FLOAT, attribute.f is not None), (wire.INT, attribute.i is not None),
+        (wire.STRING, attribute.s is not None), (wire.TENSOR, attribute.t is not None),
+        (wire.GRAPH, attribute.g is not None), (wire.FLOATS, bool(len(attribute.floats))),
+        (wire.STRINGS, bool(attribute.strings)),
+    ]  # fmt: skip
+    for kind, is_set in held:
+        if is_set:
             return kind
     return wire.INTS
 

@@ -14,11 +14,13 @@ from nacre.core.origins import is_unforeseen
 from nacre.export.importers.onnx.reading import Graph
 from nacre.export.importers.onnx.registry import OPS, Node, Op
 from nacre.export.importers.onnx.values import (
+    Empty,
     GraphError,
     NotKnownError,
     has_symbols,
     is_known,
     lifted,
+    sizes_array,
 )
 
 WHO = "ONNX graph"
@@ -70,13 +72,30 @@ def outputs_of(node: Node, scope: Scope) -> tuple[Any, ...]:
         if op is None:
             raise GraphError("it is no operator that is known")
         found = _computed(op, node, scope, inputs)
-    except (NotKnownError, SerializationError, UnsupportedError, ShapeError):
+    except (SerializationError, UnsupportedError, ShapeError):
+        raise
+    except NotKnownError as error:
+        if not error.node:
+            error.node = f"node '{node.name}' ({node.op})"
         raise
     except GraphError as error:
         raise _failed(node, error) from error
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
         raise (_fallen if is_unforeseen(error) else _failed)(node, error) from error
-    return tuple(found) if isinstance(found, tuple) else (found,)
+    return tuple(map(_as_array, found if isinstance(found, tuple) else (found,)))
+
+
+def _as_array(value: Any) -> Any:
+    """A single number, or a size that is a symbol, as an array of no axes; numbers as numbers."""
+    if isinstance(value, list | jax.Array | Empty):
+        return value
+    if not isinstance(value, np.ndarray):
+        return (
+            sizes_array([value]).reshape(()) if not hasattr(value, "dtype") else np.asarray(value)
+        )
+    if has_symbols(value) and all(isinstance(size, int) for size in value.ravel().tolist()):
+        return value.astype(np.int64)
+    return value
 
 
 def _called(body: Graph, inputs: Sequence[Any]) -> list[Any]:

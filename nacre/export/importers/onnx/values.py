@@ -28,7 +28,16 @@ class GraphError(ValueError):
 
 
 class NotKnownError(GraphError):
-    """A value is needed while a program is traced, and only known when it runs."""
+    """A value is needed while a program is traced, and only known when it runs.
+
+    Attributes:
+        node: Which node needs it; '' before that is known.
+    """
+
+    node = ""
+
+    def __str__(self) -> str:
+        return f"{self.node}: {super().__str__()}" if self.node else super().__str__()
 
 
 class Empty:

@@ -300,9 +300,10 @@ def _max_unpool(node: Node, x: Any, places: Any, shape: Any = None) -> Any:
     found = jnp.zeros(math.prod(inner), x.dtype)
     if shape is None:
         return found.at[places.reshape(-1)].set(x.reshape(-1), mode="drop").reshape(inner)
-    outer = ints(shape)  # places count in the shape that is told
-    found = jnp.zeros(math.prod(outer), x.dtype)
-    return found.at[places.reshape(-1)].set(x.reshape(-1), mode="drop").reshape(outer)
+    outer = ints(shape)  # places count in the array's own shape, which is filled up behind
+    found = found.at[places.reshape(-1)].set(x.reshape(-1), mode="drop").reshape(inner)
+    pads = [(0, n - own_size, 0) for n, own_size in zip(outer, inner, strict=True)]
+    return lax.pad(found, jnp.zeros((), x.dtype), pads)
 
 
 def _global(function: Any) -> Any:

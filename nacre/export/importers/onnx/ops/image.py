@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import jax.numpy as jnp
@@ -104,8 +105,6 @@ def _matrix(axis: _Axis, node: Node, mode: str) -> np.ndarray[Any, Any]:
     if node.number("exclude_outside", 0):
         shares = np.where(is_outside, 0, shares)
     if is_smooth or node.number("exclude_outside", 0):
-        if is_smooth:  # what lies outside does not count
-            shares = np.where(is_outside, 0, shares)
         total = shares.sum(1, keepdims=True)
         shares = shares / np.where(total == 0, 1, total)
     held = np.zeros((axis.after, axis.before))
@@ -173,7 +172,7 @@ def _resize(node: Node, x: Any, roi: Any = None, scales: Any = None, sizes: Any 
         if not isinstance(before, int):
             x = _open_size(x, axis, factors[i], node, mode)
             continue
-        after = wanted[i] if wanted is not None else int(math.floor(before * factors[i]))
+        after = wanted[i] if wanted is not None else math.floor(before * factors[i])
         checked_shape([n if a != axis else after for a, n in enumerate(x.shape)])
         how = _Axis(before, after, factors[i], (corners[i], corners[i + len(axes)]))
         if before != after or factors[i] != 1 or corners[i] != 0 or corners[i + len(axes)] != 1:
@@ -197,7 +196,7 @@ def _by_policy(
     if policy == "stretch":
         return wanted, ratios
     scale = min(ratios) if policy == "not_larger" else max(ratios)
-    return [int(math.floor(scale * n + 0.5)) for n in own], [scale] * len(own)
+    return [math.floor(scale * n + 0.5) for n in own], [scale] * len(own)
 
 
 def _resize_10(node: Node, x: Any, scales: Any) -> Any:
@@ -215,7 +214,7 @@ def _resize_10(node: Node, x: Any, scales: Any) -> Any:
         if not isinstance(before, int):
             x = _open_size(x, axis, factor, plain, mode)
             continue
-        after = int(math.floor(before * factor))
+        after = math.floor(before * factor)
         checked_shape([n if a != axis else after for a, n in enumerate(x.shape)])
         how = _Axis(before, after, factor, (0.0, 1.0))
         x = _resized(
@@ -330,7 +329,8 @@ def _picked(
 
 @op("RoiAlign")
 def _roi_align(node: Node, x: Any, rois: Any, batches: Any) -> Any:
-    mode = node.text("coordinate_transformation_mode", "half_pixel" if node.version >= 16 else "output_half_pixel")  # fmt: skip
+    default = "half_pixel" if node.version >= 16 else "output_half_pixel"
+    mode = node.text("coordinate_transformation_mode", default)
     offset = 0.5 if mode == "half_pixel" else 0.0
     oh, ow = node.number("output_height", 1), node.number("output_width", 1)
     corners = rois * node.number("spatial_scale", 1.0) - offset
@@ -380,7 +380,7 @@ def _aligned(
     is_max = node.text("mode", "avg") == "max"
     values = [jnp.where(inside, t, 0) for t in terms]
     # `max` takes the largest of the four parts of samples, not of samples.
-    found = jnp.maximum(jnp.maximum(values[0], values[1]), jnp.maximum(values[2], values[3])) if is_max else sum(values)  # fmt: skip
+    found = reduce(jnp.maximum, values) if is_max else sum(values)
     split = found.reshape((found.shape[0], oh, counts[0], ow, counts[1], found.shape[-1]))
     pooled = split.max((2, 4)) if is_max else split.mean((2, 4))
     return jnp.moveaxis(pooled, -1, 1).astype(x.dtype)

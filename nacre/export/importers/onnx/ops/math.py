@@ -163,7 +163,7 @@ def _of_two(name: str) -> Callable[..., Any]:
     def computed(node: Node, a: Any, b: Any) -> Any:
         if has_symbols(a) or has_symbols(b):
             found = getattr(np, name)(a, b)
-            return found if name in ("add", "subtract", "multiply") else found.astype(bool)
+            return found if name in ("add", "subtract", "multiply") else np.asarray(found, bool)
         if is_text(a) or is_text(b):
             if name != "equal":
                 raise GraphError("strings are compared for equality alone")
@@ -231,6 +231,8 @@ def _bit_shift(node: Node, x: Any, count: Any) -> Any:
     x, count = jnp.broadcast_arrays(x, count)
     if node.text("direction") == "LEFT":
         return lax.shift_left(x, count)
+    if x.dtype.kind == "i":  # the sign stays
+        return lax.shift_right_arithmetic(x, count)
     return lax.shift_right_logical(x, count)
 
 
@@ -264,7 +266,7 @@ def _where(node: Node, condition: Any, x: Any, y: Any) -> Any:
 def to_dtype(x: Any, target: np.dtype[Any], saturates: bool = True) -> Any:
     """`Cast`: floats are cut towards 0; into formats of 8 bits they end at the largest number."""
     name = target.name
-    if target == object:
+    if target.kind == "O":
         return _texts_of(x)
     if is_text(x):
         return _of_texts(x, target)
@@ -272,7 +274,7 @@ def to_dtype(x: Any, target: np.dtype[Any], saturates: bool = True) -> Any:
         if target.kind in "iu":
             return x
         x = lifted(x)
-    if target == bool:
+    if target.kind == "b":
         return x != 0
     module = numbers(x)
     if name.startswith(("float8", "float4")):
@@ -293,13 +295,11 @@ def to_dtype(x: Any, target: np.dtype[Any], saturates: bool = True) -> Any:
 
 def _to_float8(x: Any, target: Any, saturates: bool, module: Any) -> Any:
     if target.name == "float8_e8m0fnu":
-        return _to_e8m0(x.astype(np.float32), target, saturates, module)
+        return x.astype(np.float32).astype(target)
     largest = np.float32(jnp.finfo(target).max)
     x = x.astype(np.float32) if x.dtype.itemsize < 4 or x.dtype.kind in "iub" else x
     if saturates or target.name.startswith("float4"):
         limited = module.clip(x, -largest, largest)
-        if target.name.startswith("float4"):
-            limited = module.where(module.isnan(x), largest, limited)
         return limited.astype(target)
     found = x.astype(target)
     if target.name.endswith("fnuz") or target.name == "float8_e4m3fn":
@@ -307,10 +307,6 @@ def _to_float8(x: Any, target: Any, saturates: bool, module: Any) -> Any:
         over = module.abs(x) > largest * (1 + 1 / 32)
         return module.where(over, nan, found)
     return found
-
-
-def _to_e8m0(x: Any, target: Any, saturates: bool, module: Any) -> Any:
-    return x.astype(target)
 
 
 def _texts_of(x: Any) -> Any:
@@ -360,7 +356,7 @@ def _cast_like(node: Node, x: Any, like: Any) -> Any:
 
 def _shown(x: Any, target: np.dtype[Any]) -> Any:
     """Strings are made on the host."""
-    return np.asarray(x) if target == object and not is_known(x) else x
+    return np.asarray(x) if target.kind == "O" and not is_known(x) else x
 
 
 def name_of(number: Any) -> str:
@@ -376,7 +372,9 @@ def name_of(number: Any) -> str:
 
 @op("BitCast")
 def _bit_cast(node: Node, x: Any) -> Any:
-    return lax.bitcast_convert_type(x, dtype_of(name_of(node.number("to", 0))))
+    target = dtype_of(name_of(node.number("to", 0)))
+    x = x.astype(jnp.uint8) if x.dtype.kind == "b" else x
+    return x != 0 if target.kind == "b" else lax.bitcast_convert_type(x, target)
 
 
 __all__ = ["name_of", "to_dtype"]

@@ -346,7 +346,8 @@ def _space_to_depth(node: Node, x: Any) -> Any:
     n, c, h, w = x.shape
     b = node.number("blocksize", 1)
     parts = x.reshape((n, c, h // b, b, w // b, b))
-    return jnp.transpose(parts, (0, 3, 5, 1, 2, 4)).reshape((n, c * b * b, h // b, w // b))
+    order = (0, 3, 5, 1, 2, 4) if node.text("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    return jnp.transpose(parts, order).reshape((n, c * b * b, h // b, w // b))
 
 
 @op("ReverseSequence")

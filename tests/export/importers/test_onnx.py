@@ -1,0 +1,345 @@
+"""Files of ONNX come back as models."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre import layers
+from nacre.core.errors import FileFormatError, NacreError, UnsupportedOpError
+from nacre.core.wire import onnx as wire
+from nacre.export.importers.onnx.program import ONNXProgram, open_onnx
+from nacre.export.importers.onnx.registry import OPS
+from nacre.models import load_model
+
+FILES = Path(__file__).parents[2] / "reference" / "files" / "onnx"
+TORCH = ("convolutional", "recurrent", "attention", "shapes")
+
+
+def node(op: str, inputs: str, outputs: str, domain: str = "", **attributes) -> wire.NodeProto:
+    made = []
+    for name, value in attributes.items():
+        kind = (
+            wire.INT
+            if isinstance(value, int)
+            else wire.INTS
+            if isinstance(value, list)
+            else wire.STRING
+        )
+        field = {wire.INT: "i", wire.INTS: "ints", wire.STRING: "s"}[kind]
+        made.append(wire.AttributeProto(name=name, type=kind, **{field: value}))
+    return wire.NodeProto(
+        op_type=op, input=inputs.split(), output=outputs.split(), domain=domain, attribute=made
+    )
+
+
+def tensor(name: str, array: np.ndarray) -> wire.TensorProto:
+    return wire.TensorProto(
+        name=name, dims=list(array.shape), data_type=wire.NUMBERS[array.dtype.name],
+        raw_data=array.tobytes(),
+    )  # fmt: skip
+
+
+def value(name: str, *sizes, dtype: str = "float32") -> wire.ValueInfoProto:
+    dims = [
+        wire.Dimension(dim_value=n) if isinstance(n, int) else wire.Dimension(dim_param=n or "")
+        for n in sizes
+    ]
+    shape = wire.TensorShapeProto(dim=dims)
+    told = wire.TensorType(elem_type=wire.NUMBERS[dtype], shape=shape)
+    return wire.ValueInfoProto(name=name, type=wire.TypeProto(tensor_type=told))
+
+
+def model(nodes, inputs, outputs, tensors=(), opset=18, **more) -> bytes:
+    graph = wire.GraphProto(
+        name="g", node=list(nodes), input=list(inputs), output=list(outputs),
+        initializer=list(tensors),
+    )  # fmt: skip
+    imports = [wire.OperatorSetIdProto(domain="", version=opset)]
+    return wire.ModelProto(ir_version=8, graph=graph, opset_import=imports, **more).write()
+
+
+KERNEL = np.arange(6, dtype="float32").reshape(3, 2) / 4
+X = np.array([[1.0, 2.0, 3.0], [0.0, -1.0, 1.0]], "float32")
+
+
+def _of_dims(*dims: int) -> wire.TensorProto:
+    held = tensor("layer/kernel", KERNEL)
+    held.dims = list(dims)
+    return held
+
+
+def affine(**changes) -> bytes:
+    tensors = changes.pop("tensors", [tensor("layer/kernel", KERNEL)])
+    return model(
+        [node("MatMul", "x layer/kernel", "y")], [value("x", "batch", 3)],
+        [value("y", "batch", 2)], tensors, **changes,
+    )  # fmt: skip
+
+
+def test_almost_all_operators_of_set_18_are_computed():
+    onnx = pytest.importorskip("onnx")
+    names = {
+        schema.name
+        for schema in onnx.defs.get_all_schemas_with_history()
+        if schema.domain == "" and schema.since_version <= 18
+    }
+    known = {name for name in names if ("", name) in OPS}
+    assert len(known) >= 0.85 * len(names), sorted(names - known)
+
+
+def _torch(name: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    with np.load(FILES / "torch.npz") as arrays:
+        both = ([arrays[f"{name}/{kind}_{i}"] for i in range(2) if f"{name}/{kind}_{i}" in arrays]
+                for kind in ("input", "output"))  # fmt: skip
+        return tuple(both)
+
+
+def _list(found):
+    return list(found) if isinstance(found, list | tuple) else [found]
+
+
+@pytest.mark.parametrize("opset", [14, 18])
+@pytest.mark.parametrize("name", TORCH)
+def test_files_of_torch_give_its_numbers_for_any_batch(name, opset):
+    loaded = load_model(FILES / f"{name}_{opset}.onnx")
+    inputs, outputs = _torch(name)
+    more = [np.concatenate([x, x[:1]]) for x in inputs]
+    found = _list(loaded.predict(more if len(more) > 1 else more[0], verbose=0))
+    for got, wanted in zip(found, outputs, strict=True):
+        np.testing.assert_allclose(got[:2], wanted, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(got[2], wanted[0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_loaded_network_learns_and_its_statistics_stay(tmp_path):
+    made = nacre.Sequential([
+        nacre.Input((6, 6, 1)), layers.Conv2D(4, 3, activation="relu"),
+        layers.BatchNormalization(), layers.GlobalAveragePooling2D(), layers.Dense(1),
+    ])  # fmt: skip
+    made.export(tmp_path / "m.onnx", format="onnx", verbose=False)
+    loaded = load_model(tmp_path / "m.onnx")
+    x = np.random.default_rng(0).normal(size=(8, 6, 6, 1)).astype("float32")
+    y = x.mean((1, 2))
+    np.testing.assert_allclose(
+        loaded.predict(x, verbose=0), made.predict(x, verbose=0), rtol=1e-5, atol=1e-6
+    )
+    assert loaded.count_params() == made.count_params()
+    kept = [w.numpy() for w in loaded.non_trainable_weights]
+    loaded.compile(nacre.optimizers.Adam(0.02), "mse")
+    losses = loaded.fit(x, y, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] / 2
+    for before, weight in zip(kept, loaded.non_trainable_weights, strict=True):
+        np.testing.assert_array_equal(before, weight.numpy())
+    loaded.save(tmp_path / "again.keras")
+    again = load_model(tmp_path / "again.keras")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), loaded.predict(x, verbose=0))
+
+
+def test_weights_have_the_names_of_the_file():
+    loaded = load_model(affine())
+    assert [w.name for w in loaded.trainable_weights] == ["layer_kernel"]
+    assert (loaded.input_names, loaded.output_names) == (["x"], ["y"])
+    np.testing.assert_allclose(loaded(X), X @ KERNEL)
+
+
+def test_arrays_of_every_form_are_read():
+    expected = np.array([1.5, -2.0, 0.25], "float32")
+    bits = (expected.view("uint32") >> 16).astype("uint16")
+    forms = {
+        "float32": dict(float_data=expected.tolist()),
+        "float64": dict(double_data=expected.tolist()),
+        "float16": dict(int32_data=expected.astype("float16").view("uint16").tolist()),
+        "bfloat16": dict(raw_data=bits.tobytes()),
+    }
+    for dtype, fields in forms.items():
+        held = wire.TensorProto(name="w", dims=[3], data_type=wire.NUMBERS[dtype])
+        for name, content in fields.items():
+            if isinstance(content, list):
+                getattr(held, name).extend(content)
+            else:
+                setattr(held, name, content)
+        to_float = node("Cast", "w", "v", to=1)
+        data = model([to_float, node("Add", "x v", "y")], [value("x", 3)], [value("y", 3)], [held])
+        found = open_onnx(data, "m")(np.zeros(3, "float32"))
+        np.testing.assert_array_equal(found, expected, dtype)
+
+
+def test_numbers_of_four_bits_are_read():
+    packed = bytes([0x7 | 0x8 << 4, 0x1 | 0xF << 4])
+    held = wire.TensorProto(name="w", dims=[3], data_type=wire.NUMBERS["int4"], raw_data=packed)
+    data = model([node("Cast", "w", "y", to=7)], [], [value("y", 3, dtype="int64")], [held])
+    assert open_onnx(data, "m")().tolist() == [7, -8, 1]
+
+
+def test_a_sparse_array_is_read_whole():
+    sparse = wire.SparseTensorProto(
+        values=tensor("w", np.array([2.0, 3.0], "float32")),
+        indices=tensor("", np.array([1, 5], "int64")), dims=[2, 3],
+    )  # fmt: skip
+    graph = wire.GraphProto(
+        name="g", node=[node("Mul", "x w", "y")], input=[value("x", 2, 3)],
+        output=[value("y", 2, 3)], sparse_initializer=[sparse],
+    )  # fmt: skip
+    imports = [wire.OperatorSetIdProto(domain="", version=18)]
+    data = wire.ModelProto(ir_version=8, graph=graph, opset_import=imports).write()
+    loaded = load_model(data)
+    wanted = [[0, 2, 0], [0, 0, 3]]
+    np.testing.assert_array_equal(loaded(np.ones((2, 3), "float32")), wanted)
+    again = nacre.models.clone_model(loaded)
+    again.set_weights(loaded.get_weights())
+    np.testing.assert_array_equal(again(np.ones((2, 3), "float32")), wanted)
+
+
+def test_data_beside_a_file_are_read(tmp_path):
+    held = wire.TensorProto(name="layer/kernel", dims=[3, 2], data_type=1, data_location=1)
+    entries = {"location": "data/w.bin", "offset": "8", "length": "24"}
+    held.external_data = [
+        wire.StringStringEntryProto(key=key, value=entry) for key, entry in entries.items()
+    ]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "w.bin").write_bytes(bytes(8) + KERNEL.tobytes())
+    (tmp_path / "m.onnx").write_bytes(affine(tensors=[held]))
+    loaded = load_model(tmp_path / "m.onnx")
+    np.testing.assert_allclose(loaded(X), X @ KERNEL)
+    loaded.save(tmp_path / "m.keras")
+    (tmp_path / "data" / "w.bin").unlink()
+    np.testing.assert_allclose(load_model(tmp_path / "m.keras")(X), X @ KERNEL)
+
+
+@pytest.mark.parametrize(
+    "location", ["../w.bin", "/etc/passwd", "a/../../w.bin", "..\\w.bin", "C:w", "", "a//b"]
+)
+def test_data_outside_of_the_folder_are_refused(location, tmp_path):
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    (tmp_path / "w.bin").write_bytes(KERNEL.tobytes())
+    held = wire.TensorProto(name="layer/kernel", dims=[3, 2], data_type=1, data_location=1)
+    held.external_data = [wire.StringStringEntryProto(key="location", value=location)]
+    (folder / "m.onnx").write_bytes(affine(tensors=[held]))
+    with pytest.raises(FileFormatError, match="folder"):
+        load_model(folder / "m.onnx")
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path):
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    (tmp_path / "w.bin").write_bytes(KERNEL.tobytes())
+    (folder / "w.bin").symlink_to(tmp_path / "w.bin")
+    held = wire.TensorProto(name="layer/kernel", dims=[3, 2], data_type=1, data_location=1)
+    held.external_data = [wire.StringStringEntryProto(key="location", value="w.bin")]
+    (folder / "m.onnx").write_bytes(affine(tensors=[held]))
+    with pytest.raises(FileFormatError, match="link"):
+        load_model(folder / "m.onnx")
+
+
+def test_all_unknown_operators_are_told_at_once():
+    nodes = [node("Foo", "x", "a"), node("Bar", "a", "b", "my.domain"), node("Relu", "b", "y")]
+    data = model(nodes, [value("x", 2)], [value("y", 2)])
+    with pytest.raises(UnsupportedOpError, match=r"2 of 3 .*Foo .*my\.domain\.Bar") as caught:
+        load_model(data)
+    assert "functions" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (affine(opset=6), "6, where 7"),
+        (affine(opset=99), "99, where 7"),
+        (affine(tensors=[tensor("layer/kernel", KERNEL[:2])]), "MatMul"),
+        (affine(tensors=[]), "'layer/kernel' is read before"),
+        (affine(tensors=[_of_dims(3, 3)]), "24 bytes for 9 numbers"),
+        (affine(tensors=[_of_dims(-3, -2)]), "shape"),
+    ],
+)
+def test_what_cannot_be_computed_is_told_with_the_files_name(data, words, tmp_path):
+    (tmp_path / "broken.onnx").write_bytes(data)
+    with pytest.raises(NacreError, match=words) as caught:
+        load_model(tmp_path / "broken.onnx")
+    assert "broken.onnx" in str(caught.value)
+
+
+def test_functions_in_a_file_are_run_in_the_place_of_calls():
+    scale = wire.NodeProto(op_type="Twice", input=["x"], output=["y"], domain="mine")
+    body = [
+        node("Add", "a a", "b"),
+        wire.NodeProto(
+            op_type="LeakyRelu", input=["b"], output=["c"],
+            attribute=[wire.AttributeProto(name="alpha", type=wire.FLOAT, ref_attr_name="slope")],
+        ),
+    ]  # fmt: skip
+    scale.attribute = [wire.AttributeProto(name="slope", type=wire.FLOAT, f=0.5)]
+    imports = [wire.OperatorSetIdProto(domain="", version=18)]
+    function = wire.FunctionProto(
+        name="Twice", domain="mine", input=["a"], output=["c"], attribute=["slope"], node=body,
+        opset_import=imports,
+    )  # fmt: skip
+    data = model([scale], [value("x", 2)], [value("y", 2)], functions=[function])
+    assert open_onnx(data, "m")(np.array([1.0, -1.0], "float32")).tolist() == [2.0, -1.0]
+
+
+def test_a_function_that_calls_itself_is_refused():
+    call = node("Loop_", "x", "y", "mine")
+    function = wire.FunctionProto(
+        name="Loop_", domain="mine", input=["x"], output=["y"], node=[call],
+        opset_import=[wire.OperatorSetIdProto(domain="", version=18)],
+    )  # fmt: skip
+    data = model([call], [value("x", 2)], [value("y", 2)], functions=[function])
+    with pytest.raises(FileFormatError, match="calls itself"):
+        load_model(data)
+
+
+def test_softmax_of_older_sets_takes_all_axes_from_one_on():
+    x = np.arange(8, dtype="float32").reshape(1, 2, 4)
+    io = [value("x", 1, 2, 4)], [value("y", 1, 2, 4)]
+    old = open_onnx(model([node("Softmax", "x", "y")], *io, opset=11), "m")(x)
+    new = open_onnx(model([node("Softmax", "x", "y")], *io, opset=13), "m")(x)
+    assert abs(old.sum() - 1) < 1e-6
+    np.testing.assert_allclose(new.sum(-1), np.ones((1, 2)), rtol=1e-6)
+
+
+def test_attributes_of_older_sets_are_inputs_of_newer_ones():
+    x = np.arange(6, dtype="float32").reshape(1, 2, 3)
+    io = [value("x", 1, 2, 3)], [value("y", None, None)]
+    axes = tensor("axes", np.array([0], "int64"))
+    pairs = [
+        (node("Squeeze", "x", "y", axes=[0]), node("Squeeze", "x axes", "y")),
+        (node("ReduceSum", "x", "y", axes=[0]), node("ReduceSum", "x axes", "y")),
+        (node("Slice", "x", "y", starts=[0], ends=[1], axes=[2]), None),
+    ]
+    for old, new in pairs:
+        found = open_onnx(model([old], *io, opset=9), "m")(x)
+        if new is None:
+            np.testing.assert_array_equal(found, x[:, :, :1])
+        else:
+            np.testing.assert_array_equal(
+                found, open_onnx(model([new], *io, [axes], opset=13), "m")(x)
+            )
+
+
+def test_what_depends_on_values_is_computed_call_by_call():
+    data = model([node("NonZero", "x", "y")], [value("x", 4)], [value("y", 1, None, dtype="int64")])
+    program = open_onnx(data, "m")
+    assert isinstance(program, ONNXProgram)
+    assert program(np.array([0.0, 1, 0, 2], "float32")).tolist() == [[1, 3]]
+    with pytest.raises(NacreError, match=r"NonZero.*only known when the program runs"):
+        load_model(data)
+
+
+def test_strings_are_worked_on_by_a_program_that_is_called():
+    data = model(
+        [node("StringConcat", "a b", "y")],
+        [value("a", "n", dtype="string"), value("b", "n", dtype="string")],
+        [value("y", "n", dtype="string")], opset=20,
+    )  # fmt: skip
+    program = load_model(data)
+    assert program(["x", "y"], b=["1", "2"]).tolist() == ["x1", "y2"]
+    with pytest.raises(NacreError, match="its inputs are a, b"):
+        program(["x"], c=["y"])
+
+
+def test_truncated_files_are_one_clear_error():
+    data = affine()
+    for end in range(3, len(data) - 1, 7):
+        with pytest.raises(NacreError, match="bytes"):
+            load_model(data[:end])
