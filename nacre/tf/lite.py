@@ -8,6 +8,7 @@ file is called and compared with the model before it is given.
 from __future__ import annotations
 
 import enum
+import importlib.util
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from nacre.core.errors import ArgumentError, UnsupportedError, listed, message
 from nacre.core.interop import optional_import
 from nacre.core.symbolic import KerasTensor
 from nacre.core.warning import warn
+from nacre.export.importers.litert.interpreter import Interpreter as OwnInterpreter
 from nacre.export.importers.tensorflow.program import open_saved_model
 from nacre.saving import api
 from nacre.saving.export_archive import export_plan
@@ -270,17 +272,20 @@ def _of_signature(folder: Any, key: str, tags: Any) -> Function[..., Any]:
 
 
 def Interpreter(*args: Any, **kwargs: Any) -> Any:
-    """LiteRT's interpreter, of the package ai-edge-litert, which is what `tf.lite.Interpreter` is.
+    """What runs a TFLite file: LiteRT's interpreter where the package ai-edge-litert is installed,
+    which is what `tf.lite.Interpreter` is; else nacre's own reader with the same methods.
 
     Args:
         args, kwargs: `model_path` or `model_content`, `num_threads`, and what else it takes.
 
     Raises:
-        MissingPackageError: It is not installed.
+        FileFormatError: The file is damaged.
+        UnsupportedError: nacre's reader does not compute all of its operators.
     """
-    who = "tf.lite.Interpreter"
-    module: Any = optional_import("ai_edge_litert.interpreter", extra="tflite", who=who)
-    return module.Interpreter(*args, **kwargs)
+    if importlib.util.find_spec("ai_edge_litert") is not None:
+        module: Any = optional_import("ai_edge_litert.interpreter", extra="tflite", who="tf.lite")
+        return module.Interpreter(*args, **kwargs)
+    return OwnInterpreter(*args, **kwargs)
 
 
 __all__ = [

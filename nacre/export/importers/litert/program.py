@@ -59,7 +59,7 @@ class LiteProgram:
         self.constants: dict[tuple[int, int], str] = {}
         self._skipped: set[tuple[int, int]] = set()  # operators whose result is a weight
         self._buffers: dict[str, int] = {}
-        self._variables: set[str] = set()
+        self.variables: list[str] = []
         self._find_weights()
         self._run_inits()
         self.calls: dict[str, Call] = {}
@@ -191,7 +191,7 @@ class LiteProgram:
             own = name if name not in self.weights else f"{name}_variable"
             trains = array.dtype.kind == "f" and "ASSIGN_VARIABLE" not in assigned
             self.weights[own] = Weight(array, trains)
-            self._variables.add(own)
+            self.variables.append(own)
 
     # ---------------------------------------------------------------------------------- running
 
@@ -203,7 +203,12 @@ class LiteProgram:
         number, inputs, outputs = self._places[call]
         frame = running.frame(number, dict(zip(inputs, arrays, strict=True)))
         frame.run(outputs)
-        return [frame.value(place) for place in outputs], running.updates
+        updates = {self.variable_of(name): value for name, value in running.updates.items()}
+        return [frame.value(place) for place in outputs], updates
+
+    def variable_of(self, name: str) -> str:
+        """The weight that a variable of the file is."""
+        return name if name in self.variables else f"{name}_variable"
 
     def without_weights(self) -> bytes:
         """The file, with zeros in the place of the weights."""
@@ -379,7 +384,7 @@ class Frame:
         """A variable."""
         if name in self.running.updates:
             return self.running.updates[name]
-        own = name if name in self.running.weights else f"{name}_variable"
+        own = self.running.program.variable_of(name)
         if own not in self.running.weights:
             raise StepError(f"variable '{name}' has no value")
         return self.running.weights[own]
