@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import filecmp
 import os
 import stat
 import sys
@@ -118,7 +119,8 @@ def write_file(
             not what was meant. None where what was written needs no look.
         part_of: The file that this one belongs to, whose next save takes away what is left of it.
         beside: Files that belong to it, by names: they take their places first. All are checked
-            together, under their own names.
+            together, under their own names. Where one of them replaces another one, the old target
+            is taken away before: a process that ends just then leaves none, and no wrong one.
 
     Raises:
         OSError: The disk is full, or the folder may not be written to; says what is there now.
@@ -141,7 +143,10 @@ def write_file(
                 if check is not None:
                     check(at)
             for name in beside or {}:
-                os.replace(at.with_name(name), path.with_name(name))
+                part, old = at.with_name(name), path.with_name(name)
+                if path.exists() and old.exists() and not filecmp.cmp(part, old, shallow=False):
+                    path.unlink()  # else, ended here, it would be read with numbers not its own
+                os.replace(part, old)
             os.replace(at, path)
         except BaseException:
             temporary.remove(temporary_path)

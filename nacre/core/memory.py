@@ -1,7 +1,9 @@
-"""How much of the device's memory data may take at once."""
+"""How much of the device's memory data may take at once, and memory that is given back."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 
 import jax
@@ -28,4 +30,17 @@ def device_budget(cpu_bytes: int = CPU_BUDGET_BYTES) -> int:
     return (8 << 30 if free is None else free) // 2
 
 
-__all__ = ["CPU_BUDGET_BYTES", "device_budget"]
+def give_back_memory() -> None:
+    """Give memory that was let go back to the system, where the C library keeps it (glibc does).
+
+    What compiles, and what loads large files, lets hundreds of megabytes go in small pieces, which
+    stay with the process and count as its own until it is asked for them: malloc_trim(3).
+    """
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # another C library
+        return
+
+
+__all__ = ["CPU_BUDGET_BYTES", "device_budget", "give_back_memory"]

@@ -8,6 +8,8 @@ a floor above (`saving.export_archive`), whose `export_model` leads here.
 from __future__ import annotations
 
 import contextlib
+import functools
+import glob
 import importlib.metadata
 import importlib.util
 import os
@@ -21,7 +23,8 @@ import numpy as np
 
 from nacre.core import addresses, atomic
 from nacre.core.errors import ArgumentError, listed, message, refuse_unknown
-from nacre.core.regions import Content
+from nacre.core.memory import give_back_memory
+from nacre.core.regions import Content, Region, write_into
 from nacre.export.capture import Captured
 from nacre.export.graph.ir import Graph, Output, Value
 from nacre.export.graph.sizes import symbols_in
@@ -36,9 +39,10 @@ from nacre.export.passes import (
 )
 from nacre.export.report import Report
 from nacre.export.targets.target import Request, Runtime, Target
-from nacre.export.verification import Compared, Verification, can_compare
+from nacre.export.verification import Compared, Verification, can_compare, tolerance_for
 
 REPORT_SUFFIX = ".report.json"
+_LARGE_BYTES = 32 << 20  # of weights: below it memory is not worth a second's work
 # What may be chosen for every format, besides a format's own options.
 OF_ALL = ("verify", "samples", "metadata")
 
@@ -111,19 +115,31 @@ class Plan:
         start = time.perf_counter()
         self._refuse_wrong_words()
         path = _path(filepath, self.target, self.who)
-        request = replace(self.prepared(), file_name=path.name)
+        make = functools.partial(self._request, path.name)
+        request = make()
+        said = _Said.of(request, self.captured)
         runtime, why_not = self._runtime()
+        verification = self._verification(request, runtime, make)
+        # Weights of which two copies at once are much: each of what follows has its own, and not
+        # before the one before it has let go of its.
+        is_large = sum(weight.data.nbytes for weight in request.graph.weights) > _LARGE_BYTES
+        if is_large and verification is not None:
+            del request
+            give_back_memory()
+        answers = verification.answers() if verification is not None else []
+        if is_large and verification is not None:
+            give_back_memory()
+            request = make()
         compared: list[Compared] = []
 
         def check(written: Path) -> None:
-            if runtime is None:
-                return
-            compare = Verification(
-                self.target, request, self.captured, self.call, runtime, self.samples, self.who
-            )
-            compared.extend(compare.compare(written))
+            if verification is not None:
+                compared.extend(verification.compare(written, answers, is_large))
 
-        files = self.target.write(request)
+        further = self.target.written_beside(request, path.name)
+        contents = {name: _Once(content) for name, content in self.target.write(request).items()}
+        del request
+        files: dict[str, Content] = {**contents}
         beside: dict[str, Content] = {}
         if self.target.is_folder:
             known = self.target.known | {path.name + REPORT_SUFFIX}
@@ -131,25 +147,47 @@ class Plan:
         else:
             beside = {name: content for name, content in files.items() if name}
             atomic.write_file(path, files[""], check, beside=beside)
-        for name, content in self.target.written_beside(request, path.name).items():
+            _remove_outdated(path, self.target.outdated, beside)
+        for name, content in further.items():
             atomic.write_file(path.with_name(name), content)
         if runtime is not None and not compared:
-            why_not = "it draws random numbers" if not can_compare(request.graph) else why_not
+            why_not = said.why_not_compared or why_not
         report = Report(
             path=os.fspath(path),
             format=self.target.name,
             size_bytes=_size(path) + sum(_size(path.with_name(name)) for name in beside),
-            inputs={v.name: str(v.type) for v in request.graph.inputs},
-            outputs={name: str(v.type) for name, v in request.graph.outputs},
+            inputs=said.inputs,
+            outputs=said.outputs,
             runtime=_with_version(runtime) if compared and runtime is not None else "",
             compared=compared,
             why_not="" if compared else why_not,
-            notes=(*_notes_on_names(self.captured, request.graph), *_notes(request.graph)),
-            options={k: v for k, v in request.options.items() if v is not None},
+            notes=said.notes,
+            options=said.options,
             seconds=time.perf_counter() - start,
         )
         atomic.write_file(path.with_name(path.name + REPORT_SUFFIX), report.to_json().encode())
         return report
+
+    def _request(self, file_name: str) -> Request:
+        return replace(self.prepared(), file_name=file_name)
+
+    def _verification(
+        self, request: Request, runtime: Runtime | None, make: Callable[[], Request]
+    ) -> Verification | None:
+        """What compares; None where nothing does."""
+        if runtime is None:
+            return None
+        return Verification(
+            self.target,
+            make,
+            tolerance_for(self.target, request, self.captured),
+            self.target.samples_of(request),
+            self.captured,
+            self.call,
+            runtime,
+            self.samples,
+            self.who,
+        )
 
     def _refuse_wrong_words(self) -> None:
         """What does not say whether to compare, and metadata that is no text by name."""
@@ -174,6 +212,40 @@ class Plan:
             rule = "verify=True needs a program that runs what was written"
             raise ArgumentError(message(self.who, rule, why, "Or pass verify='auto'."))
         return None, why
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a report says of what was written, without holding it."""
+
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    notes: tuple[str, ...]
+    options: Mapping[str, Any]
+    why_not_compared: str
+
+    @classmethod
+    def of(cls, request: Request, captured: Captured) -> _Said:
+        graph = request.graph
+        return cls(
+            inputs={v.name: str(v.type) for v in graph.inputs},
+            outputs={name: str(v.type) for name, v in graph.outputs},
+            notes=(*_notes_on_names(captured, graph), *_notes(graph)),
+            options={k: v for k, v in request.options.items() if v is not None},
+            why_not_compared="" if can_compare(graph) else "it draws random numbers",
+        )
+
+
+class _Once:
+    """A content that is let go of when it was written, with the weights that it holds."""
+
+    def __init__(self, content: Content) -> None:
+        self._content: Content | None = content
+
+    def __call__(self, region: Region) -> None:
+        content, self._content = self._content, None
+        assert content is not None, "written twice"
+        write_into(region, content)
 
 
 def refuse_wrong_verify(verify: Any, who: str) -> None:
@@ -224,6 +296,15 @@ def _path(filepath: Any, target: Target, who: str) -> Path:
     if not target.is_folder:
         atomic.refuse_non_file(path, who)
     return path
+
+
+def _remove_outdated(path: Path, pattern: str, beside: Mapping[str, Content]) -> None:
+    """Take away what belonged to what was there before."""
+    if not pattern:
+        return
+    for old in path.parent.glob(pattern.format(name=glob.escape(path.name))):
+        if old.name not in beside and old.is_file():
+            old.unlink(missing_ok=True)
 
 
 def _notes_on_names(captured: Captured, written: Graph) -> Iterator[str]:

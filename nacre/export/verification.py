@@ -8,20 +8,24 @@ once more with a result for each layer, and these are compared with the graph in
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 by it
 import numpy as np
 
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, FileFormatError, UnsupportedError, message
+from nacre.core.memory import give_back_memory
 from nacre.core.regions import Content, as_bytes
 from nacre.export.capture import Captured
+from nacre.export.capture.program import compiled
 from nacre.export.graph.evaluate import bound_sizes, evaluate
 from nacre.export.graph.ir import Graph, Node, Output, Value
 from nacre.export.graph.opset import OPSET
@@ -30,6 +34,7 @@ from nacre.export.targets.target import Array, Request, Run, Runtime, Target, To
 from nacre.export.trials import Tries, asked_sizes, groups_of_sizes
 
 Call = Callable[..., Any]
+_FEW_NODES = 60  # whose ops, compiled one by one, other models have compiled already
 _NEAR = 1e-3  # to the middle between two whole numbers
 
 
@@ -48,12 +53,20 @@ class Compared:
     relative: float
 
 
+# A call in words, its arrays, and what the model gives.
+Answered: TypeAlias = tuple[str, list[Array], list[Array]]
+
+
 @dataclass(frozen=True)
 class Verification:
     """Compares a written file with what it was made of.
 
     Args:
-        target, request: What is written.
+        target: The format.
+        remade: Makes what is written once more: it may be large, and is needed where something
+            differs alone.
+        tolerance: How far numbers may be apart, `tolerance_for` says it.
+        chosen: Arrays to call it with in place of drawn ones, as the format says.
         captured: What the graph was made of, with its arguments.
         call: The model, as it was captured: inference of the same structure of arguments.
         runtime: What runs the file.
@@ -62,27 +75,46 @@ class Verification:
     """
 
     target: Target
-    request: Request
+    remade: Callable[[], Request]
+    tolerance: Tolerance
+    chosen: Sequence[Sequence[Array]]
     captured: Captured
     call: Call
     runtime: Runtime
     samples: Sequence[Any]
     who: str
 
-    def compare(self, path: Path) -> list[Compared]:
+    @functools.cached_property
+    def _program(self) -> Callable[[Sequence[Array]], list[Any]] | None:
+        """The model as one program, which is worth compiling where there is much of it. Numbers of
+        64 bits are given to the model itself, which knows what to make of them."""
+        is_plain = all(s.dtype != "string" and "64" not in s.dtype for s in self.captured.inputs)
+        is_much = len(self.captured.graph.nodes) > _FEW_NODES
+        return compiled(self.captured, self.call) if is_plain and is_much else None
+
+    def answers(self) -> list[Answered]:
+        """What the model gives, for each call to compare; nothing where it draws numbers."""
+        if not can_compare(self.captured.graph):
+            return []
+        found = list(self._drawn())
+        for number, sample in enumerate(self.samples):
+            arrays = self._arrays_of(sample)
+            found.append((f"sample {number}", arrays, self._answers(arrays)))
+        self.__dict__.pop("_program", None)  # a large network's takes half as much as its weights
+        return found
+
+    def compare(self, path: Path, answers: Sequence[Answered], is_large: bool) -> list[Compared]:
         """What was compared, one for each call.
 
         Raises:
             FileFormatError: The runtime does not take the file, or a number differs.
         """
+        if is_large:
+            give_back_memory()  # of what was written
         run = self._opened(path)
-        if not can_compare(self.captured.graph):
-            return []
-        found = [self._compare(run, *call) for call in self._drawn()]
-        for number, sample in enumerate(self.samples):
-            arrays = self._arrays_of(sample)
-            found.append(self._compare(run, f"sample {number}", arrays, self._answers(arrays)))
-        return found
+        if is_large:
+            give_back_memory()  # of the file's text, which a runtime makes its own arrays of
+        return [self._compare(run, *call) for call in answers]
 
     def _arrays_of(self, sample: Any) -> list[Array]:
         """A sample in the dtypes of the inputs, as the model takes it too."""
@@ -102,14 +134,13 @@ class Verification:
         except Exception as error:  # of whatever kind the runtime raises
             raise self._fault(f"it does not take the file: {_first_line(error)}") from error
 
-    def _drawn(self) -> Iterator[tuple[str, list[Array], list[Array]]]:
+    def _drawn(self) -> Iterator[Answered]:
         """Inputs that the model takes, in words and as arrays in the graph's order, and what it
         gives of them."""
-        chosen = self.target.samples_of(self.request)
-        for number, given in enumerate(chosen):
+        for number, given in enumerate(self.chosen):
             arrays = list(given)
             yield f"representative sample {number}", arrays, self._answers(arrays)
-        if chosen:
+        if self.chosen:
             return
         graph, tries = self.captured.graph, Tries(self.captured)
         for values, usual in itertools.product(tries.values, groups_of_sizes(graph)):
@@ -148,6 +179,9 @@ class Verification:
 
     def _answers(self, arrays: Sequence[Array]) -> list[Array]:
         """What the model gives."""
+        if self._program is not None:
+            with contextlib.suppress(Exception):  # what cannot be compiled whole says why below
+                return [np.asarray(x) for x in self._program(arrays)]
         named = dict(zip((s.name for s in self.captured.inputs), arrays, strict=True))
         args, kwargs = _filled(self.captured.structure, named)
         with scope.StatelessScope():  # leaves states of layers as they are
@@ -166,7 +200,7 @@ class Verification:
             if one.shape != right.shape:
                 got = f"output '{output.name}' has shape {one.shape}, the model's {right.shape}"
                 raise self._fault(f"{got} ({of}){self._first_difference(arrays)}")
-            place = first_far(one, right, self._tolerance)
+            place = first_far(one, right, self.tolerance)
             if place is not None and self._is_rounding(output.value, arrays, one, right):
                 place = None
             if place is not None:
@@ -190,43 +224,34 @@ class Verification:
         near = np.broadcast_to(from_middle < _NEAR, right.shape)
         return bool(np.all((steps == 0) | ((steps == 1) & near)))
 
-    @property
-    def _tolerance(self) -> Tolerance:
-        lossy = self.target.tolerance_of(self.request)
-        if lossy is not None:
-            return lossy
-        values: list[Value] = []
-        for graph in (self.captured.graph, self.request.graph):  # one may be in more bits
-            values += [*graph.inputs, *(w.value for w in graph.weights)]
-            values += [v for node in graph.all_nodes() for v in node.outputs]
-        is_narrow = any(v.dtype in ("float16", "bfloat16") for v in values)
-        return self.target.narrow if is_narrow else self.target.tolerance
-
     def _first_difference(self, arrays: Sequence[Array]) -> str:
         """Which layer is the first that differs, for the end of a sentence."""
-        probes = list(_probes(self.request.graph))
+        request = self.remade()
+        probes = list(_probes(request.graph))
         for size in (len(probes), 1):  # all at once; one by one where the runtime takes not all
             for start in range(0, len(probes), size or 1):
                 try:
-                    found = self._probed(probes[start : start + size], arrays)
+                    found = self._probed(request, probes[start : start + size], arrays)
                 except Exception:  # of whatever kind: then the next way
                     found = None
                 if found:
                     return f". The first layer that differs is {found}"
         return ""
 
-    def _probed(self, probes: Sequence[tuple[Node, Value]], arrays: Sequence[Array]) -> str | None:
+    def _probed(
+        self, request: Request, probes: Sequence[tuple[Node, Value]], arrays: Sequence[Array]
+    ) -> str | None:
         """The first layer that differs, in words; None where none of these does."""
         outputs = [Output(f"probe_{i}", value) for i, (_, value) in enumerate(probes)]
-        graph = drop_dead_code(replace(self.request.graph, outputs=tuple(outputs), updates=()))
+        graph = drop_dead_code(replace(request.graph, outputs=tuple(outputs), updates=()))
         right = evaluate(graph, arrays).outputs
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"probes{self.target.suffix}"
-            probing = replace(self.request, graph=graph, file_name=path.name)
+            probing = replace(request, graph=graph, file_name=path.name)
             write_plainly(path, self.target.write(probing))
             found = self.runtime.open(path)(arrays)
         for (node, _), (name, _), one in zip(probes, outputs, found, strict=True):
-            place = first_far(np.asarray(one), right[name], self._tolerance)
+            place = first_far(np.asarray(one), right[name], self.tolerance)
             if place is not None:
                 numbers = f"{np.asarray(one)[place]} where {right[name][place]} is right"
                 return f"'{node.layer or node.op}' ({node.op}): {numbers}"
@@ -268,6 +293,19 @@ def _made_whole(graph: Graph, value: Value) -> _Made | None:
             return None
         value = first
     return None
+
+
+def tolerance_for(target: Target, request: Request, captured: Captured) -> Tolerance:
+    """How far numbers of a file may be from the model's."""
+    lossy = target.tolerance_of(request)
+    if lossy is not None:
+        return lossy
+    values: list[Value] = []
+    for graph in (captured.graph, request.graph):  # one may be in more bits
+        values += [*graph.inputs, *(w.value for w in graph.weights)]
+        values += [v for node in graph.all_nodes() for v in node.outputs]
+    is_narrow = any(v.dtype in ("float16", "bfloat16") for v in values)
+    return target.narrow if is_narrow else target.tolerance
 
 
 def can_compare(graph: Graph) -> bool:
@@ -345,4 +383,7 @@ def _first_line(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__)[:300]
 
 
-__all__ = ["Compared", "Verification", "bound_sizes", "can_compare", "first_far", "write_plainly"]
+__all__ = [
+    "Answered", "Compared", "Verification", "bound_sizes", "can_compare", "first_far",
+    "tolerance_for", "write_plainly",
+]  # fmt: skip

@@ -71,6 +71,17 @@ def opened(data: bytes, names: Sequence[str]) -> Callable[[Sequence[Any]], list[
     return run
 
 
+def compiled(captured: Captured, call: Call) -> Callable[[Sequence[Any]], list[Any]]:
+    """The call as one compiled program for each shape: arrays in order -> results in order.
+
+    Compiled op by op, as a call outside of a program is, a large network takes three times the time
+    and the memory.
+    """
+    held = [variable.value for variable in captured.variables]
+    program = jax.jit(lambda held, arrays: _results(captured, call, held, arrays))
+    return lambda arrays: program(held, list(arrays))
+
+
 def _inputs(captured: Captured) -> list[Any]:
     """What it is called with: shapes, with the named sizes of the graph."""
     sizes = jax.export.SymbolicScope()
@@ -99,4 +110,4 @@ def _results(
         return [jax.numpy.asarray(x) for x in tree.flatten(call(*args, **kwargs))]
 
 
-__all__ = ["exported", "opened", "text"]
+__all__ = ["compiled", "exported", "opened", "text"]

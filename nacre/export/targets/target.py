@@ -121,6 +121,8 @@ class Target:
         why_open_sizes_fail: What to say of a graph with sizes that vary; '' where it has them.
         written_beside: What goes beside a file: name -> contents, such as a script to check it
             where its runtime is.
+        outdated: What files beside an older file of this name are called, `*` for anything: they
+            are taken away when the new one is in its place.
         name_outputs: Names of outputs and of inputs -> what the outputs are called there, each
             once.
     """
@@ -142,6 +144,7 @@ class Target:
     why_open_sizes_fail: str = ""
     written_beside: Callable[[Request, str], Mapping[str, Content]] = lambda request, name: {}
     name_outputs: Callable[[Sequence[str], Sequence[str]], list[str]] = lambda own, given: [*own]
+    outdated: str = ""
 
     @property
     def is_folder(self) -> bool:

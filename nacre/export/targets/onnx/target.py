@@ -38,6 +38,7 @@ TARGET = Target(
     runtimes=(ONNXRUNTIME,),
     passes=(without_bfloat16, fuse_batch_normalization),
     name_outputs=_name_outputs,
+    outdated="{name}." + "[0-9a-f]" * 8 + ".data",
     options={
         "opset_version": Option(
             None,
@@ -51,7 +52,7 @@ TARGET = Target(
         "external_data": Option(
             None,
             (None, True, False),
-            "Whether weights lie in a second file, NAME.onnx.data; None for those over 2 GB.",
+            "Whether weights lie in a second file, NAME.onnx.*.data; None for those over 2 GB.",
         ),
     },
 )

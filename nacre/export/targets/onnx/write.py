@@ -6,6 +6,7 @@ them. Files that protobuf could not hold, of more than 2 GB, keep them in a seco
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from nacre.export.targets.onnx.support import SUPPORT, USUAL_OPSET, file_version
 from nacre.export.targets.target import Request
 
 DATA_SUFFIX = ".data"
+_DIGEST_BYTES = 4
 # What is smaller stands in the model's own file: sizes and axes, which readers need at once.
 _LEAST_EXTERNAL_BYTES = 1024
 _WHOLE_BYTES = wire.LARGEST_BYTES - (64 << 20)  # less the nodes, and what readers add
@@ -41,11 +43,13 @@ def write(request: Request) -> Mapping[str, Content]:
         raise ArgumentError(message("export", rule, "external_data=False", "Leave it out."))
     if not (size > _WHOLE_BYTES if apart is None else apart):
         return {"": _content(request, body, [_whole(item) for item in stored])}
-    name = request.file_name + DATA_SUFFIX
     inside, outside = [], []
     for item in stored:
         is_small = item.dtype == "string" or item.data.nbytes < _LEAST_EXTERNAL_BYTES
         (inside if is_small else outside).append(item)
+    # Other weights have another name: what is left of a write that was ended half-way is then never
+    # read with a model that is not its own.
+    name = f"{request.file_name}.{_digest(outside)}{DATA_SUFFIX}"
     kept = [*map(_whole, inside), *_referred(outside, name)]
     return {name: _data(outside), "": _content(request, body, kept)}
 
@@ -294,6 +298,13 @@ def _referred(items: Sequence[Stored], file: str) -> Iterator[tuple[bytes, None]
         tensor.data_location = wire.EXTERNAL
         offset += item.data.nbytes
         yield tensor.write(), None
+
+
+def _digest(items: Sequence[Stored]) -> str:
+    found = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    for item in items:
+        found.update(_bytes_of(item.data))
+    return found.hexdigest()
 
 
 def _data(items: Sequence[Stored]) -> Content:

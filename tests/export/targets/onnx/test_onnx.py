@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from nacre.export.graph.evaluate import evaluate
 from nacre.export.graph.ir import Builder, Graph
 from nacre.export.graph.sizes import symbol
 from nacre.export.targets import find_target
+from nacre.export.targets.onnx.readback import open_in_onnxruntime
 from nacre.export.targets.target import Request
 from nacre.export.verification import write_plainly
 from tests.export.capture.test_nets import captured, inputs_of, net
@@ -175,10 +177,9 @@ def test_weights_may_lie_in_a_second_file(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     report = small().export(path, verbose=False, external_data=True)
     assert report.is_verified
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "m.onnx", "m.onnx.data", "m.onnx.report.json"
-    ]  # fmt: skip
-    assert (tmp_path / "m.onnx.data").stat().st_size == 32 * 64 * 4
+    (data,) = tmp_path.glob("m.onnx.*.data")
+    assert {p.name for p in tmp_path.iterdir()} == {"m.onnx", data.name, "m.onnx.report.json"}
+    assert data.stat().st_size == 32 * 64 * 4
     onnx.checker.check_model(str(path), full_check=True)
 
 
@@ -187,10 +188,46 @@ def test_weights_that_one_file_cannot_hold_lie_in_a_second(
 ) -> None:
     monkeypatch.setattr("nacre.export.targets.onnx.write._WHOLE_BYTES", 4000)
     assert small().export(tmp_path / "m.onnx", verbose=False).is_verified
-    assert (tmp_path / "m.onnx.data").exists()
+    assert len(list(tmp_path.glob("m.onnx.*.data"))) == 1
     with pytest.raises(ArgumentError, match="of more than 2 GB need a second file"):
         small().export(tmp_path / "n.onnx", verbose=False, external_data=False)
     assert not (tmp_path / "n.onnx").exists()
+
+
+def test_weights_of_an_older_file_are_taken_away_and_no_other_files(tmp_path: Path) -> None:
+    path, model = tmp_path / "m.onnx", small()
+    others = [tmp_path / name for name in ("m.onnx.train.data", "other.onnx.0123abcd.data")]
+    for other in others:
+        other.write_bytes(b"a person's own")
+    model.export(path, verbose=False, external_data=True)
+    (first,) = (p for p in tmp_path.glob("m.onnx.*.data") if p not in others)
+    model.weights[0].assign(model.weights[0].numpy() + 1)
+    model.export(path, verbose=False, external_data=True)
+    (second,) = (p for p in tmp_path.glob("m.onnx.*.data") if p not in others)
+    assert second != first
+    assert all(other.exists() for other in others)
+
+
+def test_an_export_that_is_ended_between_its_files_leaves_the_older_model_whole(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    path, model = tmp_path / "m.onnx", small()
+    model.export(path, verbose=False, external_data=True)
+    x = [np.ones((2, *model.input_shape[1:]), "float32")]
+    before = open_in_onnxruntime(path)(x)
+    model.weights[0].assign(model.weights[0].numpy() + 1)
+    replace = os.replace
+
+    def ended(source: Any, target: Any) -> None:
+        if Path(target) == path:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", ended)
+    with pytest.raises(KeyboardInterrupt):
+        model.export(path, verbose=False, external_data=True)
+    for one, other in zip(open_in_onnxruntime(path)(x), before, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_both_files_stay_where_an_export_fails(tmp_path: Path, monkeypatch: Any) -> None:
