@@ -51,9 +51,15 @@ def _no_volumes(node: Node) -> str | None:
     return "" if node.inputs[0] is not None and len(node.inputs[0].shape) > 4 else None
 
 
+def _no_texts(node: Node) -> str:
+    """It reads no tables of words."""
+    return "Look words up before the model."
+
+
 _LIMITS = {
     # Its TopK does not keep the order of equal ones, which a sort by several keys stands on.
     "sort": lambda node: "",
+    **dict.fromkeys(("text_lookup", "text_of_index", "text_from_int"), _no_texts),
     "up_sampling": _no_volumes,
     "shift_right": _no_signs,
     "shift_left": _no_signs,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre.core.errors import ArgumentError
+from nacre.core.errors import ArgumentError, UnsupportedOpError
 
 openvino = pytest.importorskip("openvino", reason="what writes and runs its files is not installed")
 
@@ -86,3 +86,10 @@ def test_recurrent_layers_of_one_input_each_read_it(
 def test_volumes_are_enlarged(tmp_path: Path) -> None:
     model = nacre.Sequential([nacre.Input((2, 2, 3, 2)), nacre.layers.UpSampling3D()])
     assert model.export(tmp_path / "net.xml", verbose=False).is_verified
+
+
+def test_tables_of_words_are_refused_in_a_line(tmp_path: Path) -> None:
+    words = nacre.layers.StringLookup(vocabulary=["a", "b"])
+    model = nacre.Sequential([nacre.Input((2,), dtype="string"), words])
+    with pytest.raises(UnsupportedOpError, match="Look words up before the model"):
+        model.export(tmp_path / "net.xml", verbose=False)
