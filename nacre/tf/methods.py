@@ -26,7 +26,7 @@ import numpy as np
 
 from nacre.core.array_classes import ARRAY, TRACER
 from nacre.core.dtypes import host_dtype
-from nacre.core.errors import PositionError, ShapeError, message
+from nacre.core.errors import ArgumentError, PositionError, ShapeError, message
 from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.symbolic import KerasTensor
 from nacre.core.user_code import rewrite_with
@@ -34,6 +34,7 @@ from nacre.core.variable import Variable
 from nacre.data import HostTensor, TensorSpec
 from nacre.tf.dtypes import as_dtype
 from nacre.tf.shapes import TensorShape, of_sizes
+from nacre.tf.values import tensor
 
 
 def _numpy(self: Any) -> Any:
@@ -148,6 +149,59 @@ def _with_symbols(get: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return getitem
 
 
+# What Python calls for operators, the other operand on either side.
+_OPERATORS = [
+    f"__{side}{name}__"
+    for name in "add sub mul truediv floordiv mod pow matmul and or xor".split()
+    for side in ("", "r")
+] + [f"__{name}__" for name in "eq ne lt le gt ge".split()]
+
+
+def _with_lists(operate: Callable[[Any, Any], Any], _name: str) -> Callable[[Any, Any], Any]:
+    """An operator that also takes lists and tuples of numbers, as tensors of the same dtype."""
+
+    def operator(self: Any, other: Any) -> Any:
+        if type(other) in _LISTS:
+            other = tensor(other, self.dtype)
+        return operate(self, other)
+
+    return operator
+
+
+def _of_host(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
+    """The same of a tensor of the host.
+
+    Whole numbers of NumPy's that meet its own are of their dtype, and a float of Python's makes
+    floats of 32 bits of them, as in a compiled function. Nothing is divided by the number 0.
+    """
+    divides = name.strip("_").removeprefix("r") in ("floordiv", "mod")
+
+    def operator(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if kind in _LISTS:
+            other = tensor(other, self.dtype)
+        if self.dtype.kind in "iu":
+            if kind is float:
+                return getattr(jnp.asarray(self.view(np.ndarray), "float32"), name)(other)
+            is_plain = kind is np.ndarray or isinstance(other, np.integer)
+            if is_plain and other.dtype.kind in "iu":
+                other = tensor(other, self.dtype)
+            if divides:
+                _refuse_zero(self if name.startswith("__r") else other)
+        return operate(self, other)
+
+    return operator
+
+
+def _refuse_zero(divisor: Any) -> None:
+    if isinstance(divisor, int | np.ndarray) and np.any(np.asarray(divisor) == 0):
+        rule = "whole numbers must not be divided by 0"
+        raise ArgumentError(message("tf.Tensor", rule, f"{np.asarray(divisor).tolist()}"))
+
+
+_LISTS = (list, tuple)
+
+
 def _shape_of(old: Any) -> property:
     return property(lambda self: of_sizes(old.__get__(self)))
 
@@ -220,6 +274,11 @@ def lend_methods() -> None:
             ref=_ref,
             __getitem__=_checked(cls.__getitem__),
         )
+    for cls in (ARRAY, TRACER, HostTensor, Variable):
+        for name in _OPERATORS:
+            if (operate := getattr(cls, name, None)) is not None:
+                wrap = _of_host if cls is HostTensor else _with_lists
+                _lend(cls, **{name: wrap(operate, name)})
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text)
     _lend(HostTensor, shape=_shape_of(np.ndarray.shape))
     _lend(HostTensor, __jax_array__=_to_device)

@@ -147,12 +147,18 @@ def _of_python(value: Any, wanted: DType | None) -> np.ndarray:
         # From the texts themselves: NumPy's own kind drops zero bytes at their ends.
         return _of_texts(np.asarray(value, object), wanted)
     if wanted is not None:
-        return array.astype(wanted._dtype) if array.size == 0 else _cast_exactly(array, wanted)
+        is_kept = array.size == 0 or (array.dtype.kind == "b" and _takes_truths(wanted))
+        return array.astype(wanted._dtype) if is_kept else _cast_exactly(array, wanted)
     if array.dtype.kind == "f":
         return array.astype(np.float32)
     if array.dtype.kind == "i":
         return array if _needs_64_bits(array) else array.astype(np.int32)
     return array
+
+
+def _takes_truths(wanted: DType) -> bool:
+    """Whether Python's truths can be of a dtype, as in TensorFlow: numbers too."""
+    return wanted == "bool" or wanted.is_integer or wanted.is_floating
 
 
 def _needs_64_bits(array: np.ndarray) -> bool:

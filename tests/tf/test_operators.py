@@ -1,0 +1,79 @@
+"""Operators of tensors with lists and arrays: eager and compiled, what TensorFlow gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre.tf as tf
+
+# What TensorFlow 2.15 and 2.21 give, both ways: an expression, its dtype and its values.
+GIVEN: list[tuple[str, str, Any]] = [
+    ("x * [1., 2.]", "float32", [1, 4]),
+    ("[1., 2.] + x", "float32", [2, 4]),
+    ("x + (1, 2)", "float32", [2, 4]),
+    ("[1., 3.] - x", "float32", [0, 1]),
+    ("[1., 2.] / x", "float32", [1, 1]),
+    ("x ** [2., 2.]", "float32", [1, 4]),
+    ("x // [2., 2.]", "float32", [0, 1]),
+    ("x % [2., 2.]", "float32", [1, 0]),
+    ("x == [1., 5.]", "bool", [True, False]),
+    ("x != [1., 2.]", "bool", [False, False]),
+    ("x < [2., 2.]", "bool", [True, False]),
+    ("[2, 2] > i", "bool", [True, False]),
+    ("i * [3, 4]", "int32", [3, 8]),
+    ("[3, 4] * i", "int32", [3, 8]),
+    ("i == [1, 3]", "bool", [True, False]),
+    ("i + np.array([1, 2])", "int32", [2, 4]),
+    ("np.arange(2) + i", "int32", [1, 3]),
+    ("i * np.int64(3)", "int32", [3, 6]),
+    ("x + np.array([1., 2.])", "float32", [2, 4]),
+    ("b & [True, True]", "bool", [True, False]),
+    ("b == [True, True]", "bool", [True, False]),
+    ("x + [tf.constant(1.), 2.]", "float32", [2, 4]),
+    ("x[None] @ [[1.], [2.]]", "float32", [[5]]),
+]
+
+
+def values() -> dict[str, Any]:
+    return {
+        "x": tf.constant([1.0, 2.0]), "i": tf.constant([1, 2]), "b": tf.constant([True, False]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "dtype", "wanted"), GIVEN)
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_an_operator_takes_lists(
+    expression: str, dtype: str, wanted: Any, is_compiled: bool
+) -> None:
+    run = eval(f"lambda x, i, b: {expression}", {"tf": tf, "np": np})
+    found = (tf.function(run) if is_compiled else run)(**values())
+    assert found.dtype == tf.as_dtype(dtype) and found.numpy().tolist() == wanted
+
+
+def test_a_variable_takes_lists() -> None:
+    weight = tf.Variable([1.0, 2.0])
+    assert (weight * [1.0, 2.0]).numpy().tolist() == [1, 4]
+    assert ([1.0, 2.0] * weight).numpy().tolist() == [1, 4]
+    assert (weight == [1.0, 5.0]).numpy().tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "expression", ["i + [1.5, 2]", "x + ['a', 'b']", "i // [0, 1]", "i % 0", "4 // (i - 1)"]
+)
+def test_what_has_no_value_is_refused(expression: str) -> None:
+    with pytest.raises((tf.errors.InvalidArgumentError, ValueError, TypeError)):
+        eval(expression, {"tf": tf} | values())
+
+
+def test_a_float_makes_floats_of_32_bits() -> None:
+    assert (tf.constant([1, 2]) + 1.5).dtype == tf.float32
+
+
+@pytest.mark.parametrize("kind", ["bool", "int32", "int64", "float32"])
+def test_truths_are_of_the_dtype_that_is_told(kind: str) -> None:
+    for made in (tf.constant([True, False], kind), tf.Variable([True, False], dtype=kind)):
+        assert made.numpy().tolist() == [True, False]
+    assert tf.constant(True, tf.as_dtype(kind)).dtype == tf.as_dtype(kind)
