@@ -3,8 +3,8 @@
 python -m bench.generate --peer-python PATH
 
 A GPT of 6 blocks of 384, 6 heads, 8,192 tokens; 128 tokens after a prompt of 32, the likeliest
-each time. Both sides in turn; medians. `results/generate.{json,md}` also say by how much the process
-grew over the rounds after the first two.
+each time. Both sides in turn; medians. `results/generate.{json,md}` also say by how much the
+process grew over the rounds after the first two.
 """
 
 from __future__ import annotations
