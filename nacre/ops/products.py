@@ -15,7 +15,8 @@ from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, together
 from nacre.ops._define import Family, composite
 from nacre.ops.kernels.native.table import WhenUsed
-from nacre.ops.kernels.products import dense_product, when_compiled
+from nacre.ops.kernels.placement import may_be_compiled
+from nacre.ops.kernels.products import dense_product, when_compiled, when_shapes_compiled
 from nacre.ops.math import add
 
 op = Family("numpy", masks=masks.ON_MATRICES)
@@ -140,11 +141,13 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
 
 
 def _when_einsum_compiled(subscripts: str, x: jax.Array, y: jax.Array) -> WhenUsed:
+    if not may_be_compiled(x, y):
+        return "never"
     axes = matrix_axes(subscripts, x.ndim, y.ndim)
     if axes is None or x.shape[x.ndim - axes :] != y.shape[:axes]:
         return "never"
     shapes = _matrix_shapes(x, y, axes)
-    return when_compiled(
+    return when_shapes_compiled(
         *(jax.ShapeDtypeStruct(s, a.dtype) for s, a in zip(shapes, (x, y), strict=True))
     )
 

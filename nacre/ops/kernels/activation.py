@@ -36,6 +36,8 @@ def when_compiled(x: Array) -> table.WhenUsed:
 
     Ask it *before* entering an inner `jax.jit` and pass the answer on as a static argument.
     """
+    if not places.may_be_compiled(x):
+        return "never"
     return table.ACTIVATION.when_used(table.ActivationWork(x), places.current_placement())
 
 

@@ -31,6 +31,8 @@ def when_compiled(
 
     Ask it *before* entering an inner `jax.jit` and pass the answer on as a static argument.
     """
+    if not places.may_be_compiled(x, scale, offset):
+        return "never"
     work = table.LayerNormWork(x, scale, offset, is_last)
     return table.LAYER_NORM.when_used(work, places.current_placement())
 

@@ -11,11 +11,12 @@ machine, in an exported program: there only gradients do.
 
 import functools
 import os
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 
 from nacre.core.context import changed, current
+from nacre.core.tracing import is_tracer
 
 Placement = Literal["plain", "own", "loop"]
 
@@ -84,6 +85,15 @@ def current_placement() -> Placement:
     if is_inside_loop():
         return "loop"
     return "own" if current().is_own_program else "plain"
+
+
+def may_be_compiled(*arrays: Any) -> bool:
+    """Tell whether a compiled kernel may take part in what is computed of these arrays here.
+
+    Outside nacre's own programs it is only for gradients, and nobody takes those of arrays at hand:
+    then nothing else is asked, as an op called by itself costs no more than that.
+    """
+    return current_placement() != "plain" or any(is_tracer(array) for array in arrays)
 
 
 @functools.cache

@@ -45,11 +45,18 @@ from nacre.ops.kernels.native import library, table
 Shaped = Array | jax.ShapeDtypeStruct
 
 
-def when_compiled(x: Shaped, kernel: Shaped, bias: Shaped | None = None) -> table.WhenUsed:
+def when_compiled(x: Array, kernel: Array, bias: Array | None = None) -> table.WhenUsed:
     """Where the compiled kernel takes part in this product, by what is traced here.
 
     Ask it *before* entering an inner `jax.jit` and pass the answer on as a static argument.
     """
+    if not places.may_be_compiled(x, kernel, bias):
+        return "never"
+    return when_shapes_compiled(x, kernel, bias)
+
+
+def when_shapes_compiled(x: Shaped, kernel: Shaped, bias: Shaped | None = None) -> table.WhenUsed:
+    """As `when_compiled`, for arrays that are about to be made."""
     return table.DENSE.when_used(table.DenseWork(x, kernel, bias), places.current_placement())
 
 
