@@ -283,11 +283,12 @@ def load_model(
             is computed, and trained, by the functions in the folder, Lambda too, whose code is not
             run. A SavedModel without the metadata of Keras, and a frozen graph `graph.pb`, are
             opened by `saving.open_saved_model`: something that is called, no model of layers.
-            A file of TFLite or ONNX (operator sets 7 to 28), and a graph model of TF.js by its
-            `model.json` or folder, come back as a functional model of one layer: it predicts,
-            trains what the file holds as floats, is saved and exported, and has `signatures` by
-            name. TFLite files of whole numbers give LiteRT's numbers or neighbours of them; weights
-            of 8 bits that are multiplied with floats are floats here. BatchNormalization of ONNX
+            A file of TFLite, ONNX (operator sets 7 to 28) or `torch.export` (`.pt2` of PyTorch 2.9
+            and newer; no pickle in it is opened), and a graph model of TF.js by its `model.json`
+            or folder, come back as a functional model of one layer: it predicts, trains what the
+            file holds as floats, is saved and exported, and has `signatures` by name. TFLite files
+            of whole numbers give LiteRT's numbers or neighbours of them; weights of 8 bits that are
+            multiplied with floats are floats here. BatchNormalization of ONNX
             keeps the statistics of the file; what takes or gives strings there is something that is
             called. A layers model of TF.js comes back as its layers.
         custom_objects: name -> class or function for names that are not built in.
@@ -340,6 +341,8 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
         return keras_saved_model.open_program(source.path)
     if source.kind == "tflite":
         return imported.load(source)
+    if source.kind == "pt2":
+        return imported.load_pt2(source)
     if source.kind == "onnx":
         return imported.load_onnx(source)
     if source.kind == "tfjs":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ KINDS = {
     "tflite": "a TFLite model",
     "tfjs": "a model of TF.js",
     "onnx": "a file of ONNX",
+    "pt2": "an archive of torch.export",
 }
 
 
@@ -135,7 +137,7 @@ class Source:
         if npz.is_beginning(beginning):
             return "npz"
         if beginning.startswith(archive.SIGNATURE):
-            return "native"
+            return "pt2" if _is_pt2(self.opened()) else "native"
         if beginning.startswith(hdf5.SIGNATURE):
             return self._h5_kind(who)
         if safetensors.is_beginning(beginning, self.size_bytes):
@@ -244,6 +246,17 @@ class Source:
                 who, "the file must be .keras or .h5 by its content", f"'{self.name}', {what}", fix
             )
         )
+
+
+def _is_pt2(source: Any) -> bool:
+    """Whether an archive holds what `torch.export.save` writes, in a folder of any name."""
+    try:
+        with zipfile.ZipFile(source) as members:
+            names = members.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError):
+        return False
+    ends = ("/archive_format", "serialized_exported_program.json")
+    return any(name.endswith(ends) for name in names)
 
 
 def _is_onnx(beginning: bytes) -> bool:

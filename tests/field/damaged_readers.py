@@ -22,7 +22,7 @@ READERS = (
     "keras", "keras_in_place", "keras_inside", "h5", "old_h5", "weights_h5", "legacy_h5", "shards",
     "safetensors", "safetensors_index", "npz", "config_json", "config_yaml", "hub_folder",
     "checkpoint", "saved_model", "keras_saved_model", "program", "frozen_graph", "records",
-    "data_set", "onnx", "onnx_program",
+    "data_set", "onnx", "onnx_program", "pt2",
 )  # fmt: skip
 # Files that say by themselves when a bit of them has changed.
 HAS_CHECKSUMS = (
@@ -74,6 +74,28 @@ def _inside(files: Files, random: Random) -> Files:
         return mutate(inner, random)
 
     return {name: repacked(content, change)}
+
+
+def _members(files: Files, random: Random) -> Files:
+    """Change the archive, or a member of it, stored as it was."""
+    (name, content), *_ = files.items()
+    if random.random() < 0.3:
+        return {name: mutate(content, random)}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(packed, "w") as new:
+        members = old.namelist()
+        chosen = random.choice([m for m in members if m.endswith(".json")] * 4 + members)
+        for member in members:
+            inner = old.read(member)
+            if member == chosen:
+                is_json = member.endswith(".json")
+                inner = (
+                    mutate_json(inner.decode(), random).encode()
+                    if is_json
+                    else mutate(inner, random)
+                )
+            new.writestr(member, inner)
+    return {name: packed.getvalue()}
 
 
 def _structures(files: Files, random: Random) -> Files:
@@ -346,6 +368,7 @@ def make_cases(folder: Path) -> dict[str, Case]:
             _run_program,
         ),
         "onnx": Case([own("m.onnx")], _structures, whole),
+        "pt2": Case([files_of(_REFERENCE / "files" / "onnx", "residual.pt2")], _members, whole),
         "onnx_program": Case(
             [files_of(_REFERENCE / "files" / "onnx", f"{name}.onnx") for name in _ONNX],
             _structures,

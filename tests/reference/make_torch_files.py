@@ -61,6 +61,32 @@ class Shapes(nn.Module):
         return torch.softmax(torch.stack(parts, 1).transpose(1, 2), -1), z.amax(dim=1)
 
 
+class Residual(nn.Module):
+    """Operators that write into what they are given."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.norm = nn.Linear(4, 4), nn.LayerNorm(4)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        y = self.relu(self.linear(x))
+        z = self.norm(y)
+        z += y
+        z.mul_(2)
+        return self.relu(z) - y
+
+
+class Written(nn.Module):
+    """A part that is taken, the whole written to, the part read."""
+
+    def forward(self, x):
+        y = x * 1
+        first = y[:, 0]
+        y.add_(1)
+        return first + y[:, 1]
+
+
 def convolutional() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
@@ -112,6 +138,10 @@ def main(folder: Path) -> None:
         torch.onnx.export(program, inputs, folder / f"{name}_18.onnx", dynamo=True,
                           external_data=False, input_names=names)  # fmt: skip
         torch.export.save(program, folder / f"{name}.pt2")
+    for name, model in (("residual", Residual()), ("written", Written())):
+        x = torch.linspace(-1, 1, 8).reshape(2, 4)
+        torch.export.save(torch.export.export(model.eval(), (x.clone(),)), folder / f"{name}.pt2")
+        arrays |= {f"{name}/input_0": x.numpy(), f"{name}/output_0": model(x).detach().numpy()}
     np.savez_compressed(folder / "torch.npz", **arrays)
 
 

@@ -86,6 +86,7 @@ class Program(Protocol):
 KINDS: dict[str, str] = {
     "tflite": "nacre.export.importers.litert.program:opened",
     "tfjs": "nacre.export.importers.tfjs.graph:opened",
+    "pt2": "nacre.export.importers.torch.program:opened",
     "onnx": "nacre.export.importers.onnx.program:opened",
 }
 # How many bytes of a program a config may hold: it is unpacked before it is looked at.

@@ -42,6 +42,16 @@ def load_onnx(source: Source) -> Any:
     return program.open_model(found, source.name, name_of(source))
 
 
+def load_pt2(source: Source) -> Any:
+    """The model in an archive of `torch.export`.
+
+    Raises:
+        FileFormatError: It is damaged, or of a form that is not read.
+    """
+    program = importlib.import_module("nacre.export.importers.torch.program")
+    return program.open_model(source.opened(), source.who, name_of(source))
+
+
 def load_tfjs(source: Source, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
     """The model of TF.js whose `model.json` it is: of layers, or of a graph.
 
