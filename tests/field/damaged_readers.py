@@ -22,7 +22,7 @@ READERS = (
     "keras", "keras_in_place", "keras_inside", "h5", "old_h5", "weights_h5", "legacy_h5", "shards",
     "safetensors", "safetensors_index", "npz", "config_json", "config_yaml", "hub_folder",
     "checkpoint", "saved_model", "keras_saved_model", "program", "frozen_graph", "records",
-    "data_set", "onnx", "onnx_program", "pt2",
+    "data_set", "onnx", "onnx_program", "pt2", "tflite", "tfjs",
 )  # fmt: skip
 # Files that say by themselves when a bit of them has changed.
 HAS_CHECKSUMS = (
@@ -259,6 +259,30 @@ def _run_onnx(path: Path) -> bytes:
     )
 
 
+def _run_imported(path: Path) -> bytes:
+    """Open a model, and call its signatures where it has some."""
+    import nacre
+
+    model = nacre.models.load_model(path)
+    found = [_numbers(model)]
+    for signature in getattr(model, "signatures", {}).values():
+        try:
+            outputs = signature(**{name: _zeros(told) for name, told in signature.inputs.items()})
+        except nacre.core.errors.NacreError as error:  # of an input, not of the file
+            if path.name in str(error):
+                raise
+            continue
+        found += [np.asarray(value).tobytes() for _, value in sorted(outputs.items())]
+    return b"".join(found)
+
+
+def _archived(archive: str, *names: str) -> Iterable[tuple[str, Files]]:
+    """Single files of an archive of references."""
+    with zipfile.ZipFile(_REFERENCE / "files" / archive) as found:
+        for name in names:
+            yield name, {name: found.read(name)}
+
+
 def make_cases(folder: Path) -> dict[str, Case]:
     """The files of each reader, made in `folder`."""
     import yaml
@@ -280,6 +304,9 @@ def make_cases(folder: Path) -> dict[str, Case]:
     model.save(folder / "m.keras")
     model.save(folder / "m.h5")
     model.export(folder / "m.onnx", format="onnx", verbose=False)
+    model.export(folder / "m.tflite", verbose=False, verify=False)
+    for name in ("tfjs", "tfjs_layers"):
+        model.export(folder / name, format=name, verbose=False, verify=False)
     model.save_weights(folder / "w.weights.h5")
     model.save_weights(folder / "w.h5")
     model.save_weights(folder / "w.safetensors")
@@ -373,6 +400,24 @@ def make_cases(folder: Path) -> dict[str, Case]:
             [files_of(_REFERENCE / "files" / "onnx", f"{name}.onnx") for name in _ONNX],
             _structures,
             _run_onnx,
+        ),
+        "tflite": Case(
+            [
+                own("m.tflite"),
+                *_archived("tflite/2.21.zip", "mlp.tflite", "control.tflite", "cnn_int8.tflite"),
+                *_archived("tflite/2.15.zip", "lstm.tflite"),
+            ],
+            _bytes_alone,
+            _run_imported,
+        ),
+        "tfjs": Case(
+            [
+                folder_of(folder / "tfjs"),
+                folder_of(folder / "tfjs_layers"),
+                folder_of(_REFERENCE / "files" / "tfjs" / "steps"),
+            ],
+            _structures,
+            _run_imported,
         ),
         "frozen_graph": Case([("graph.pb", {"graph.pb": frozen})], _structures, _run_program),
         "records": Case([own("some.records")], _records, _read_records, bytes.startswith),

@@ -17,12 +17,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.context import current
-from nacre.core.errors import ArgumentError, SerializationError, ShapeError, listed, message
+from nacre.core.errors import (
+    ArgumentError,
+    DTypeError,
+    SerializationError,
+    ShapeError,
+    listed,
+    message,
+)
+from nacre.core.indices import check_width
 from nacre.core.registry import register
 from nacre.export.importers.trial_shapes import shapes_by_trial
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.core.input_layer import Input
+from nacre.models.graph_calls import match_or_none
 from nacre.models.model import Model
 
 
@@ -235,9 +244,12 @@ def _as_port(value: Any, port: Port, who: str) -> Any:
     Raises:
         ShapeError: A size that the program fixes is another one.
     """
-    array = jnp.asarray(value)
+    _refuse_floats(value, port, who)
     own = np.dtype(port.dtype)
     kind = jax.dtypes.canonicalize_dtype(own)
+    if isinstance(value, np.ndarray | list | tuple | int) and kind.kind in "iu":
+        check_width(who, np.asarray(value), kind)
+    array = jnp.asarray(value)
     if array.dtype != kind:
         array = array.astype(kind)
     if port.shape is not None:
@@ -250,6 +262,26 @@ def _as_port(value: Any, port: Port, who: str) -> Any:
             rule = f"input '{port.name}' must have shape {port.shape}"
             raise ShapeError(message(who, rule, f"{tuple(map(str, sizes))}"))
     return array
+
+
+def _refuse_floats(value: Any, port: Port, who: str) -> None:
+    """Raise where floats would be cut to whole numbers that stand for others.
+
+    Raises:
+        DTypeError: They would.
+    """
+    own = np.dtype(port.dtype)
+    if own.kind not in "iu" or own.itemsize > 2:
+        return
+    kind = getattr(value, "dtype", None)
+    kind = np.asarray(value).dtype if kind is None else np.dtype(kind)
+    if kind.kind not in "iub":
+        rule = f"input '{port.name}' takes {port.dtype}, which floats would be cut to"
+        fix = (
+            "Quantize it as the file says, np.round(x / scale) + zero_point, or pass "
+            f"x.astype('{port.dtype}')."
+        )
+        raise DTypeError(message(who, rule, str(kind), fix))
 
 
 class ImportedSignature:
@@ -301,6 +333,22 @@ class ImportedModel(Model):
     _config_module = "nacre"
     _config_class_name = "ImportedModel"
     _config_registered_name = "ImportedModel"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the model; floats are not cut to the whole numbers of a quantized input."""
+        if args:
+            self._refuse_floats(args[0])
+        return super().__call__(*args, **kwargs)
+
+    def _input_dtypes(self, x: Any) -> list[str | None]:  # asked where `fit` and its like begin
+        self._refuse_floats(x)
+        return super()._input_dtypes(x)
+
+    def _refuse_floats(self, x: Any) -> None:
+        ports = self.imported.signature.inputs
+        for port, value in zip(ports, match_or_none(self, x) or [], strict=False):
+            if hasattr(value, "dtype"):
+                _refuse_floats(value, port, self._who())
 
     @property
     def imported(self) -> ImportedGraph:

@@ -151,6 +151,19 @@ def test_whole_numbers_hold_no_weights_and_are_saved_whole(tmp_path):
     np.testing.assert_array_equal(again(x), model(x))
 
 
+def test_floats_are_not_cut_to_the_whole_numbers_of_an_input():
+    model = load_model(_content("2.21", "cnn_int8")[0])
+    x = np.random.default_rng(0).uniform(size=(2, 10, 10, 2))
+    signature = model.signatures["serving_default"]
+    for call in (model, lambda v: model.predict(v, verbose=0), signature):
+        for given in (x, x.astype("float32")):
+            with pytest.raises(NacreError, match=r"zero_point"):
+                call(given)
+        with pytest.raises(NacreError, match="300"):
+            call((x * 0 + 300).astype("int64"))
+        call(np.round(x).astype("int64"))
+
+
 def test_signatures_are_called_by_name_and_compute_with_the_weights_as_they_stand():
     model = load_model(_content("2.21", "signatures")[0])
     assert sorted(model.signatures) == ["decode", "encode"]

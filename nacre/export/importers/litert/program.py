@@ -74,6 +74,9 @@ class LiteProgram:
         named = {place: name for name, place in signature.inputs.items()}
         names = [(named.get(place, graph.tensors[place].name), place) for place in graph.inputs]
         outputs = _ordered(list(signature.outputs.items()), graph.outputs)
+        if not names or not outputs:
+            got = f"signature '{signature.key}' without {'outputs' if names else 'inputs'}"
+            raise FileFormatError(message(self.who, "a model must take and give something", got))
         for _, place in [*names, *outputs]:
             if graph.tensors[place].dtype in ("resource", "variant", "string"):
                 raise FileFormatError(

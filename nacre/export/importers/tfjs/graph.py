@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import FileFormatError, NacreError, ShapeError, listed, message
+from nacre.core.errors import (
+    FileFormatError,
+    NacreError,
+    ShapeError,
+    UnsupportedError,
+    listed,
+    message,
+)
 from nacre.core.wire.tensorflow.dtypes import dtype_of, name_of, number_of
 from nacre.core.wire.tensorflow.graph import (
     ArgDef,
@@ -90,9 +97,11 @@ class GraphProgram:
                 self._compiled = self._program._compiled_for(feeds, self._outputs)
             given = [*arrays, *(weights[name] for name in self.weights)]
             return self._program._call(self._compiled, given), {}
-        except NacreError:
+        except UnsupportedError:
             raise
         except _FAULTS as error:
+            if self.who in str(error):
+                raise
             text = " ".join(str(error).split())[:300]
             raise ShapeError(message(self.who, "its graph must be computed", text)) from error
 
@@ -141,12 +150,13 @@ def open_model(content: Content, who: str, name: str) -> ImportedModel:
         FileFormatError: It is damaged.
         UnsupportedError: It has operations that nacre does not compute; all of them are told.
     """
-    program = GraphProgram(content, who)
     try:
-        return model_of(program, name)
-    except NacreError:
-        raise
-    except _FAULTS as error:
+        return model_of(GraphProgram(content, who), name)
+    except (UnsupportedError, *_FAULTS) as error:
+        if who in str(error):
+            raise
+        if isinstance(error, UnsupportedError):
+            raise UnsupportedError(f"{who}: {error}") from error
         raise _damaged(who, f"{type(error).__name__} {error}") from error
 
 
