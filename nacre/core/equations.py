@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from jax._src import core
 
 from nacre.core.kinds import is_list
@@ -47,4 +48,32 @@ def calls_host(jaxpr: Jaxpr) -> bool:
     return False
 
 
-__all__ = ["PROGRAMS", "calls_host", "inner_jaxprs"]
+def numbers_in(program: Any) -> tuple[str, ...]:
+    """The single numbers that stand in the code of a program, loops and branches too, in order.
+
+    Args:
+        program: A closed jaxpr.
+    Example:
+        >>> import jax
+        >>> numbers_in(jax.make_jaxpr(lambda x: x / x.shape[0])(jax.numpy.ones(3)))
+        ('3.0',)
+    """
+    found: list[Any] = []
+    seen: set[int] = set()
+
+    def read(jaxpr: Any) -> None:
+        if id(jaxpr) in seen:
+            return
+        seen.add(id(jaxpr))
+        for equation in jaxpr.eqns:
+            values = [x.val for x in equation.invars if isinstance(x, core.Literal)]
+            found.extend(repr(np.asarray(value).item()) for value in values)
+            for inner in inner_jaxprs(equation):
+                read(inner)
+
+    read(program.jaxpr)
+    found.extend(repr(np.asarray(x).item()) for x in program.consts if np.size(x) == 1)
+    return tuple(found)
+
+
+__all__ = ["PROGRAMS", "calls_host", "inner_jaxprs", "numbers_in"]

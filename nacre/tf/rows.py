@@ -95,8 +95,11 @@ def op_of(path: str) -> Op | None:
     Args:
         path: As it was written, 'tf.math.square'.
     """
+    from nacre.tf import sized_calls
     from nacre.tf.symbols import op_by
 
+    if path == sized_calls.PATH:
+        return sized_calls.op()
     module, _, name = path.removeprefix("tf").lstrip(".").rpartition(".")
     row = rows_of(module).get(name) if module in _OF_TENSORS else None
     if row is None or row.is_face or name in _CALL_OTHERS:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 
@@ -68,6 +69,9 @@ def tensor(value: Any, dtype: Any = None) -> Any:
         return landed(_of_array(np.asarray(value), wanted))
     if isinstance(value, list | tuple) and _holds_tensors(value):
         return _stacked(value, wanted)
+    size: Any = value
+    if jax.export.is_symbolic_dim(size):  # a size, while the shape of a layer's output is found
+        return jnp.asarray(size, "int32" if wanted is None else wanted.name)
     return landed(_of_python(value, wanted))
 
 
@@ -181,7 +185,8 @@ def _of_texts(array: np.ndarray, wanted: DType | None) -> np.ndarray:
 def _holds_tensors(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_holds_tensors, value))
-    return isinstance(value, jax.Array | Variable | KerasTensor | HostTensor)
+    is_tensor = isinstance(value, jax.Array | Variable | KerasTensor | HostTensor)
+    return is_tensor or jax.export.is_symbolic_dim(value)
 
 
 def _stacked(value: Any, wanted: DType | None) -> Any:

@@ -19,6 +19,7 @@ import numpy as np
 from nacre.callbacks.runner import CallbackList, Callbacks
 from nacre.core import tree
 from nacre.core.dtypes import device_dtype
+from nacre.core.equations import numbers_in
 from nacre.core.errors import DataError, ShapeError, message
 from nacre.core.host_arrays import is_plain
 from nacre.core.program import CallProgram, programs_of
@@ -390,7 +391,8 @@ class PredictionProgram(CallProgram):
         """Whether what a sample gives depends on others in its batch, as far as it is known.
 
         Found by running a padded batch a second time, with other padding: code of the user may
-        subtract a batch's mean. Checked again after each compilation.
+        subtract a batch's mean. Checked again after each compilation. Numbers of the code that
+        change with the size of a batch, as one that is divided by, are such a dependence too.
         """
         compilations = len(self.traced_shapes)
         if self._found is None or (given is not None and self._found[0] != compilations):
@@ -400,6 +402,10 @@ class PredictionProgram(CallProgram):
             _, others = self(self.state.read(), leaves)
             pairs = zip(tree.flatten(outputs), tree.flatten(others), strict=True)
             apart = all(_are_same(one[:count], other[:count]) for one, other in pairs)
+            if apart:  # what is divided by the size of the batch would be by that of the padded one
+                short = [None if leaf is None else leaf[:count] for leaf in leaves]
+                programs = (self.trace(self.state.read(), x) for x in (short, leaves))
+                apart = len({numbers_in(traced.jaxpr) for traced in programs}) == 1
             self._found = (len(self.traced_shapes), not apart)
         return self._found[1]
 

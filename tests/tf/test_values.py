@@ -277,18 +277,6 @@ def test_the_number_of_samples_may_stand_in_the_shape_of_a_graphs_reshape(rest) 
         np.testing.assert_array_equal(read.predict(x, verbose=0), x.reshape(count, *rest))
 
 
-def test_sizes_that_only_a_batch_tells_are_refused_where_a_graph_cannot_leave_them_open() -> None:
-    inputs, longer = tf.keras.Input((8,)), tf.keras.Input((None, 2))
-    for describe in (
-        lambda: tf.reshape(inputs, [tf.shape(inputs)[0], 3]),
-        lambda: tf.reshape(inputs, [2 * tf.shape(inputs)[0], 4]),
-        lambda: tf.reshape(longer, [tf.shape(longer)[0], tf.shape(longer)[1] * 2]),
-        lambda: tf.tile(inputs, [1, tf.shape(inputs)[0]]),
-    ):
-        with pytest.raises(ArgumentError, match="a size that only a batch tells"):
-            describe()
-
-
 @pytest.mark.parametrize(
     "name", ["tf.io.write_file", "tf.cond", "tf.vectorized_map", "tf.nothing", "tf.config", "tf."]
 )
