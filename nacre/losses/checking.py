@@ -290,7 +290,8 @@ def check_given_labels(
     """`check_labels` for a loss or metric called by itself; traced labels pass, and give NaN."""
     if any(isinstance(a, jax.core.Tracer) for a in (y_true, mask, weights)):
         return
-    shape, labels = np.shape(y_pred), np.asarray(as_array(y_true))
+    with jax.ensure_compile_time_eval():  # labels that code around it holds are numbers there too
+        shape, labels = np.shape(y_pred), np.asarray(as_array(y_true))
     if not shape or labels.dtype.kind not in "iuf":
         return
     axis = arguments.get("axis", -1)

@@ -286,11 +286,23 @@ def test_focal_losses_have_gradients_that_are_numbers_where_answers_are_sure(gam
     sure = right * 40 - 20 if from_logits else right
     for name in ("binary_focal_crossentropy", "categorical_focal_crossentropy"):
         loss = getattr(losses, name)
-        value, gradient = jax.value_and_grad(
-            lambda y, loss=loss: loss(right, y, gamma=gamma, from_logits=from_logits).sum()
-        )(sure)
+        of = lambda y, loss=loss: loss(right, y, gamma=gamma, from_logits=from_logits).sum()
+        value, gradient = jax.jit(jax.value_and_grad(of))(sure)
         assert abs(value) < 1e-6 and np.isfinite(gradient).all()
     plain = losses.binary_crossentropy(right, sure / 4, from_logits=from_logits)
     if gamma == 0:
         same = losses.binary_focal_crossentropy(right, sure / 4, gamma=0.0, from_logits=from_logits)
         np.testing.assert_allclose(same, plain, rtol=1e-6)
+
+
+def test_labels_that_code_around_a_compiled_function_holds_are_looked_at():
+    labels, p = np.array([0, 2, 1]), np.full((3, 3), 1 / 3, "float32")
+    for loss in (
+        losses.SparseCategoricalCrossentropy(),
+        losses.SparseCategoricalCrossentropy(ignore_class=2),
+    ):
+        of = lambda p, loss=loss: loss(labels, p)
+        np.testing.assert_allclose(jax.jit(of)(p), loss(labels, p), rtol=1e-6)
+        np.testing.assert_allclose(jax.jit(jax.grad(of))(p), jax.grad(of)(p), rtol=1e-6)
+        with pytest.raises(LossInputError, match="labels must be from 0 to 2"):
+            jax.jit(lambda p, loss=loss: loss(labels + 7, p))(p)
