@@ -53,11 +53,10 @@ def test_the_readme_shows_the_network_that_is_trained() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [7, 0, 1])
 def test_it_reads_all_but_a_few_of_the_test_digits(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(tmp_path / "out", "--seed", str(seed))
+    run(tmp_path / "out", "--seed", "7")
     wrong = re.search(r"\((\d+) of 360 wrong\)", re.sub(r"\s+", " ", capsys.readouterr().out))
     # One image is 0.3 %. Seeds, processors and kernels gave 3 to 8; a broken layer gives dozens.
     assert wrong and int(wrong.group(1)) <= 10

@@ -17,7 +17,7 @@ from nacre.saving import hdf5
 from tests.field import damage, mutations
 from tests.saving.helpers import small
 
-CASES = 200
+CASES = 60  # of each reader; `make fuzz` tries thousands
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def outcomes():
     return damage.outcomes(list(damage.READERS), 0, CASES)
 
 
-@pytest.mark.slow  # the fixture takes ten seconds
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", damage.READERS)
 def test_mutated_files_are_refused_by_name_or_open(reader, outcomes):
     found = {seed: text for (kind, seed), text in outcomes.items() if kind == reader}

@@ -13,7 +13,7 @@ import pytest
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with signals")
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path: Path) -> None:
-    kills, seed = 20, 2
+    kills, seed = 8, 2
     found = subprocess.run(
         [sys.executable, "-m", "tests.training.killed", str(tmp_path), str(kills), str(seed)],
         capture_output=True, text=True, check=False,
