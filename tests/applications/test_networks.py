@@ -81,7 +81,7 @@ def test_arguments_change_the_layers_as_in_keras(
 
 
 @pytest.mark.usefixtures("empty")
-@pytest.mark.parametrize("family", cases.FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_end_without_the_top_is_that_of_keras(family: str) -> None:
     name, arguments = cases.SMALL[family]
     model = network(name, arguments["input_shape"], include_top=False, pooling="max")
@@ -323,6 +323,7 @@ def test_the_sums_of_inception_resnet_are_read_from_files_of_keras(named: dict[s
     assert written["module"] == "keras.src.applications.inception_resnet_v2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attribute", ["name", "_name"])
 def test_two_networks_stand_in_one_model_after_layers_were_renamed(
     attribute: str, tmp_path: Path

@@ -13,8 +13,13 @@ from nacre.export.targets.target import Target
 from nacre.testing.graph_ops import CASES
 from nacre.testing.target import _OF_MODELS, runtime_of, target_checks
 from tests.cases.targets import REFUSED, refusal
+from tests.tiers import first_of_each_is_quick
 
-PAIRS = [pytest.param(t, c.name, id=f"{t}-{c.name}") for t in TARGETS for c in CASES]
+OPS = {case.name: case.op for case in CASES}
+PAIRS = first_of_each_is_quick(
+    [pytest.param(t, c.name, id=f"{t}-{c.name}") for t in TARGETS for c in CASES],
+    kind=lambda row: (row.values[0], OPS[row.values[1]]),
+)
 
 
 def writable(name: str) -> Target:
