@@ -1,5 +1,6 @@
 """Layers models of TF.js: what TF.js saved, what nacre writes for it, and what is refused."""
 
+import base64
 import json
 import subprocess
 from pathlib import Path
@@ -116,6 +117,69 @@ def test_a_graph_model_comes_back_and_trains(tmp_path):
     assert all(not np.array_equal(a, b) for a, b in zip(before, again.get_weights(), strict=True))
     again.save(tmp_path / "m.keras")
     np.testing.assert_allclose(load_model(tmp_path / "m.keras")(X), again(X), atol=1e-6)
+
+
+def _constant(name: str) -> dict[str, Any]:
+    return {"name": name, "op": "Const", "attr": {"dtype": {"type": "DT_FLOAT"}}}
+
+
+@pytest.mark.parametrize(
+    ("op", "fused", "wanted"),
+    [
+        ("_FusedConv2D", ["BiasAdd", "Relu6"], lambda y, b, a: np.clip(y + b, 0, 6)),
+        ("_FusedConv2D", ["BiasAdd", "Elu"],
+         lambda y, b, a: np.where(y + b > 0, y + b, np.expm1(y + b))),
+        ("FusedDepthwiseConv2dNative", ["BiasAdd", "Prelu"],
+         lambda y, b, a: np.where(y + b > 0, y + b, (y + b) * a)),
+        ("FusedDepthwiseConv2dNative", ["BiasAdd", "LeakyRelu"],
+         lambda y, b, a: np.where(y + b > 0, y + b, (y + b) * 0.2)),
+    ],
+)  # fmt: skip
+def test_what_the_converter_of_tfjs_fuses_is_computed(
+    op: str, fused: list[str], wanted: Any, tmp_path: Path
+):
+    random = np.random.default_rng(0)
+    shape = (2, 2, 3, 1) if "Depthwise" in op else (2, 2, 3, 3)
+    arrays = {
+        "kernel": random.normal(size=shape),
+        "bias": random.normal(size=3),
+        "slope": [0.1, 0.2, 0.3],
+    }
+    text = lambda value: {"s": base64.b64encode(value.encode()).decode()}
+    inputs = ["x", "kernel", "bias", *(["slope"] if "Prelu" in fused else [])]
+    attributes = {
+        "strides": {"list": {"i": ["1", "1", "1", "1"]}},
+        "padding": text("VALID"),
+        "fused_ops": {"list": {"s": [text(name)["s"] for name in fused]}},
+    }
+    size = {"dim": [{"size": str(n)} for n in (-1, 4, 4, 3)]}
+    place = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": size}}
+    nodes = [
+        {"name": "x", "op": "Placeholder", "attr": place},
+        *[_constant(name) for name in arrays],
+        {"name": "y", "op": op, "input": inputs, "attr": attributes},
+    ]
+    data = [np.asarray(a, "<f4") for a in arrays.values()]
+    specs = [
+        {"name": n, "shape": list(a.shape), "dtype": "float32"}
+        for n, a in zip(arrays, data, strict=True)
+    ]
+    (tmp_path / "w.bin").write_bytes(b"".join(a.tobytes() for a in data))
+    told = {
+        "inputs": {"x": {"name": "x:0", "dtype": "DT_FLOAT", "tensorShape": size}},
+        "outputs": {"y": {"name": "y:0"}},
+    }
+    said = {
+        "format": "graph-model", "modelTopology": {"node": nodes}, "signature": told,
+        "weightsManifest": [{"paths": ["w.bin"], "weights": specs}],
+    }  # fmt: skip
+    (tmp_path / "model.json").write_text(json.dumps(said))
+    x = random.normal(size=(2, 4, 4, 3)).astype("float32")
+    plain = nacre.ops.depthwise_conv if "Depthwise" in op else nacre.ops.conv
+    y = np.asarray(plain(x, data[0], padding="valid"))
+    np.testing.assert_allclose(
+        load_model(tmp_path)(x), wanted(y, data[1], data[2]), rtol=1e-4, atol=1e-5
+    )
 
 
 # --- for TF.js ------------------------------------------------------------------------------------

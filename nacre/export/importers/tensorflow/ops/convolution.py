@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from nacre.export.importers.tensorflow.ops.linalg import FUSED
 from nacre.export.importers.tensorflow.registry import Node, op
 from nacre.export.importers.tensorflow.values import GraphError, dtype, ints
 from nacre.ops.kernels import convolution as kernels
@@ -72,21 +73,6 @@ def _conv(node: Node, x: Any, kernel: Any) -> Any:
     return _convolution(node, x.ndim, _grouped(node))(jnp.asarray(x), jnp.asarray(kernel))
 
 
-@op("_FusedConv2D")
-def _fused_conv(node: Node, x: Any, kernel: Any, *more: Any) -> Any:
-    names = [bytes(name).decode() for name in node.get("fused_ops", [])]
-    found = _conv(node, x, kernel)
-    if names[:1] == ["BiasAdd"]:
-        found = found + more[0]
-    elif names:
-        raise GraphError(f"a convolution fused with {names}")
-    for name in names[1:]:
-        if name not in ("Relu", "Relu6"):
-            raise GraphError(f"a convolution fused with {names}")
-        found = jnp.maximum(found, 0) if name == "Relu" else jnp.clip(found, 0, 6)
-    return found
-
-
 def _depthwise(node: Node, x_rank: int) -> Callable[..., Any]:
     inner = _convolution(node, x_rank, lambda x, kernel: _channels(node, x))
 
@@ -99,6 +85,24 @@ def _depthwise(node: Node, x_rank: int) -> Callable[..., Any]:
 @op("DepthwiseConv2dNative")
 def _depthwise_conv(node: Node, x: Any, kernel: Any) -> Any:
     return _depthwise(node, 4)(jnp.asarray(x), jnp.asarray(kernel))
+
+
+@op("_FusedConv2D", "_FusedDepthwiseConv2dNative")
+def _fused_conv(node: Node, x: Any, kernel: Any, *more: Any) -> Any:
+    """A convolution with a bias and an activation, as TensorFlow and TF.js fuse them."""
+    found = (_depthwise_conv if "Depth" in node.op else _conv)(node, x, kernel)
+    names = [bytes(name) for name in node.get("fused_ops", [])]
+    for name in names:
+        if name == b"Prelu":
+            found = jnp.where(found > 0, found, found * more[-1])
+        elif name == b"LeakyRelu":
+            slope = node.get("leakyrelu_alpha")
+            found = jnp.where(found > 0, found, found * (0.2 if slope is None else slope))
+        elif name in FUSED:
+            found = FUSED[name](found, *more)
+        else:
+            raise GraphError(f"a convolution fused with {names}")
+    return found
 
 
 @op("Conv2DBackpropInput", "Conv3DBackpropInputV2", "DepthwiseConv2dNativeBackpropInput")

@@ -23,11 +23,11 @@ def _turned(x: Any, turns: Any, conjugates: bool = False) -> Any:
 def _matmul(node: Node, a: Any, b: Any, *more: Any) -> Any:
     found = jnp.matmul(_turned(a, node.get("transpose_a")), _turned(b, node.get("transpose_b")))
     for name in node.get("fused_ops", []) if node.op[0] == "_" else []:
-        found = _FUSED[name](found, *more)
+        found = FUSED[name](found, *more)
     return found.astype(a.dtype)
 
 
-_FUSED: dict[bytes, Any] = {
+FUSED: dict[bytes, Any] = {
     b"BiasAdd": lambda x, bias, *_: x + bias,
     b"Relu": lambda x, *_: jnp.maximum(x, 0),
     b"Relu6": lambda x, *_: jnp.clip(x, 0, 6),

@@ -37,6 +37,11 @@ def _leaky_relu(node: Node, x: Any) -> Any:
     return jnp.where(x > 0, x, x * jnp.asarray(node["alpha"], x.dtype))
 
 
+@op("Prelu")  # of TF.js
+def _prelu(node: Node, x: Any, alpha: Any) -> Any:
+    return jnp.where(x > 0, x, x * alpha)
+
+
 # --- gradients that graphs contain, such as those of functions that were traced for training ------
 
 
