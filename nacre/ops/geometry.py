@@ -378,15 +378,36 @@ def homography(source: jax.Array, target: jax.Array) -> jax.Array:
 
     Formula:
         u = (m0·x + m1·y + m2) / (m6·x + m7·y + 1), v = (m3·x + m4·y + m5) / (the same)
+
+        With points p = (x, y, 1) and q = (u, v, 1), and c_1 = p_2 × p_3 and so on in turn,
+        p_4 is to the sum of λ_i p_i as c_i · p_4 are to λ_i; of q alike μ_i. The map is
+        Σ_i μ_i / λ_i q_i c_iᵀ, so that no equations are solved, which no format has.
+    Source:
+        Heckbert 1989, "Fundamentals of Texture Mapping and Image Warping", section 2.2: adjoints.
     """
-    x, y = source[..., 0], source[..., 1]  # (..., 4)
-    u, v = target[..., 0], target[..., 1]
-    zero, one = jnp.zeros_like(x), jnp.ones_like(x)
-    upper = jnp.stack([x, y, one, zero, zero, zero, -u * x, -u * y], axis=-1)
-    lower = jnp.stack([zero, zero, zero, x, y, one, -v * x, -v * y], axis=-1)
-    equations = jnp.concatenate([upper, lower], axis=-2)  # (..., 8, 8)
-    values = jnp.concatenate([u, v], axis=-1)
-    return jnp.linalg.solve(equations, values[..., None])[..., 0]
+    crosses, shares = _crosses(source)  # (..., 3, 3), (..., 3)
+    _, target_shares = _crosses(target)
+    others = jnp.roll(shares, -1, -1) * jnp.roll(shares, -2, -1)
+    factors = target_shares * others  # in place of a division by a share
+    points = _homogeneous(target)[..., :3, :]
+    matrix = sum(
+        factors[..., i, None, None] * points[..., i, :, None] * crosses[..., i, None, :]
+        for i in range(3)
+    )
+    numbers = jnp.reshape(matrix, (*matrix.shape[:-2], 9))
+    return numbers[..., :8] / numbers[..., 8:]
+
+
+def _homogeneous(points: jax.Array) -> jax.Array:
+    return jnp.concatenate([points, jnp.ones_like(points[..., :1])], axis=-1)
+
+
+def _crosses(points: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Products of the first three points two by two, and the fourth point's shares by them."""
+    first = _homogeneous(points)
+    three, fourth = first[..., :3, :], first[..., 3:, :]
+    crosses = jnp.cross(jnp.roll(three, -1, -2), jnp.roll(three, -2, -2))
+    return crosses, jnp.sum(crosses * fourth, axis=-1)
 
 
 @op

@@ -13,6 +13,7 @@ import pytest
 import nacre
 from nacre import layers
 from nacre.core.errors import ArgumentError, ShapeError
+from nacre.ops import geometry
 from nacre.utils import bounding_boxes as utils
 
 FACTS = json.loads((Path(__file__).parents[1] / "reference" / "boxes.json").read_text())
@@ -282,3 +283,17 @@ def test_boxes_go_through_a_compiled_program():
     moved = compiled(jax.tree.map(jnp.asarray, sample()))["bounding_boxes"]["boxes"]
     np.testing.assert_allclose(moved, FACTS["layers"]["rotation"]["boxes"], atol=1e-3)
     assert nacre.utils.bounding_boxes.convert_format is utils.convert_format
+
+
+@pytest.mark.parametrize("size", [32.0, 2000.0])
+def test_a_projective_map_takes_points_to_points(size):
+    rng = np.random.default_rng(0)
+    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size
+    start, end = (corners + rng.normal(size=(20, 4, 2)) * 0.1 * size for _ in range(2))
+    found = geometry.homography(jnp.asarray(start, "float32"), jnp.asarray(end, "float32"))
+    m = np.asarray(found, "float64")[..., None, :]
+    x, y = start[..., 0], start[..., 1]
+    depth = m[..., 6] * x + m[..., 7] * y + 1
+    columns = (m[..., 0] * x + m[..., 1] * y + m[..., 2]) / depth
+    rows = (m[..., 3] * x + m[..., 4] * y + m[..., 5]) / depth
+    np.testing.assert_allclose(np.stack([columns, rows], -1), end, atol=2e-6 * size)

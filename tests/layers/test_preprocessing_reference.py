@@ -154,8 +154,9 @@ def test_zero_bytes_at_the_ends_of_strings_count() -> None:
 
 
 @pytest.mark.parametrize("kind", [nacre.layers.StringLookup, nacre.layers.TextVectorization])
-def test_zero_bytes_at_the_ends_of_tokens_count(kind: type) -> None:
-    more = {"standardize": None, "split": None} if kind is nacre.layers.TextVectorization else {}
+def test_zero_bytes_at_the_ends_of_tokens_count(kind: Any) -> None:
+    is_text = kind is nacre.layers.TextVectorization
+    more: dict[str, Any] = {"standardize": None, "split": None} if is_text else {}
     layer = kind(vocabulary=["a", "a\0"], **more)
     first, second = np.ravel(layer(["a\0", "a"])).tolist()
     assert first == second + 1

@@ -82,3 +82,15 @@ def test_a_model_that_takes_none_of_the_sizes_tried_is_saved_with_a_word(tmp_pat
     x = np.linspace(0, 1, 301, dtype="float32")[None, :, None]
     np.testing.assert_allclose(program(x), model(x), rtol=1e-4, atol=1e-5)
     model.save(tmp_path / "folder", verify=False)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_counts_of_rows_are_saved_with_the_size_that_predict_gives(tmp_path, weighted):
+    """At hand, values make the result as long as the largest of them; the file has `minlength`."""
+    inputs = nacre.Input((5,), dtype="int32")
+    weights = nacre.ops.cast(inputs, "float32") if weighted else None
+    model = nacre.Model(inputs, nacre.ops.bincount(inputs, weights=weights, minlength=3))
+    model.save(tmp_path / "folder")
+    x = np.array([[0, 1, 2, 2, 7], [1, 1, 1, 0, 0]], "int32")
+    program = nacre.saving.open_saved_model(tmp_path / "folder")
+    np.testing.assert_array_equal(program(x), model.predict(x, verbose=0))

@@ -135,6 +135,8 @@ class Content:
                 found = tree.flatten(comparison.in_file(program)(*given))
         except ValueError as error:
             raise self._other(comparison, sizes, str(error).split("\n")[0]) from error
+        if any(np.shape(one) != np.shape(right) for one, right in zip(found, wanted, strict=True)):
+            wanted = _as_traced(comparison, given, wanted)
         for number, (one, right) in enumerate(zip(found, wanted, strict=True)):
             one, right = np.asarray(one), np.asarray(right)
             if one.shape != right.shape:
@@ -209,6 +211,24 @@ def _zeros(spec: Spec, size: int) -> Array:
     sizes = spec.shape or ()
     shape = [(size if axis else 2) if n is None else n for axis, n in enumerate(sizes)]
     return np.zeros(shape, spec.dtype)
+
+
+def _as_traced(comparison: Comparison, given: list[Any], wanted: list[Any]) -> list[Any]:
+    """What memory gives in a compiled program, as in `predict`: there no size depends on values, as
+    that of `bincount` does where they are at hand."""
+    leaves = tree.flatten(given)
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray | jax.Array)]
+    if any(np.asarray(leaves[i]).dtype.kind in "OUS" for i in places):
+        return wanted
+
+    def run(arrays: list[Any]) -> Any:
+        moved = list(leaves)
+        for place, array in zip(places, arrays, strict=True):
+            moved[place] = array
+        with scope.StatelessScope():
+            return tree.flatten(comparison.in_memory(*tree.pack_sequence_as(given, moved)))
+
+    return jax.jit(run)([leaves[i] for i in places])
 
 
 def _filled(structure: Structure, arrays: Mapping[str, Array]) -> Any:

@@ -26,11 +26,9 @@ from tests.tiers import first_of_each_is_quick
 WITHOUT_BATCH = {"concatenate_axis0", "mel_short_window"}
 # Only whole numbers or texts that the host works on.
 ON_HOST = {row.id for row in ROWS if is_on_host(row) or row.layer in ("Hashing", "HashedCrossing")}
-# In training they compute what has no op, and why; in inference they give their input.
-WITHOUT_FORM = {"random_perspective": "it solves linear equations"}
 # One row of each class, and those that have whole ops in their traces.
 FIRST = {row.id for row in first_of_class(ROWS)} | LAYERS.keys()
-LEFT_OUT = ON_HOST | WITHOUT_BATCH | WITHOUT_FORM.keys()
+LEFT_OUT = ON_HOST | WITHOUT_BATCH
 CAPTURED = [row for row in ROWS if row.id in FIRST - LEFT_OUT]
 
 
