@@ -101,12 +101,14 @@ def _shown(value: Any) -> str:
 
 def _text(self: Any) -> str:
     name = as_dtype(self.dtype).name
-    return f"tf.Tensor({_shown(self)}, shape={tuple(self.shape)}, dtype={name})"
+    line = "\n" if self.ndim > 1 else ""
+    return f"tf.Tensor({line}{_shown(self)}, shape={tuple(self.shape)}, dtype={name})"
 
 
 def _repr(self: Any) -> str:
     name, array = as_dtype(self.dtype).name, np.asarray(self)
     shown = repr(array) if array.ndim else _shown(array)
+    shown = f"\n{shown}" if array.ndim > 1 else shown
     return f"<tf.Tensor: shape={tuple(self.shape)}, dtype={name}, numpy={shown}>"
 
 
@@ -180,6 +182,8 @@ def _of_host(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, An
         kind = type(other)
         if kind in _LISTS:
             other = tensor(other, self.dtype)
+        elif kind in (str, bytes) and self.dtype.kind == "O":
+            other = tensor(other)
         if self.dtype.kind in "iu":
             if kind is float:
                 return getattr(jnp.asarray(self.view(np.ndarray), "float32"), name)(other)

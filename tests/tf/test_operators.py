@@ -77,3 +77,18 @@ def test_truths_are_of_the_dtype_that_is_told(kind: str) -> None:
     for made in (tf.constant([True, False], kind), tf.Variable([True, False], dtype=kind)):
         assert made.numpy().tolist() == [True, False]
     assert tf.constant(True, tf.as_dtype(kind)).dtype == tf.as_dtype(kind)
+
+
+def test_strings_are_joined_and_compared_with_texts() -> None:
+    words = tf.constant(["a", "b"])
+    assert (words + "x").numpy().tolist() == [b"ax", b"bx"]
+    assert ("x" + words).numpy().tolist() == [b"xa", b"xb"]
+    assert (words[0] + "z").numpy() == b"az"
+    assert (words == "a").numpy().tolist() == [True, False]
+
+
+def test_matrices_are_printed_from_a_line_of_their_own() -> None:
+    x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    assert str(x) == "tf.Tensor(\n[[1. 2.]\n [3. 4.]], shape=(2, 2), dtype=float32)"
+    assert repr(x).startswith("<tf.Tensor: shape=(2, 2), dtype=float32, numpy=\narray([[1., 2.],")
+    assert str(x[0]) == "tf.Tensor([1. 2.], shape=(2,), dtype=float32)"
