@@ -240,8 +240,8 @@ def _programs(*names: str) -> Iterable[tuple[str, Files]]:
             yield name, {member: archive.read(member) for member in wanted}
 
 
-# Files of ONNX with control flow, functions and recurrent layers.
-_ONNX = ("recurrent_14", "shapes_18")
+# Files of ONNX with shapes that are computed, and functions.
+_ONNX = ("shapes_14", "shapes_18")
 
 
 def _run_onnx(path: Path) -> bytes:
