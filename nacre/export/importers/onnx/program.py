@@ -176,7 +176,7 @@ class ONNXProgram:
         if len(args) > len(names) or set(given) - set(names):
             rule = f"its inputs are {listed(names)}"
             raise ArgumentError(message(f"'{self._name}'", rule, f"{listed(sorted(given))}"))
-        with jax.enable_x64(True):
+        with of_file(self._name), jax.enable_x64(True):
             arrays = [_taken(given.get(port.name), port) for port in self.calls[_CALL].inputs]
             weights = {name: jnp.asarray(w.value) for name, w in self.weights.items()}
             found = [_shown(value) for value in self._run(weights, arrays)]
