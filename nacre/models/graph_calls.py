@@ -35,7 +35,7 @@ MASKS_END_AT_OPS = "masks_end_at_ops"
 
 def attach_graph(model: Model, inputs: Any, outputs: Any) -> None:
     """Make `model` compute the graph between `inputs` and `outputs`."""
-    inputs, outputs = _without_extra_list(inputs), _without_extra_list(outputs)
+    inputs, outputs = _without_extra_list(inputs), _without_list_of_one(outputs)
     for label, structure in (("inputs", inputs), ("outputs", outputs)):
         leaves = tree.flatten(structure)
         wrong = [leaf for leaf in leaves if not isinstance(leaf, KerasTensor)]
@@ -82,6 +82,14 @@ def _without_extra_list(structure: Any) -> Any:
         if isinstance(structure, list) and len(structure) == 1 and isinstance(structure[0], list)
         else structure
     )
+
+
+def _without_list_of_one(outputs: Any) -> Any:
+    """The outputs, one alone where it stands in a list: such models give a tensor, as Keras's do
+    (in all versions from 2.12 to 3.15)."""
+    while isinstance(outputs, list | tuple) and len(outputs) == 1:
+        outputs = outputs[0]
+    return outputs
 
 
 def graph_of(model: Model) -> Graph:

@@ -72,7 +72,7 @@ _BY_REASON: dict[str, str] = {
     "data.experimental.get_next_as_optional data.experimental.Reducer "
     "data.experimental.group_by_reducer data.experimental.RandomDataset data.experimental.at "
     "data.experimental.pad_to_cardinality debugging.experimental dtypes.resource dtypes.variant "
-    "dtypes.QUANTIZED_DTYPES io.write_graph io.match_filenames_once io.TFRecordOptions "
+    "dtypes.QUANTIZED_DTYPES io.write_graph io.match_filenames_once "
     "io.gfile.get_registered_schemes lite.experimental test.experimental summary.experimental "
     "test.disable_with_predicate test.with_eager_op_as_function test.assert_equal_graph_def "
     "train.experimental train.Coordinator saved_model.experimental saved_model.Asset "
@@ -143,7 +143,7 @@ _BY_REASON: dict[str, str] = {
     "service": "data.experimental.service data.experimental.distributed_save",
     "trace": "summary.graph summary.trace_export summary.trace_off summary.trace_on",
     "crossed": "sparse.cross sparse.cross_hashed ragged.cross ragged.cross_hashed",
-    "boxes": "image.combined_non_max_suppression image.generate_bounding_box_proposals "
+    "boxes": "image.generate_bounding_box_proposals "
     "image.non_max_suppression_overlaps image.non_max_suppression_padded",
     "forward": "autodiff.ForwardAccumulator",
     "benchmark": "test.Benchmark test.benchmark_config",

@@ -25,6 +25,10 @@ _LISTED = re.compile(r'^all_model_checkpoint_paths: "((?:[^"\\]|\\.)*)"', re.MUL
 _KEPT_AT = re.compile(r"^last_preserved_timestamp: ([0-9.e+]+)$", re.MULTILINE)
 
 
+class NotRestoredError(WeightsMismatchError, AssertionError):
+    """Objects and a checkpoint do not match, and scripts catch TensorFlow's AssertionError."""
+
+
 class CheckpointStatus:
     """What `restore` has found.
 
@@ -60,7 +64,7 @@ class CheckpointStatus:
     def _assert(self, is_whole: bool) -> CheckpointStatus:
         if self._found is None:
             rule = "a checkpoint must have been restored"
-            raise WeightsMismatchError(message(self._who, rule, "None for its path"))
+            raise NotRestoredError(message(self._who, rule, "None for its path"))
         parts = []
         if self._found.missing:
             parts.append(f"nothing for {listed(self._found.missing, 6)}")
@@ -68,7 +72,7 @@ class CheckpointStatus:
             parts.append(f"{listed(self._found.left, 6)}, which no object has")
         if parts:
             rule, fix = "objects and file must match", "Use expect_partial() for a part of a file."
-            raise WeightsMismatchError(message(self._who, rule, "; ".join(parts), fix))
+            raise NotRestoredError(message(self._who, rule, "; ".join(parts), fix))
         return self
 
 

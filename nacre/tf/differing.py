@@ -10,7 +10,7 @@ DIFFERS: dict[str, str] = {
     "py_function": "within a compiled function it makes that run as plain Python.",
     "debugging": "a check that fails in a compiled function is raised when that has run.",
     "device": "everything runs on the first device.",
-    "tfds": "mnist, fashion_mnist and cifar10 are here, in the order of tf.keras.datasets.",
+    "tfds": "nothing is downloaded: prepared folders, mnist, fashion_mnist and cifar10 are here.",
     "hub": "nothing is downloaded: a module must be in a folder, or in TFHUB_CACHE_DIR.",
     "distribute": "one device is used.",
     "float64": "on the device floats have 32 bits.",

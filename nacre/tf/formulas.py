@@ -47,13 +47,18 @@ def reduced(name: str, x: Any, axis: Any, keepdims: bool | None) -> Any:
 
 def count_nonzero(x: Any, axis: Any, keepdims: Any, dtype: Any) -> Any:
     """How many are not zero."""
-    zero = b"" if dtype_of(x) == "string" else 0
-    return reduced("Sum", cast(node("NotEqual")(x, t(zero, x)), dtype), axis, keepdims)
+    return reduced("Sum", cast(node("NotEqual")(x, _nothing_like(x)), dtype), axis, keepdims)
+
+
+def _nothing_like(x: Any) -> Any:
+    """Zero, False or the empty text, as a tensor has it."""
+    kind = dtype_of(x)
+    return t(b"" if kind == "string" else False if kind == "bool" else 0, x)
 
 
 def zero_fraction(x: Any) -> Any:
     """The share of zeros."""
-    zeros = node("Equal")(x, t(0, x))
+    zeros = node("Equal")(x, _nothing_like(x))
     return reduced("Mean", cast(zeros, "float32"), None, False)
 
 

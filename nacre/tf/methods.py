@@ -31,8 +31,9 @@ from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.symbolic import KerasTensor
 from nacre.core.user_code import rewrite_with
 from nacre.core.variable import Variable
-from nacre.data import HostTensor, TensorSpec
+from nacre.data import HostTensor, Ragged, TensorSpec
 from nacre.tf.dtypes import as_dtype
+from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.values import tensor
 
@@ -41,6 +42,24 @@ def _numpy(self: Any) -> Any:
     """The values as an array of NumPy's, a copy; a number where there are no axes."""
     array = np.array(self)
     return array if array.ndim else array[()]
+
+
+def _with_numpy(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """What a function of NumPy's gives for tensors: an array of NumPy's, as of TensorFlow's own.
+
+    Without it `np.argmax(x)` and `np.mean(x)` call the array's methods of these names and give an
+    array of JAX, which is no key of a dict and prints otherwise.
+    """
+    if func in (np.shape, np.ndim, np.size) and len(args) == 1 and not kwargs:
+        return tuple(self.shape) if func is np.shape else getattr(self, func.__name__)
+    return func(*_on_host(args), **{key: _on_host(value) for key, value in kwargs.items()})
+
+
+def _on_host(value: Any) -> Any:
+    """Arrays of JAX as NumPy's, in lists and tuples too."""
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+        return type(value)(map(_on_host, value))
+    return np.asarray(value) if isinstance(value, ARRAY) else value
 
 
 def _get_shape(self: Any) -> TensorShape:
@@ -283,7 +302,7 @@ def lend_methods() -> None:
             if (operate := getattr(cls, name, None)) is not None:
                 wrap = _of_host if cls is HostTensor else _with_lists
                 _lend(cls, **{name: wrap(operate, name)})
-    _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text)
+    _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text, __array_function__=_with_numpy)
     _lend(HostTensor, shape=_shape_of(np.ndarray.shape))
     _lend(HostTensor, __jax_array__=_to_device)
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
@@ -297,6 +316,7 @@ def lend_methods() -> None:
         __repr__=_spec_repr,
     )
     _lend(KerasTensor, shape=_kept_shape(), get_shape=_get_shape, ref=_ref)
+    _lend(Ragged, **RAGGED)
 
 
 def take_methods_back() -> None:

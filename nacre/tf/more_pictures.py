@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -168,6 +168,30 @@ def overlaps(
         pad_to_max_output_size=False,
     )
     return found[0], found[1]
+
+
+class KeptOfClasses(NamedTuple):
+    """Boxes that are kept, (batch, boxes, 4), their scores and classes, and how many they are."""
+
+    nmsed_boxes: Any
+    nmsed_scores: Any
+    nmsed_classes: Any
+    valid_detections: Any
+
+
+def kept_of_classes(
+    boxes: Any, scores: Any, of_each: Any, of_all: Any, limit: Any, score_limit: Any,
+    is_padded_by_class: bool, is_clipped: bool,
+) -> KeptOfClasses:  # fmt: skip
+    """The best boxes of each picture, chosen class by class."""
+    found = node("CombinedNonMaxSuppression")(
+        boxes,
+        scores,
+        *map(tensor, (of_each, of_all, limit, score_limit)),
+        pad_per_class=is_padded_by_class,
+        clip_boxes=is_clipped,
+    )
+    return KeptOfClasses(*found)
 
 
 def by_seed(name: str, image: Any, seed: Any, *args: Any) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nacre import data
 from nacre.core.errors import ArgumentError, message
 
 
@@ -55,3 +57,108 @@ def FeatureList(feature: Sequence[Any] = ()) -> list[Any]:
 def FeatureLists(feature_list: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Such lists by name."""
     return dict(feature_list or {})
+
+
+class Values:
+    """The values of a list of numbers or strings, as `value`.
+
+    Args:
+        value: They.
+    """
+
+    def __init__(self, value: Sequence[Any]) -> None:
+        self.value = list(value)
+
+
+class FeatureOf:
+    """A feature that was read: one of its three lists has values.
+
+    Args:
+        values: They.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = values
+
+    def WhichOneof(self, oneof: str) -> str | None:
+        """The name of the list that has values: `WhichOneof("kind")`."""
+        names = {"i": "int64_list", "f": "float_list", "O": "bytes_list"}
+        return names[self._values.dtype.kind] if self._values.size else None
+
+    def _list(self, kind: str) -> Values:
+        return Values(self._values.tolist() if self._values.dtype.kind == kind else ())
+
+    @property
+    def int64_list(self) -> Values:
+        """Whole numbers."""
+        return self._list("i")
+
+    @property
+    def float_list(self) -> Values:
+        """Floats."""
+        return self._list("f")
+
+    @property
+    def bytes_list(self) -> Values:
+        """Strings."""
+        return self._list("O")
+
+
+class _Read(dict[str, Any]):
+    @property
+    def feature(self) -> dict[str, FeatureOf]:
+        """The features by name, as TensorFlow's messages spell them."""
+        return {name: FeatureOf(values) for name, values in self.items()}
+
+
+class Example(data.Example):
+    """`tf.train.Example`: a `nacre.data.Example` that is read as TensorFlow's message is.
+
+    Args:
+        features: See `nacre.data.Example`.
+
+    Example:
+        >>> from nacre.tf import train
+        >>> written = train.Example({"label": 3}).SerializeToString()
+        >>> made = train.Example()
+        >>> made.ParseFromString(written)
+        >>> made.features.feature["label"].int64_list.value
+        [3]
+    """
+
+    def __init__(self, features: Mapping[str, Any] | None = None) -> None:
+        super().__init__(features)
+        self.features = _Read(self.features)
+
+    def ParseFromString(self, serialized: bytes) -> None:
+        """Take the features of bytes."""
+        self.features = _Read(data.Example.FromString(serialized).features)
+
+    @classmethod
+    def FromString(cls, serialized: bytes) -> Example:
+        """The example of bytes."""
+        made = cls()
+        made.ParseFromString(serialized)
+        return made
+
+
+@dataclass
+class TFRecordOptions:
+    """How a `tf.io.TFRecordWriter` packs what it writes.
+
+    Args:
+        compression_type: 'GZIP', 'ZLIB', '' or None.
+        compression_level: 0 to 9; None for zlib's own.
+        flush_mode, input_buffer_size, output_buffer_size, window_bits, compression_method,
+            mem_level, compression_strategy: Accepted for compatibility; files are read as well.
+    """
+
+    compression_type: str | None = None
+    flush_mode: int | None = None
+    input_buffer_size: int | None = None
+    output_buffer_size: int | None = None
+    window_bits: int | None = None
+    compression_level: int | None = None
+    compression_method: int | None = None
+    mem_level: int | None = None
+    compression_strategy: int | None = None

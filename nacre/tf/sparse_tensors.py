@@ -6,11 +6,13 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, TracedValueError, message
 from nacre.core.tracing import is_tracer
+from nacre.data import HostTensor, Ragged
 from nacre.tf.dtypes import as_dtype, dtype_of
 from nacre.tf.shapes import TensorShape
 from nacre.tf.sizes import plain
@@ -155,11 +157,17 @@ def to_dense(sp_input: Any, default_value: Any = None, validate_indices: bool = 
     """The dense tensor.
 
     Args:
-        sp_input: The sparse one.
+        sp_input: The sparse one; or what `tf.io.parse_example` gives for a `VarLenFeature`, of
+            one example as it is, rows of several filled up.
         default_value: What stands in all other places.
         validate_indices: Whether places must be in order, and none twice.
         name: Accepted for compatibility.
     """
+    if isinstance(sp_input, Ragged):
+        fill = (b"" if sp_input.dtype == object else 0) if default_value is None else default_value
+        return landed(np.asarray(sp_input.to_tensor(fill)))
+    if isinstance(sp_input, HostTensor | jax.Array) and sp_input.ndim == 1:
+        return sp_input
     x = _require("to_dense", sp_input)
     places, sizes = _places(x), _sizes(x)
     if validate_indices:
@@ -285,7 +293,9 @@ def sparse_dense_matmul(
     dense = jnp.swapaxes(dense, 0, 1) if adjoint_b else dense
     rows, columns = _places(x).T[:: -1 if adjoint_a else 1]
     height, inner = _sizes(x)[:: -1 if adjoint_a else 1]
-    if dense.ndim != 2 or dense.shape[0] != inner:
+    # A size that is a symbol is known when the layer that multiplies is called with values.
+    is_other = dense.ndim == 2 and isinstance(dense.shape[0], int) and dense.shape[0] != inner
+    if dense.ndim != 2 or is_other:
         rule = f"the dense matrix must have {inner} rows"
         raise ShapeError(message("tf.sparse.sparse_dense_matmul", rule, str(tuple(dense.shape))))
     parts = jnp.asarray(x.values)[:, None] * dense[columns]

@@ -479,6 +479,7 @@ adjust_hue(image, delta) = hue(t(image), delta)
 adjust_jpeg_quality(image, jpeg_quality) = through_jpeg(t(image), jpeg_quality)
 draw_bounding_boxes(images, boxes, colors) = drawn_boxes(t(images), t(boxes), colors)
 image_gradients(image) = slopes(t(image))
+combined_non_max_suppression(boxes, scores, max_output_size_per_class, max_total_size, iou_threshold=0.5, score_threshold=float('-inf'), pad_per_class=False, clip_boxes=True) = kept_of_classes(t(boxes), t(scores), max_output_size_per_class, max_total_size, iou_threshold, score_threshold, pad_per_class, clip_boxes)
 non_max_suppression_with_scores(boxes, scores, max_output_size, iou_threshold=0.5, score_threshold=float('-inf'), soft_nms_sigma=0.0) = overlaps(t(boxes), t(scores), max_output_size, iou_threshold, score_threshold, soft_nms_sigma)
 random_jpeg_quality(image, min_jpeg_quality, max_jpeg_quality, seed=None) = jpeg_quality_by_chance(t(image), min_jpeg_quality, max_jpeg_quality, seed)
 rgb_to_yiq(images) = recoloured(t(images), 'rgb_to_yiq')
@@ -536,6 +537,7 @@ transpose(image) = transposed(t(image))
 """
 
 ROWS["io"] = """
+TFRecordOptions = nacre.tf.records:TFRecordOptions
 TFRecordWriter = nacre.data:TFRecordWriter
 FixedLenFeature = nacre.data:FixedLenFeature
 FixedLenSequenceFeature = nacre.data:FixedLenSequenceFeature
@@ -770,7 +772,7 @@ is_nested = nacre.tf.more_values:is_nested
 ROWS["train"] = """
 Checkpoint = nacre.tf.checkpoints:Checkpoint
 CheckpointManager = nacre.tf.checkpoints:CheckpointManager
-Example = nacre.data:Example
+Example = nacre.tf.records:Example
 latest_checkpoint = nacre.tf.checkpoints:latest_checkpoint
 list_variables = nacre.tf.checkpoints:list_variables
 load_checkpoint = nacre.tf.checkpoints:load_checkpoint
@@ -825,6 +827,20 @@ enable_eager_execution(config=None, device_policy=None, execution_mode=None) = N
 enable_v2_behavior() = None
 executing_eagerly() = executing_eagerly()
 set_random_seed(seed) = set_seed(seed)
+reduce_sum(input_tensor, axis=None, keepdims=None, reduction_indices=None, keep_dims=None) = reduced('Sum', t(input_tensor), reduction_indices if axis is None else axis, bool(keep_dims if keepdims is None else keepdims))
+reduce_mean(input_tensor, axis=None, keepdims=None, reduction_indices=None, keep_dims=None) = reduced('Mean', t(input_tensor), reduction_indices if axis is None else axis, bool(keep_dims if keepdims is None else keepdims))
+reduce_max(input_tensor, axis=None, keepdims=None, reduction_indices=None, keep_dims=None) = reduced('Max', t(input_tensor), reduction_indices if axis is None else axis, bool(keep_dims if keepdims is None else keepdims))
+reduce_min(input_tensor, axis=None, keepdims=None, reduction_indices=None, keep_dims=None) = reduced('Min', t(input_tensor), reduction_indices if axis is None else axis, bool(keep_dims if keepdims is None else keepdims))
+reduce_prod(input_tensor, axis=None, keepdims=None, reduction_indices=None, keep_dims=None) = reduced('Prod', t(input_tensor), reduction_indices if axis is None else axis, bool(keep_dims if keepdims is None else keepdims))
+reduce_any(input_tensor, axis=None, keepdims=None, reduction_indices=None, keep_dims=None) = reduced('Any', t(input_tensor), reduction_indices if axis is None else axis, bool(keep_dims if keepdims is None else keepdims))
+reduce_all(input_tensor, axis=None, keepdims=None, reduction_indices=None, keep_dims=None) = reduced('All', t(input_tensor), reduction_indices if axis is None else axis, bool(keep_dims if keepdims is None else keepdims))
+argmax(input, axis=None, dimension=None, output_type=int64) = arg('ArgMax', t(input), dimension if axis is None else axis, output_type)
+argmin(input, axis=None, dimension=None, output_type=int64) = arg('ArgMin', t(input), dimension if axis is None else axis, output_type)
+squeeze(input, axis=None, squeeze_dims=None) = Squeeze(t(input), squeeze_dims=listed(squeeze_dims if axis is None else axis))
+to_float(x) = cast(x, 'float32')
+to_double(x) = cast(x, 'float64')
+to_int32(x) = cast(x, 'int32')
+to_int64(x) = cast(x, 'int64')
 disable_v2_tensorshape() = None
 enable_resource_variables() = None
 enable_v2_tensorshape() = None

@@ -90,17 +90,28 @@ def ragged_constant(
     Args:
         pylist: The lists.
         dtype: The dtype; by default that of the numbers or strings.
-        ragged_rank, inner_shape: Accepted where they are what the lists tell: one ragged axis.
+        ragged_rank, inner_shape: Accepted where they are what the lists tell: each level of lists
+            is a ragged axis.
         name: Accepted for compatibility.
         row_splits_dtype: The dtype of the row splits.
     """
     rows = list(pylist)
-    if any(isinstance(item, list | tuple) for row in rows for item in row):
-        rule = "rows must hold numbers or strings, on one ragged axis"
-        raise ArgumentError(message("tf.ragged.constant", rule, "lists within rows"))
-    flat = tensor([item for row in rows for item in row], dtype)
-    splits = np.cumsum([0, *map(len, rows)]).astype(row_splits_dtype)
-    return Ragged(np.asarray(flat), splits)
+    items = [item for row in rows for item in row]
+    nested = [isinstance(item, list | tuple | np.ndarray) for item in items]
+    if any(nested) and not all(nested):
+        rule = "what stands on one level must be lists throughout, or none"
+        raise ArgumentError(message("tf.ragged.constant", rule, str(pylist)[:60]))
+    splits = np.cumsum([0, *map(len, rows)]).astype(np.dtype(str(row_splits_dtype)))
+    if any(nested):
+        inner = ragged_constant(items, dtype, row_splits_dtype=row_splits_dtype)
+        made = Ragged(inner, splits)
+    else:
+        made = Ragged(np.asarray(tensor(items, dtype)), splits)
+    if ragged_rank not in (None, made.ragged_rank) or tuple(inner_shape or ()):
+        rule = f"each level of lists is a ragged axis: here {made.ragged_rank}"
+        got = f"ragged_rank={ragged_rank}, inner_shape={inner_shape}"
+        raise ArgumentError(message("tf.ragged.constant", rule, got, "Leave these out."))
+    return made
 
 
 # --- numbers of characters, and runs of words -----------------------------------------------------

@@ -118,6 +118,8 @@ def _of_array(array: np.ndarray, wanted: DType | None) -> np.ndarray:
 
 def _cast_exactly(array: np.ndarray, wanted: DType) -> np.ndarray:
     is_whole = array.dtype.kind in "iu"
+    if array.dtype == wanted._dtype:
+        return array
     if wanted.is_integer and is_whole:
         return exact(array, wanted._dtype, "tf.constant")
     fits = wanted.is_floating or wanted.is_complex

@@ -355,3 +355,14 @@ def test_conversions_that_keras_records_in_a_graph_are_read(dtype, expected):
     again = keras.Model.from_config(config)(np.array([[0.0, 2.0, 0.0]], "float32"))
     assert again.dtype == expected
     np.testing.assert_array_equal(again, [[False, True, False]])
+
+
+@pytest.mark.parametrize("wrap", [lambda x: [x], lambda x: (x,), lambda x: [[x]]])
+def test_one_output_in_a_list_is_given_alone(wrap):
+    inputs = keras.Input((3,))
+    model = keras.Model([inputs], wrap(keras.layers.Dense(2)(inputs)))
+    x = np.ones((4, 3), "float32")
+    assert model(x).shape == (4, 2) and model.predict(x, verbose=0).shape == (4, 2)
+    model.compile("sgd", "mse")
+    model.fit([x], [np.ones((4, 2))], verbose=0)
+    assert keras.layers.Dense(1)(model.output).shape == (None, 1)

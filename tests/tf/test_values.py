@@ -336,3 +336,53 @@ def test_counters_of_64_bits_count_without_a_warning(kind: str) -> None:
     assert float(count()) == 3
     counter.assign(counter + 1)
     assert float(counter.numpy()) == 4
+
+
+def test_functions_of_numpy_give_arrays_of_numpy() -> None:
+    scores = tf.constant([[0.1, 0.9], [0.8, 0.2]])
+    best = np.argmax(scores, axis=1)
+    assert type(best) is np.ndarray and {1: "b"}[np.argmax(scores[0])] == "b"
+    assert (
+        isinstance(np.mean(scores), np.floating)
+        and type(np.concatenate([scores, scores])) is np.ndarray
+    )
+    assert np.shape(scores) == (2, 2) and np.ndim(scores) == 2 and np.size(scores) == 4
+
+
+def test_truths_are_counted_and_made_of_a_dtype() -> None:
+    truths = tf.constant([True, False, True], tf.bool)
+    assert tf.math.count_nonzero(truths).numpy() == 2
+    assert abs(tf.math.zero_fraction(truths).numpy() - 1 / 3) < 1e-6
+
+
+def test_cross_entropy_of_indices_takes_any_number_of_axes() -> None:
+    logits = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    labels = np.array([[0, 1, 2], [3, 0, 1]])
+    found = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits).numpy()
+    flat = tf.nn.sparse_softmax_cross_entropy_with_logits(labels.ravel(), logits.reshape(6, 4))
+    assert np.allclose(found.ravel(), flat.numpy()) and found.shape == (2, 3)
+
+
+def test_rows_of_different_lengths_have_what_scripts_ask() -> None:
+    rows = tf.ragged.constant([[3, 1], [], [5]])
+    assert rows.nrows().numpy() == 3 and rows.row_lengths().numpy().tolist() == [2, 0, 1]
+    assert rows.to_tensor(-1, shape=[None, 1]).numpy().tolist() == [[3], [-1], [5]]
+    assert rows[0, 1].numpy() == 1 and rows[:, :1].to_list() == [[3], [], [5]]
+    assert (rows + 1).to_list() == [[4, 2], [], [6]] and (2 * rows > 5).to_list() == [
+        [True, False],
+        [],
+        [True],
+    ]
+    assert rows.value_rowids().numpy().tolist() == [0, 0, 2] and rows.shape.as_list() == [3, None]
+    deep = tf.ragged.constant([[[1], [2, 3]], [[4]]])
+    assert deep.ragged_rank == 2 and deep.merge_dims(1, 2).to_list() == [[1, 2, 3], [4]]
+    assert deep.bounding_shape().numpy().tolist() == [2, 2, 2]
+    made = tf.RaggedTensor.from_row_lengths([1, 2, 3], [1, 0, 2])
+    assert made.to_list() == tf.RaggedTensor.from_value_rowids([1, 2, 3], [0, 2, 2]).to_list()
+    for wrong in (lambda: rows[3], lambda: rows + tf.ragged.constant([[1], [2, 3]])):
+        with pytest.raises((IndexError, ValueError)):
+            wrong()
+    with pytest.raises(ValueError, match="must rise from 0 to 3"):
+        tf.RaggedTensor.from_row_splits([1, 2, 3], [0, 2])
+    with pytest.raises(ValueError, match="Leave these out"):
+        tf.ragged.constant([[[1]]], ragged_rank=1)

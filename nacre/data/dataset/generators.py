@@ -12,7 +12,9 @@ from nacre.core.errors import ArgumentError, DataError, message
 from nacre.data.dataset import elements as el
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.node import NOT_KNOWN, UNKNOWN, Cursor, Node, Opening
+from nacre.data.dataset.ragged import Ragged
 from nacre.data.dataset.spec import (
+    RaggedSpec,
     TensorSpec,
     as_shape,
     host_dtype,
@@ -121,6 +123,8 @@ def as_signed(value: Any, spec: Any, who: str) -> Any:
     if is_spec(spec):
         if not isinstance(spec, TensorSpec):
             return el.to_element(value, who)
+        if isinstance(spec, RaggedSpec):
+            return _as_rows(value, spec, who)
         return _as_tensor(value, spec, who)
     if spec is None:
         return None
@@ -141,6 +145,21 @@ def as_signed(value: Any, spec: Any, who: str) -> Any:
             )
         )
     return el.rebuilt(spec, [as_signed(item, part, who) for part, item in parts])
+
+
+def _as_rows(value: Any, spec: RaggedSpec, who: str) -> Ragged:
+    """Rows of different lengths, of the dtype and the shape that are told."""
+    if not isinstance(value, Ragged):
+        rule = f"the element must be rows of different lengths, {spec}"
+        raise DataError(message(who, rule, type(value).__name__))
+    dtype = host_dtype(spec.dtype)
+    if value.dtype != dtype:
+        rule = f"the dtype must be {spec.dtype}"
+        raise DataError(message(who, rule, f"{value.dtype}"))
+    sizes: Any = tuple(value.shape)  # None for the lengths of rows
+    if not shape_fits(sizes, spec.shape):
+        raise DataError(message(who, f"the shape must be {spec.shape}", f"{sizes}"))
+    return value
 
 
 def _as_tensor(value: Any, spec: TensorSpec, who: str) -> HostTensor:

@@ -148,9 +148,9 @@ def _cross_entropy(node: Node, logits: Any, labels: Any) -> Any:
 @op("SparseSoftmaxCrossEntropyWithLogits")
 def _sparse_cross_entropy(node: Node, logits: Any, labels: Any) -> Any:
     log = jax.nn.log_softmax(jnp.asarray(logits), axis=-1)
-    labels = jnp.asarray(labels)[:, None]
-    is_label = labels == jnp.arange(log.shape[-1])[None]
+    labels = jnp.asarray(labels)[..., None]  # (*batch, 1)
+    is_label = labels == jnp.arange(log.shape[-1])  # (*batch, classes)
     outside = (labels < 0) | (labels >= log.shape[-1])
     loss = -jnp.sum(jnp.where(is_label, log, 0), axis=-1)
     nan = jnp.asarray(jnp.nan, log.dtype)
-    return jnp.where(outside[:, 0], nan, loss), jnp.exp(log) - is_label
+    return jnp.where(outside[..., 0], nan, loss), jnp.exp(log) - is_label
