@@ -8,10 +8,12 @@ FIRST ?= 0
 # Pythons with real TensorFlow, 2.15 and newest, and a folder for what is passed between.
 TENSORFLOWS ?= python-tf215 python-tf
 INTEROP ?= build/interop
+# Pythons for the table of formats: each does those whose runtimes it has, and goes on where it was.
+RUNTIMES ?= $(PYTHON)
 
 EXAMPLES ?=
 
-.PHONY: check test bench examples fuzz interop format lint floors types names quick
+.PHONY: check test bench examples fuzz interop formats drawn format lint floors types names quick
 
 check: lint floors types names quick
 
@@ -46,6 +48,19 @@ interop:
 	for tensorflow in $(TENSORFLOWS); do \
 	  $$tensorflow -m tests.reference.check_saved_models read $(INTEROP) || exit 1; \
 	  $$tensorflow -m tests.reference.check_layer_models read $(INTEROP) || exit 1; done
+	$(MAKE) formats
+
+# Every layer, activation and net in every format, in its runtime: docs/formats.md.
+formats:
+	mkdir -p $(INTEROP)
+	for runtime in $(RUNTIMES); do \
+	  nice $$runtime -m tests.reference.check_formats run $(INTEROP)/formats_$$(basename $$(dirname $$(dirname $$(command -v $$runtime)))).jsonl || exit 1; done
+	$(PYTHON) -m tests.reference.check_formats publish $(INTEROP)/formats_*.jsonl
+
+# 300 nets drawn at random, in every format whose runtime is here; what is wrong is printed.
+drawn:
+	mkdir -p $(INTEROP)
+	nice $(PYTHON) -m tests.reference.check_formats run $(INTEROP)/drawn.jsonl --drawn $(FIRST) 300
 
 # Every program of examples/ at full size, or those named; pictures land in build/examples.
 examples:

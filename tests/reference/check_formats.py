@@ -2,9 +2,11 @@
 own runtime: the table in `docs/formats.md`.
 
     python -m tests.reference.check_formats run LOG [--formats a,b] [--subjects x,y]
+    python -m tests.reference.check_formats run LOG --drawn FIRST COUNT
     python -m tests.reference.check_formats publish LOG...
 
-`run` does the formats whose runtimes are installed where it runs, and leaves the others to another
+With `--drawn` it is COUNT nets that are drawn at random, from the seed FIRST, instead: what is
+wrong with one of them is printed. `run` does the formats whose runtimes are installed where it runs, and leaves the others to another
 Python: TensorFlow, PyTorch, OpenVINO and JPMML may each have one of their own. It can be stopped
 and goes on where it was. `publish` writes `formats.json` beside this file, and the page.
 
@@ -91,6 +93,22 @@ def subjects() -> list[Subject]:
     return found
 
 
+def drawn_subjects(first: int, count: int) -> list[Subject]:
+    """Nets that are drawn at random, by their seeds."""
+
+    def maker(seed: int) -> Callable[[], tuple[Any, Any]]:
+        def make() -> tuple[Any, Any]:
+            import nacre
+            from tests.cases.drawn_nets import drawn_net
+
+            return drawn_net(nacre, seed)
+
+        return make
+
+    seeds = range(first, first + count)
+    return [Subject("drawn", f"drawn_{n}", f"drawn_{n}", maker(n)) for n in seeds]
+
+
 def layer_names() -> list[str]:
     """All layers, by the names of their classes."""
     import nacre
@@ -163,7 +181,6 @@ def _further_layers() -> Iterator[tuple[str, Callable[[], tuple[Any, Any]]]]:
     yield "JaxLayer", of((3,), lambda k: k.layers.JaxLayer(product, initial))
     yield "InputLayer", of((3,), lambda k: lambda x: x + 1.0)
     yield "Layer", of((3,), _own_layer)
-    yield "Sequential", of((3,), lambda k: k.Sequential([k.layers.Dense(4), k.layers.ReLU()]))
 
 
 def _own_layer(k: Any) -> Any:
@@ -389,7 +406,7 @@ def _limited() -> Iterator[None]:
         signal.alarm(0)
 
 
-def run(log: Path, formats: Sequence[str], names: Sequence[str]) -> None:
+def run(log: Path, formats: Sequence[str], names: Sequence[str], chosen: Sequence[Subject]) -> None:
     """All cells that the log does not have."""
     warnings.simplefilter("ignore")
     formats = installed(formats or columns())
@@ -403,7 +420,7 @@ def run(log: Path, formats: Sequence[str], names: Sequence[str]) -> None:
             file.write(json.dumps(row) + "\n")
             file.flush()
 
-        for subject in subjects():
+        for subject in chosen:
             if names and subject.id not in names and subject.name not in names:
                 continue
             todo = []
@@ -568,6 +585,7 @@ def main() -> None:
     runs.add_argument("log", type=Path)
     runs.add_argument("--formats", default="")
     runs.add_argument("--subjects", default="")
+    runs.add_argument("--drawn", type=int, nargs=2, metavar=("FIRST", "COUNT"))
     publishes = commands.add_parser("publish")
     publishes.add_argument("logs", type=Path, nargs="+")
     chosen = parser.parse_args()
@@ -575,7 +593,8 @@ def main() -> None:
         publish(chosen.logs)
         return
     split = lambda text: [part for part in text.split(",") if part]
-    run(chosen.log, split(chosen.formats), split(chosen.subjects))
+    which = drawn_subjects(*chosen.drawn) if chosen.drawn else subjects()
+    run(chosen.log, split(chosen.formats), split(chosen.subjects), which)
 
 
 if __name__ == "__main__":

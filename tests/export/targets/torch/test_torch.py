@@ -179,3 +179,12 @@ def test_without_pytorch_it_is_said_what_to_install(
     with pytest.raises(nacre.core.errors.MissingPackageError, match=r"nacre\[torch\]"):
         model.export(tmp_path / f"m{SUFFIX[format]}", format=format, verify=False)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_a_trace_takes_sizes_that_are_equal_to_other_axes(name: str, tmp_path: Any) -> None:
+    """Of a view that is spread over an axis a trace had asked for its sizes, and kept the answer:
+    four steps were refused where there are four units."""
+    samples = [np.zeros((batch, steps, 3), "float32") for batch, steps in ((2, 4), (4, 4), (1, 1))]
+    report = net(name).export(tmp_path / "net.pt2", verbose=False, samples=samples)
+    assert report is not None and report.is_verified

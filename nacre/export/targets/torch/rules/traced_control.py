@@ -26,6 +26,12 @@ def _transpose(make: Program, node: Node, inputs: Sequence[str]) -> str:
     return f"{moved}{_COPY}" if order else inputs[0]
 
 
+@TRACED_ONLY.form("broadcast_to")
+def _broadcast_to(make: Program, node: Node, inputs: Sequence[str]) -> str:
+    """A copy, for the same reason."""
+    return f"{inputs[0]}.expand({make.sizes(node.attributes['shape'])}){_COPY}"
+
+
 def _apart(make: Program, tensors: Sequence[str]) -> list[str]:
     """Tensors none of which is a view of another; weights are not, as they are."""
     return [x if x in make.whole else make.let(f"{x}{_COPY}", "own") for x in tensors]
