@@ -21,7 +21,7 @@ QUICK = (
     "sparse",
     "mlp",
     "gan",
-)  # several parts of the API, little to compile
+)
 SCRIPTS = [
     pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.slow)
     for path in sorted(HERE.glob("*.py"))
