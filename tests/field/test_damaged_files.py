@@ -17,7 +17,7 @@ from nacre.saving import hdf5
 from tests.field import damage, mutations
 from tests.saving.helpers import small
 
-CASES = 60  # of each reader; `make fuzz` tries thousands
+CASES = 200
 
 
 @pytest.fixture(scope="module")
