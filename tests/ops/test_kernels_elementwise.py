@@ -112,6 +112,21 @@ def test_normalisation_of_any_size_is_that_of_numpy(shape, is_centred):
     )
 
 
+@pytest.mark.parametrize("mean", [0.0, 100.0, 1e6, -3e7])
+@pytest.mark.parametrize("size", [3, 64, 1021])
+def test_rows_far_from_zero_are_normalized_as_exactly_as_those_around_it(mean, size):
+    x, g = (mean + draw(0, 33, size)).astype("float32"), draw(1, 33, size)
+    x[5] = x[5, 0]  # a row of one number
+    y, statistics = layer_norm._kept_forward(1e-6, True, x, None, None)
+    n = normalized(x, None, None, 1e-6, True)
+    np.testing.assert_allclose(y, n, atol=1e-6 * np.abs(n).max())
+    d_x, d_scale, _ = layer_norm._gradients(1e-6, True, x, None, None, statistics, g)
+    inverse = 1 / np.sqrt(np.var(x.astype("float64"), -1, keepdims=True) + 1e-6)
+    slope = inverse * (g - g.mean(-1, keepdims=True) - n * (g * n).mean(-1, keepdims=True))
+    np.testing.assert_allclose(d_x, slope, atol=1e-6 * np.abs(slope).max())
+    np.testing.assert_allclose(d_scale, (g * n).sum(0), atol=1e-5 * np.abs(g * n).max())
+
+
 def test_rows_that_hold_no_number_spoil_no_other_row():
     x = draw(0, 40, 33)
     x[3, 32], x[7, 0] = np.nan, np.inf

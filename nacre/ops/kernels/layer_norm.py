@@ -90,14 +90,14 @@ define_derivatives(_run, _run_forward, _run_backward, _run_tangent)
 
 def _kept_by_xla(epsilon, is_centred, x, scale, offset):
     # The derivatives of the gradients read no statistics, so these need none of their own.
-    statistics = jnp.zeros((*x.shape[:-1], 2), jnp.float32)
+    statistics = jnp.zeros((*x.shape[:-1], 3), jnp.float32)
     return _plain(epsilon, is_centred, x, scale, offset), statistics
 
 
 @derived_from(_kept_by_xla, static=2)
 def _kept_forward(epsilon, is_centred, x, scale, offset):
-    """Outputs, and of each row its mean and 1 / sqrt(variance + epsilon)."""
-    shapes = x.shape, (*x.shape[:-1], 2)
+    """Outputs, and of each row its mean, what that is rounded by, 1 / sqrt(variance + epsilon)."""
+    shapes = x.shape, (*x.shape[:-1], 3)
     arguments = x, _given(scale), _given(offset), jnp.float32(epsilon)
     return tuple(_call("layer_norm_forward", shapes, arguments, is_centred))
 

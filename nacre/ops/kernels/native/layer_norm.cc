@@ -1,8 +1,10 @@
 // Normalisation of rows, by mean and variance or by the mean square alone, and its gradients.
 //
 // A row is read from memory once: it stays in cache for its mean, the mean square of what is left,
-// and the result. The gradients of scale and offset are sums over all rows: of kGroup rows each, and
-// those sums in turn, so that their order is one on any number of threads.
+// and the result. The mean of numbers far from 0 is rounded by more than they may differ; what it
+// leaves of them is small, so the mean of that is what it was wrong by. The gradients of scale and
+// offset are sums over all rows: of kGroup rows each, and those sums in turn, so that their order is
+// one on any number of threads.
 // Formulas: Ba et al. 2016, arXiv:1607.06450; Zhang & Sennrich 2019, arXiv:1910.07467.
 #include <cmath>
 
@@ -37,7 +39,13 @@ NACRE_INLINE float sum_of(Vector x) {
   return sum;
 }
 
-// The mean of f(number, lanes left) over a row, in four sums side by side.
+// What is taken off a row, as two numbers whose sum is no float, and 1 / sqrt(variance + epsilon).
+struct Statistics {
+  float mean, rest, inverse;
+  NACRE_INLINE Vector normal(Vector x) const { return ((x - mean) - rest) * inverse; }
+};
+
+// The mean of f(number) over a row, in four sums side by side.
 template <typename Function>
 NACRE_INLINE float mean_of(int64_t size, const Function& function) {
   Vector sums[4] = {};
@@ -54,8 +62,7 @@ NACRE_INLINE float mean_of(int64_t size, const Function& function) {
   return sum / static_cast<float>(size);
 }
 
-// Arguments: x (*batch, size), scale, offset, epsilon (). Results: y, and of each row its mean and
-// 1 / sqrt(variance + epsilon).
+// Arguments: x (*batch, size), scale, offset, epsilon (). Results: y, `Statistics` of each row.
 void forward(const Call& call) {
   const Shape s = shape_of(call);
   const float *x = call.argument(0), epsilon = *call.argument(3);
@@ -65,20 +72,24 @@ void forward(const Call& call) {
       const float* from = x + row * s.size;
       float* to = y + row * s.size;
       const auto at = [&](int64_t i) { return load_part(from + i, s.size - i); };
-      const float mean = s.is_centred ? mean_of(s.size, at) : 0.0f;
+      Statistics found{};
+      if (s.is_centred) {
+        found.mean = mean_of(s.size, at);
+        found.rest = mean_of(s.size, [&](int64_t i) { return at(i) - found.mean; });
+      }
       const float variance = mean_of(s.size, [&](int64_t i) {
-        const Vector left = at(i) - mean;
+        const Vector left = (at(i) - found.mean) - found.rest;
         return left * left;
       });
-      const float inverse = 1.0f / std::sqrt(variance + epsilon);
+      found.inverse = 1.0f / std::sqrt(variance + epsilon);
       for (int64_t i = 0; i < s.size; i += kWidth) {
         const int64_t left = s.size - i;
-        Vector out = (at(i) - mean) * inverse;
+        Vector out = found.normal(at(i));
         if (s.scale) out = out * load_part(s.scale + i, left);
         if (s.offset) out = out + load_part(s.offset + i, left);
         store_part(to + i, out, left);
       }
-      statistics[2 * row] = mean, statistics[2 * row + 1] = inverse;
+      std::memcpy(statistics + 3 * row, &found, sizeof found);
     }
   });
 }
@@ -98,11 +109,10 @@ void backward(const Call& call) {
     float* offset_sums = scale_sums + padded;
     std::memset(scale_sums, 0, 2 * padded * sizeof(float));
     for (int64_t row = group * kGroup; row < std::min(s.rows, (group + 1) * kGroup); ++row) {
-      const float mean = statistics[2 * row], inverse = statistics[2 * row + 1];
+      Statistics found;
+      std::memcpy(&found, statistics + 3 * row, sizeof found);
       const float *from = x + row * s.size, *slope = g + row * s.size;
-      const auto normal = [&](int64_t i) {
-        return (load_part(from + i, s.size - i) - mean) * inverse;
-      };
+      const auto normal = [&](int64_t i) { return found.normal(load_part(from + i, s.size - i)); };
       const auto scaled = [&](int64_t i) {
         const Vector one = load_part(slope + i, s.size - i);
         return s.scale ? one * load_part(s.scale + i, s.size - i) : one;
@@ -111,7 +121,8 @@ void backward(const Call& call) {
       const float common = s.is_centred ? mean_of(s.size, scaled) : 0.0f;
       for (int64_t i = 0; i < s.size; i += kWidth) {
         const Vector n = normal(i), one = load_part(slope + i, s.size - i);
-        store_part(d_x + row * s.size + i, (scaled(i) - common - n * along) * inverse, s.size - i);
+        store_part(d_x + row * s.size + i, (scaled(i) - common - n * along) * found.inverse,
+                   s.size - i);
         store(scale_sums + i, load(scale_sums + i) + one * n);
         store(offset_sums + i, load(offset_sums + i) + one);
       }
