@@ -34,9 +34,9 @@ _GLOBAL_NAMES: dict[Any, str] = {}
 # Keras module in a config -> nacre namespaces that hold its public names, first match wins.
 NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras": ("nacre.models", "nacre.core.policies", "nacre.core.random", "nacre.layers"),
-    "keras.models": ("nacre.models",),
-    # The second has what Keras 3 dropped of tf.keras 2.
-    "keras.layers": ("nacre.layers", "nacre.tf.keras_extras"),
+    # The others have what Keras 3 dropped of tf.keras 2.
+    "keras.models": ("nacre.models", "nacre.tf.keras_dropped"),
+    "keras.layers": ("nacre.layers", "nacre.tf.keras_extras", "nacre.tf.keras_dropped"),
     "keras.initializers": ("nacre.initializers",),
     "keras.regularizers": ("nacre.regularizers",),
     "keras.constraints": ("nacre.constraints",),

@@ -14,10 +14,6 @@ REASONS: dict[str, str] = {
         "Parameter servers are not here: train on one machine, tf.distribute.MirroredStrategy."
     ),
     "phase": "The phase belongs to a call: model(x, training=True).",
-    "resized": (
-        "Pictures of sizes that change cannot be compiled: use tf.keras.layers.RandomZoom with "
-        "height_factor and width_factor."
-    ),
     "reads_ahead": "fit reads ahead by itself: give it the Sequence or the generator.",
     "later": "It is not here yet.",
     "inner": "It belongs to how TensorFlow works inside, which nothing here needs.",
@@ -209,17 +205,11 @@ ABSENT: dict[str, str] = {
     "keras.experimental.SequenceFeatures": "feature_column",
     "keras.experimental.SidecarEvaluator": "servers",
     "keras.layers.DenseFeatures": "feature_column",
-    "keras.layers.RandomHeight": "resized",
-    "keras.layers.RandomWidth": "resized",
-    "keras.layers.experimental.preprocessing.RandomHeight": "resized",
-    "keras.layers.experimental.preprocessing.RandomWidth": "resized",
     "keras.layers.experimental.preprocessing.PreprocessingLayer": "Make a class of "
     "tf.keras.layers.Layer with an adapt() of its own.",
     "keras.layers.experimental.RandomFourierFeatures": "Multiply by a fixed random matrix in a "
     "layer of your own, and take cosines.",
-    "keras.metrics.MeanTensor": "Keep a weight of the tensor's shape in a tf.keras.metrics.Metric.",
     "keras.metrics.experimental.PyMetric": "Compute it in a callback's on_epoch_end, with values.",
-    "keras.models.experimental.SharpnessAwareMinimization": "Write both gradients in train_step.",
     "keras.utils.GeneratorEnqueuer": "reads_ahead",
     "keras.utils.OrderedEnqueuer": "reads_ahead",
     "keras.utils.SequenceEnqueuer": "reads_ahead",

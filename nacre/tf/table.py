@@ -971,13 +971,25 @@ BaseLogger = nacre.tf.keras_extras:BaseLogger
 
 ROWS["keras.metrics"] = """
 MeanRelativeError = nacre.tf.keras_extras:MeanRelativeError
+MeanTensor = nacre.tf.keras_dropped:MeanTensor
 """
 
 ROWS["keras.layers.experimental"] = """
 SyncBatchNormalization = nacre.tf.keras_extras:SyncBatchNormalization
 """
 
+ROWS["keras.models.experimental"] = """
+SharpnessAwareMinimization = nacre.tf.keras_dropped:SharpnessAwareMinimization
+"""
+
+ROWS["keras.layers.experimental.preprocessing"] = """
+RandomHeight = nacre.tf.keras_dropped:RandomHeight
+RandomWidth = nacre.tf.keras_dropped:RandomWidth
+"""
+
 ROWS["keras.layers"] = """
+RandomHeight = nacre.tf.keras_dropped:RandomHeight
+RandomWidth = nacre.tf.keras_dropped:RandomWidth
 AbstractRNNCell = nacre.tf.keras_extras:AbstractRNNCell
 LocallyConnected1D = nacre.tf.keras_extras:LocallyConnected1D
 LocallyConnected2D = nacre.tf.keras_extras:LocallyConnected2D
