@@ -85,7 +85,7 @@ def test_metrics_and_functions() -> None:
     assert tf.keras.callbacks.BaseLogger(["lr"]).stateful_metrics == {"lr"}
 
 
-@pytest.mark.parametrize("name", ["layers.RandomHeight", "utils.OrderedEnqueuer", "backend.rnn"])
+@pytest.mark.parametrize("name", ["utils.OrderedEnqueuer", "backend.rnn"])
 def test_other_names_say_what_to_write(name: str) -> None:
     module, _, last = name.partition(".")
     with pytest.raises(AttributeError, match=r"tf\.keras\.layers|fit reads ahead"):
