@@ -31,7 +31,7 @@ from nacre.core.equations import calls_host
 from nacre.core.errors import message
 from nacre.core.layout import current_layout
 from nacre.core.recent import Recent
-from nacre.core.run_checks import raise_failed
+from nacre.core.run_checks import RunChecks
 from nacre.core.state import OUTSIDE, State, Updates, Values
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
@@ -78,6 +78,7 @@ class Program:
         self._numbers_read: tuple[tuple[Variable, Any], ...] = ()
         self._is_tracing = False
         self._calls_host = False
+        self._checks = RunChecks()
         self._run: Any = self._jitted() if compiled else self._run_eagerly
         if compiled:
             _note_made(self)
@@ -90,6 +91,12 @@ class Program:
         return self._run_here(values, *arguments)
 
     def _run_here(self, values: Values, *arguments: Any) -> Any:
+        if self._checks.exist:
+            with self._checks.made():
+                return self._run_once(values, *arguments)
+        return self._run_once(values, *arguments)
+
+    def _run_once(self, values: Values, *arguments: Any) -> Any:
         if self._numbers_read:
             self._drop_outdated()
         try:
@@ -100,18 +107,21 @@ class Program:
             result = self._rerun(found, lambda: self._run(self._complete(values), *arguments))
         else:
             attribute_reads.stop_looking()
-        # An error of the code it calls is to come before anybody keeps the result.
+        return self._completed(result)
+
+    def _completed(self, result: Any) -> Any:
+        """The result, once the code it calls has run: its errors come before anybody keeps it."""
         if self._calls_host:
             jax.block_until_ready(result)
-            raise_failed()
+            self._checks.raise_failed()
         return result
 
     def _run_new(self, values: Values, *arguments: Any) -> Any:
         """Run it with arguments of forms that it was not traced for yet."""
         self.trace(values, *arguments)
         _forget_failures(self._run)
-        with self._being_traced():
-            return self._run(self._complete(values), *arguments)
+        with self._checks.made(), self._being_traced():
+            return self._completed(self._run(self._complete(values), *arguments))
 
     @contextlib.contextmanager
     def _being_traced(self) -> Generator[None]:
@@ -173,7 +183,7 @@ class Program:
     def _trace(self, values: Values, *arguments: Any) -> Any:
         if self.compiled and not self._is_tracing:
             raise _NotTraced
-        run = scope.ProgramRun(is_traced=self.compiled)
+        run = scope.ProgramRun(self.compiled, self._checks)
         inner = scope.StatelessScope(self.state.pairs(values))
         with changes.tracing() as left, scope.running_program(run), inner:
             result = self._function(values, *arguments)
@@ -199,7 +209,7 @@ class Program:
 
         def run(values: Values, *arguments: Any) -> Any:
             inner = scope.StatelessScope(self.state.pairs(values))
-            with scope.running_program(scope.ProgramRun(is_traced=True)), inner:
+            with scope.running_program(scope.ProgramRun(True, self._checks)), inner:
                 return self._function(values, *arguments)
 
         jax.eval_shape(run, values, *arguments)
@@ -242,11 +252,8 @@ class Program:
         def run(values: Values, *arguments: Any) -> Any:
             if not _are_unchanged(numbers_read):  # it was compiled for other numbers
                 return self(values, *arguments)
-            result = compiled(self._complete(values), *arguments)
-            if self._calls_host:
-                jax.block_until_ready(result)
-                raise_failed()
-            return result
+            with self._checks.made():
+                return self._completed(compiled(self._complete(values), *arguments))
 
         return run
 

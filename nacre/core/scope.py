@@ -158,12 +158,13 @@ class ProgramRun:
     Args:
         is_traced: Whether it is traced; else it runs with real values, and what it reads need not
             be handed in.
+        checks: The `RunChecks` of the program, for those made while it runs.
     """
 
-    __slots__ = ("created", "first_keys", "is_traced", "numbers_read", "outside")
+    __slots__ = ("checks", "created", "first_keys", "is_traced", "numbers_read", "outside")
 
-    def __init__(self, is_traced: bool) -> None:
-        self.is_traced = is_traced
+    def __init__(self, is_traced: bool, checks: Any = None) -> None:
+        self.is_traced, self.checks = is_traced, checks
         self.outside: dict[int, Variable] = {}
         self.numbers_read: dict[int, tuple[Variable, Any]] = {}  # whose numbers Python asked for
         self.created: set[int] = set()  # ids of the variables made within
@@ -178,10 +179,15 @@ def running_program(run: ProgramRun | None) -> changed:
     return changed(program=run)
 
 
+def traced_program() -> ProgramRun | None:
+    """The run of one of nacre's own programs that is traced here, if any."""
+    run = current().program
+    return run if run is not None and run.is_traced else None
+
+
 def is_tracing_program() -> bool:
     """True while one of nacre's own programs is traced."""
-    run = current().program
-    return run is not None and run.is_traced
+    return traced_program() is not None
 
 
 def record_outside(variable: Variable, is_assigned: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import nacre.tf as tf
+from nacre.core.run_checks import RunChecks
 
 
 def test_a_check_in_a_compiled_function_raises_when_it_fails_and_only_then() -> None:
@@ -24,6 +26,64 @@ def test_a_check_in_a_compiled_function_raises_when_it_fails_and_only_then() -> 
             tf.errors.InvalidArgumentError, match=r"small.*Got 5.0 and 3.0 at \[1\]"
         ):
             double(bad)
+
+
+@pytest.mark.parametrize("is_one", [False, True], ids=["two functions", "one function"])
+def test_a_check_that_fails_in_one_thread_raises_there(is_one: bool) -> None:
+    def double(x):  # type: ignore[no-untyped-def]
+        tf.debugging.assert_less(x, 3.0)
+        return x * 2
+
+    first = tf.function(double)
+    functions = first, first if is_one else tf.function(lambda x: double(x))
+    inputs = tf.fill([10], 5.0), tf.fill([10], 1.0)
+    first(inputs[1])
+    failures = [0, 0]
+
+    def run(thread: int) -> None:
+        for _ in range(100):
+            try:
+                functions[thread](inputs[thread])
+            except tf.errors.InvalidArgumentError:
+                failures[thread] += 1
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == [100, 0]
+
+
+def test_a_check_of_a_run_that_ended_otherwise_is_not_raised_by_the_next() -> None:
+    tf.function(lambda x: (tf.debugging.assert_less(x, 3.0), x * 2)[1])(tf.constant(1.0))
+    checks = RunChecks()
+    checks.exist = True
+
+    def run(note: str, error: type[BaseException] | None = None) -> None:
+        with checks.made():
+            if note:
+                checks.note(ValueError(note))
+            if error is not None:
+                raise error
+            checks.raise_failed()
+
+    with pytest.raises(KeyboardInterrupt):
+        run("of the run before", KeyboardInterrupt)
+    run("")
+    with pytest.raises(ValueError, match="of this run"):
+        run("of this run")
+
+
+def test_a_function_of_jax_that_two_functions_share_keeps_its_checks() -> None:
+    shared = jax.jit(lambda x: tf.debugging.check_numerics(x, "x") * 2)
+    functions = tf.function(lambda x: shared(x)), tf.function(lambda x: shared(x) + 1)
+    for double in functions:
+        double(tf.constant([1.0]))
+    for double in functions:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="numbers must be finite"):
+            double(tf.constant([np.nan]))
+        double(tf.constant([1.0]))
 
 
 def test_what_a_failed_run_would_change_stays_as_it_was() -> None:
