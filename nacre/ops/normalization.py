@@ -70,6 +70,11 @@ def _when_compiled(x: Tensor, scale: Tensor, offset: Tensor, axis: Axis) -> When
     return layer_norm.when_compiled(x, *given, is_last=_axes(axis, x.ndim) == (x.ndim - 1,))
 
 
+def layer_normalization_is_compiled(x: Tensor, gamma: Tensor, beta: Tensor, axis: Axis) -> bool:
+    """Tell whether `layer_normalization` is one compiled call where this is traced."""
+    return _when_compiled(floating(x), gamma, beta, axis) == "always"
+
+
 @composite(name="layer_normalization", lowering=("compiled",))
 def _layer_normalization(
     x: Tensor, gamma: Tensor, beta: Tensor, axis: Axis, epsilon: float, compiled: WhenUsed

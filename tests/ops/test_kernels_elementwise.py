@@ -192,6 +192,31 @@ def test_normalisation_over_other_axes_is_left_to_xla():
     assert run(lambda x: ops.layer_normalization(x, axis=(2,)), x)[0]
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    ("layer", "handler"),
+    [
+        (layers.LayerNormalization(), "layer_norm"),
+        (layers.LayerNormalization(center=False, scale=False), "layer_norm"),
+        (layers.RMSNormalization(), "layer_norm"),
+        (layers.Activation("gelu"), "activation"),
+        (layers.Dense(64, activation="silu"), "activation"),
+    ],
+)
+def test_layers_reach_the_compiled_calls_in_training_too(layer, handler, training):
+    x = jnp.asarray(draw(0, 16, 12, 32))
+    layer.build(x.shape)
+    values = [[v.value for v in layer.trainable_variables], []]
+
+    def total(values, x):
+        return jnp.sum(layer.stateless_call(*values, x, training=training)[0] ** 2)
+
+    with own_program():
+        program = str(jax.make_jaxpr(jax.grad(total, argnums=(0, 1)))(values, x))
+    for way in ("forward", "backward" if handler == "layer_norm" else "gradient"):
+        assert f"nacre_{handler}_{way}" in program
+
+
 def test_a_block_that_is_trained_learns_the_same(monkeypatch):
     def trained():
         nacre.utils.set_random_seed(0)

@@ -26,7 +26,7 @@ from nacre.layers.normalization.affine import (
 from nacre.layers.normalization.statistics import at_least_float32, moments, standardize
 from nacre.ops._arrays import floating
 from nacre.ops._define import composite
-from nacre.ops.normalization import group_normalization
+from nacre.ops.normalization import group_normalization, layer_normalization_is_compiled
 
 
 def _in_training() -> bool:
@@ -115,8 +115,7 @@ class LayerNormalization(AffineNormalization):
         if self.rms_scaling:
             gamma = self._in_order(self.gamma)
             outputs = ops.layer_normalization(x, gamma=gamma, rms_scaling=True, **axes)
-        elif not _in_training():
-            # One composite op for exporters; in training the written-out gradient is faster.
+        elif self._is_one_op(x):
             gamma, beta = self._in_order(self.gamma), self._in_order(self.beta)
             outputs = ops.layer_normalization(x, gamma=gamma, beta=beta, **axes)
         else:
@@ -126,6 +125,15 @@ class LayerNormalization(AffineNormalization):
             if self.beta is not None:
                 outputs = outputs + self._wide(self.beta, x)
         return outputs.astype(self.compute_dtype)
+
+    def _is_one_op(self, x: Array) -> bool:
+        """Tell whether to leave it to the op: for exporters, and where it is one compiled call.
+
+        Else, in training, the gradient written out is faster than the op's.
+        """
+        affine = self._in_order(self.gamma), self._in_order(self.beta)
+        axes = sorted(self._axes)
+        return not _in_training() or layer_normalization_is_compiled(x, *affine, axes)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the inputs, unless it covers an axis that is normalized over."""
