@@ -78,7 +78,7 @@ _FLOATS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 _SAME: dict[str, Callable[[Any], Any]] = {
     "abs": jnp.abs, "neg": jnp.negative, "sign": jnp.sign, "ceil": jnp.ceil, "floor": jnp.floor,
-    "round": jnp.round, "trunc": jnp.trunc, "square": jnp.square, "relu6": jax.nn.relu6,
+    "trunc": jnp.trunc, "square": jnp.square, "relu6": jax.nn.relu6,
     "relu": lambda x: jnp.maximum(x, jnp.zeros((), x.dtype)), "silu": jax.nn.silu,
     "mish": lambda x: x * jnp.tanh(jax.nn.softplus(x)), "selu": jax.nn.selu,
     "hardswish": lambda x: x * jnp.clip(x + 3, 0, 6) / 6, "bitwise_not": jnp.invert,
@@ -147,9 +147,19 @@ def _div(x: Any, other: Any, rounding_mode: str | None = None) -> Any:
     if rounding_mode == "floor":
         return jnp.floor_divide(x, other)
     if rounding_mode == "trunc":
-        found = jnp.trunc(_float(jnp.asarray(x)) / other)
-        return found.astype(jnp.result_type(x, other))
+        kind = jnp.result_type(x, other)
+        if kind.kind in "iu":  # floats do not hold all of them
+            return lax.div(*jnp.broadcast_arrays(*(jnp.asarray(v, kind) for v in (x, other))))
+        return jnp.trunc(_float(jnp.asarray(x)) / other).astype(kind)
     return jnp.true_divide(x, other)
+
+
+@aten("round")
+def _round(x: Any, decimals: int = 0) -> Any:
+    if not decimals:
+        return jnp.round(x)
+    scale = 10.0 ** abs(decimals)
+    return jnp.round(x * scale) / scale if decimals > 0 else jnp.round(x / scale) * scale
 
 
 @aten("pow")
@@ -244,11 +254,16 @@ def _same(x: Any, memory_format: Any = None) -> Any:
     return x
 
 
-@aten("dropout", "native_dropout", "feature_dropout", "alpha_dropout")
+@aten("dropout", "feature_dropout", "alpha_dropout")
 def _dropout(x: Any, p: Any = 0.5, train: bool = False) -> Any:
     if train and p:
         raise GraphError("dropout in training: export the model after model.eval()")
     return x
+
+
+@aten("native_dropout")
+def _native_dropout(x: Any, p: Any = 0.5, train: bool = False) -> Any:
+    return [_dropout(x, p, train), jnp.ones(x.shape, bool)]
 
 
 @aten("to", "_to_copy", "type_as")
@@ -497,7 +512,8 @@ def _arange(end: Any, start: Any = 0, step: Any = 1, dtype: Any = None, **_: Any
     whole = not any(isinstance(v, float) for v in (start, end, step))
     kind = (jnp.int32 if whole else jnp.float32) if dtype is None else kind_of(dtype)
     if not all(isinstance(v, int | float) for v in (start, end, step)):
-        return (jnp.arange((end - start) // step) * step + start).astype(kind)
+        count = -((start - end) // step)  # the last step may be a part of one
+        return (jnp.arange(count) * step + start).astype(kind)
     return jnp.arange(start, end, step).astype(kind)
 
 
@@ -562,11 +578,16 @@ def _axes(dim: Any) -> Any:
     return tuple(dim) if isinstance(dim, list | tuple) else dim
 
 
+def _added_up(x: Any, dtype: Any) -> Any:
+    """Numbers in the dtype that their sums or products have: whole ones are int64 in PyTorch."""
+    if dtype is not None:
+        return x.astype(kind_of(dtype))
+    return x.astype(computed(jnp.int64)) if x.dtype.kind in "iub" else x
+
+
 @aten("sum")
 def _sum(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    x = x.astype(jnp.int32) if x.dtype == bool else x
-    found = jnp.sum(x, _axes(dim), keepdims=keepdim)
-    return found if dtype is None else found.astype(kind_of(dtype))
+    return jnp.sum(_added_up(x, dtype), _axes(dim), keepdims=keepdim)
 
 
 @aten("mean")
@@ -577,7 +598,7 @@ def _mean(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> 
 
 @aten("prod")
 def _prod(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    return jnp.prod(x, _axes(dim), keepdims=keepdim)
+    return jnp.prod(_added_up(x, dtype), _axes(dim), keepdims=keepdim)
 
 
 @aten("amax")
@@ -641,8 +662,7 @@ OPS["var"], OPS["std"] = _spread(False), _spread(True)
 
 @aten("cumsum")
 def _cumsum(x: Any, dim: int, dtype: Any = None) -> Any:
-    found = jnp.cumsum(x, axis=dim)
-    return found if dtype is None else found.astype(kind_of(dtype))
+    return jnp.cumsum(_added_up(x, dtype), axis=dim)
 
 
 @aten("topk")
@@ -666,6 +686,13 @@ def _log_softmax(x: Any, dim: int, dtype: Any = None, half_to_float: bool = Fals
     return jax.nn.log_softmax(x if dtype is None else x.astype(kind_of(dtype)), axis=dim)
 
 
+@aten("_safe_softmax")
+def _safe_softmax(x: Any, dim: int, dtype: Any = None) -> Any:
+    """Zeros where all is -inf, as in rows of attention that see nothing."""
+    sees_nothing = jnp.all(x == -jnp.inf, axis=dim, keepdims=True)
+    return jnp.where(sees_nothing, 0, _softmax(x, dim, dtype))
+
+
 @aten("logsumexp")
 def _logsumexp(x: Any, dim: Any, keepdim: bool = False) -> Any:
     return jax.nn.logsumexp(x, _axes(dim), keepdims=keepdim)
@@ -675,9 +702,11 @@ def _logsumexp(x: Any, dim: Any, keepdim: bool = False) -> Any:
 def _vector_norm(
     x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None
 ) -> Any:
-    absolute = jnp.abs(x)
-    if ord == math.inf:
-        return jnp.max(absolute, _axes(dim), keepdims=keepdim)
+    absolute = jnp.abs(x if dtype is None else x.astype(kind_of(dtype)))
+    if abs(ord) == math.inf:
+        return (jnp.max if ord > 0 else jnp.min)(absolute, _axes(dim), keepdims=keepdim)
+    if ord == 0:
+        return jnp.sum((absolute != 0).astype(absolute.dtype), _axes(dim), keepdims=keepdim)
     if ord == 2:
         return jnp.sqrt(jnp.sum(absolute * absolute, _axes(dim), keepdims=keepdim))
     return jnp.sum(absolute**ord, _axes(dim), keepdims=keepdim) ** (1 / ord)
@@ -729,7 +758,7 @@ def _attention(
     if attn_mask is not None:
         is_bool = attn_mask.dtype == bool
         scores = jnp.where(attn_mask, scores, -jnp.inf) if is_bool else scores + attn_mask
-    shares = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(query.dtype)
+    shares = _safe_softmax(scores.astype(jnp.float32), -1).astype(query.dtype)
     return shares @ value
 
 
@@ -773,6 +802,9 @@ def _conv_transpose(
     output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
 ) -> Any:  # fmt: skip
     rank = weight.ndim - 2
+    if x.ndim == rank + 1:  # without a batch
+        given = weight, bias, stride, padding, output_padding, groups, dilation
+        return _conv_transpose(x[None], *given)[0]
     return _onnx(
         "ConvTranspose", x, weight, bias, strides=_many(stride, rank), group=groups,
         pads=_many(padding, rank) * 2, output_padding=_many(output_padding, rank),
@@ -780,7 +812,17 @@ def _conv_transpose(
     )  # fmt: skip
 
 
-@aten("max_pool1d", "max_pool2d", "max_pool3d")
+def _of_batches(rank: int, pool: Callable[..., Any]) -> Callable[..., Any]:
+    """A pool of so many sizes, also of an array without a batch."""
+
+    def pooled(x: Any, *args: Any, **kwargs: Any) -> Any:
+        if x.ndim == rank + 1:
+            return pool(x[None], *args, **kwargs)[0]
+        return pool(x, *args, **kwargs)
+
+    return pooled
+
+
 def _max_pool(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
     ceil_mode: bool = False,
@@ -793,7 +835,6 @@ def _max_pool(
     )  # fmt: skip
 
 
-@aten("avg_pool1d", "avg_pool2d", "avg_pool3d")
 def _avg_pool(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: Any = None,
@@ -809,43 +850,34 @@ def _avg_pool(
     )  # fmt: skip
 
 
-def _adaptive(reduce: Any) -> Any:
-    def found(x: Any, output_size: Any) -> Any:
-        sizes = _many(output_size, x.ndim - 2)
-        for i, count in enumerate(sizes):
-            axis = x.ndim - len(sizes) + i
-            x = _cells(x, axis, count, reduce)
-        return x
-
-    return found
+def _adaptive_avg_pool(x: Any, output_size: Any) -> Any:
+    for axis, count in enumerate(_many(output_size, x.ndim - 2), 2):
+        x = _cells(x, axis, count)
+    return x
 
 
-def _cells(x: Any, axis: int, count: Any, reduce: Any) -> Any:
-    """Parts of about the same size, each reduced to one."""
+def _cells(x: Any, axis: int, count: Any) -> Any:
+    """The means of parts of about the same size."""
     size = x.shape[axis]
     if count is None or count is size:
         return x
     if count == 1:
-        return reduce(x, axis, keepdims=True)
+        return jnp.mean(x, axis, keepdims=True)
     if not isinstance(size, int):
         raise GraphError("adaptive pooling of a size that is not known")
-    parts = [
-        reduce(
-            lax.slice_in_dim(x, i * size // count, -(-(i + 1) * size // count), axis=axis),
-            axis,
-            keepdims=True,
-        )
-        for i in range(count)
-    ]
-    return jnp.concatenate(parts, axis)
+    ends = [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+    parts = [lax.slice_in_dim(x, a, b, axis=axis) for a, b in ends]
+    return jnp.concatenate([jnp.mean(part, axis, keepdims=True) for part in parts], axis)
 
 
 for _rank in (1, 2, 3):
-    OPS[f"adaptive_avg_pool{_rank}d"] = _adaptive(jnp.mean)
-    OPS[f"_adaptive_avg_pool{_rank}d"] = _adaptive(jnp.mean)
+    OPS[f"max_pool{_rank}d"] = _of_batches(_rank, _max_pool)
+    OPS[f"avg_pool{_rank}d"] = _of_batches(_rank, _avg_pool)
+    for _name in (f"adaptive_avg_pool{_rank}d", f"_adaptive_avg_pool{_rank}d"):
+        OPS[_name] = _of_batches(_rank, _adaptive_avg_pool)
 
 
-@aten("batch_norm", "_native_batch_norm_legit_no_training")
+@aten("batch_norm")
 def _batch_norm(
     x: Any, weight: Any = None, bias: Any = None, running_mean: Any = None,
     running_var: Any = None, training: bool = False, momentum: Any = 0.1, eps: Any = 1e-5,
@@ -856,6 +888,12 @@ def _batch_norm(
     shape = (1, -1) + (1,) * (x.ndim - 2)
     y = (x - running_mean.reshape(shape)) * lax.rsqrt(running_var + eps).reshape(shape)
     return _scaled(y, weight, bias, shape)
+
+
+@aten("_native_batch_norm_legit_no_training")
+def _native_batch_norm(x: Any, *args: Any, **kwargs: Any) -> Any:
+    nothing = jnp.zeros((0,), x.dtype)  # where training has statistics of the batch
+    return [_batch_norm(x, *args, **kwargs), nothing, nothing]
 
 
 def _scaled(y: Any, weight: Any, bias: Any, shape: Any) -> Any:
@@ -918,6 +956,9 @@ def _upsampled(mode: str) -> Any:
             raise GraphError("an enlargement without sizes")
         if output_size is not None and any(v is not None for v in scales.values()):
             raise GraphError("an enlargement of sizes and scales at once")
+        if align_corners and output_size is None:  # the corners of whole pixels
+            sizes = zip(x.shape[2:], scale_factors, strict=True)
+            output_size = [n if f == 1 else math.floor(n * f) for n, f in sizes]
         coordinates = "align_corners" if align_corners else "half_pixel"
         coordinates = "asymmetric" if mode == "nearest" else coordinates
         given: dict[str, Any] = dict(
@@ -949,12 +990,15 @@ def _gates(weight: Any, order: Sequence[int]) -> Any:
 
 def _recurrent(
     op: str, order: Sequence[int], x: Any, states: list[Any], params: Any, has_biases: bool,
-    num_layers: int, bidirectional: bool, batch_first: bool, **given: Any,
+    num_layers: int, dropout: Any, train: bool, bidirectional: bool, batch_first: bool,
+    **given: Any,
 ) -> list[Any]:  # fmt: skip
     """Layers of a recurrent operator, one behind the other; PyTorch's gates in ONNX's order."""
     directions, each = 2 if bidirectional else 1, 4 if has_biases else 2
     if len(params) != num_layers * directions * each:
         raise GraphError("a recurrent layer with projections")
+    if train and dropout and num_layers > 1:
+        raise GraphError("dropout in training: export the model after model.eval()")
     x = jnp.swapaxes(x, 0, 1) if batch_first else x
     ends: list[list[Any]] = [[] for _ in states]
     for layer in range(num_layers):
@@ -982,7 +1026,7 @@ def _lstm(
     bidirectional: bool, batch_first: bool,
 ) -> Any:  # fmt: skip
     return _recurrent("LSTM", (0, 3, 1, 2), x, list(hx), params, has_biases, num_layers,
-                      bidirectional, batch_first)  # fmt: skip
+                      dropout, train, bidirectional, batch_first)  # fmt: skip
 
 
 @aten("gru")
@@ -990,8 +1034,8 @@ def _gru(
     x: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: Any, train: bool,
     bidirectional: bool, batch_first: bool,
 ) -> Any:  # fmt: skip
-    return _recurrent("GRU", (1, 0, 2), x, [hx], params, has_biases, num_layers, bidirectional,
-                      batch_first, linear_before_reset=1)  # fmt: skip
+    return _recurrent("GRU", (1, 0, 2), x, [hx], params, has_biases, num_layers, dropout, train,
+                      bidirectional, batch_first, linear_before_reset=1)  # fmt: skip
 
 
 @aten("rnn_tanh")
@@ -999,8 +1043,8 @@ def _rnn_tanh(
     x: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: Any, train: bool,
     bidirectional: bool, batch_first: bool,
 ) -> Any:  # fmt: skip
-    return _recurrent("RNN", (0,), x, [hx], params, has_biases, num_layers, bidirectional,
-                      batch_first)  # fmt: skip
+    return _recurrent("RNN", (0,), x, [hx], params, has_biases, num_layers, dropout, train,
+                      bidirectional, batch_first)  # fmt: skip
 
 
 # --- sizes ----------------------------------------------------------------------------------------

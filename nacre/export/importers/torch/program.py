@@ -357,7 +357,10 @@ class PT2Program:
         if isinstance(names, str):
             values[names] = found
             return
-        values |= {n: v for n, v in zip(names, found, strict=False) if isinstance(n, str) and n}
+        given_back = found if isinstance(found, list | tuple) else (found,)
+        values |= {
+            n: v for n, v in zip(names, given_back, strict=False) if isinstance(n, str) and n
+        }
 
 
 def _argument(argument: dict[str, Any], values: dict[str, Any]) -> Any:
@@ -382,7 +385,11 @@ def _argument(argument: dict[str, Any], values: dict[str, Any]) -> Any:
             return one(value)
         case "as_sym_ints" | "as_sym_floats":
             return [one(item) for item in value]
-        case "as_int" | "as_ints" | "as_float" | "as_floats" | "as_bool" | "as_bools":
+        case "as_float":
+            return float(value)  # JSON has no infinity: "Infinity", "-Infinity", "NaN"
+        case "as_floats":
+            return [float(item) for item in value]
+        case "as_int" | "as_ints" | "as_bool" | "as_bools":
             return value
         case "as_string" | "as_strings" | "as_scalar_type":
             return value
