@@ -5,6 +5,8 @@ DIFFERS: dict[str, str] = {
     "list or raises makes it run as plain Python, with a warning.",
     "argmax": "of arrays on the device it gives int32.",
     "argmin": "of arrays on the device it gives int32.",
+    "Variable": "value is an attribute, v.value or v.read_value(); assign gives the value, not the "
+    "variable; names end without ':0'.",
     "random": "numbers are not TensorFlow's; seeds make them repeat.",
     "numpy_function": "within a compiled function it makes that run as plain Python.",
     "py_function": "within a compiled function it makes that run as plain Python.",

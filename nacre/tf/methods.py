@@ -36,6 +36,7 @@ from nacre.tf.dtypes import as_dtype
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.values import tensor
+from nacre.tf.variable_parts import ASSIGN, OF_VARIABLES, noting
 
 
 def _numpy(self: Any) -> Any:
@@ -295,6 +296,7 @@ def lend_methods() -> None:
             get_shape=_get_shape,
             set_shape=_set_shape,
             ref=_ref,
+            assign=ASSIGN,
             __getitem__=_checked(cls.__getitem__),
         )
     for cls in (ARRAY, TRACER, HostTensor, Variable):
@@ -308,6 +310,7 @@ def lend_methods() -> None:
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
+    _lend(Variable, __getitem__=noting(Variable.__getitem__), **OF_VARIABLES)
     _lend(
         TensorSpec,
         shape=_spec_shape(),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from nacre.core.errors import ArgumentError, message
+from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable as NacreVariable
 from nacre.tf.dtypes import as_dtype
 from nacre.tf.values import tensor
@@ -33,7 +36,7 @@ class Variable(NacreVariable, metaclass=_VariableKind):
 
     Source:
         TensorFlow 2.15, tf.Variable. Differs: `value` is an attribute, the array; int64 and
-        float64 have the bits that the device has for them.
+        float64 have the bits that the device has for them; `assign` gives the value.
     """
 
     def __init__(
@@ -71,6 +74,62 @@ class Variable(NacreVariable, metaclass=_VariableKind):
         )
         if constraint is not None:
             self.constraint = constraint
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype, which tells of itself."""
+        return as_dtype(super().dtype)
+
+    def assign(  # pyright: ignore[reportIncompatibleMethodOverride] - TensorFlow's arguments
+        self, value: Any, use_locking: bool = False, name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:  # fmt: skip
+        """Set the value, and return it; nothing with read_value=False.
+
+        Args:
+            value: Of the variable's shape.
+            use_locking, name: Accepted for compatibility.
+            read_value: Whether it is returned.
+        """
+        super().assign(tensor(value, self.own_dtype))
+        return self.value if read_value else None
+
+    def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride] - TensorFlow's arguments
+        self, delta: Any, use_locking: bool = False, name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:  # fmt: skip
+        """Add to the value, and return the sum; nothing with read_value=False.
+
+        Args:
+            delta: What to add.
+            use_locking, name, read_value: As of `assign`.
+        """
+        super().assign_add(tensor(delta, self.own_dtype))
+        return self.value if read_value else None
+
+    def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride] - TensorFlow's arguments
+        self, delta: Any, use_locking: bool = False, name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:  # fmt: skip
+        """Subtract from the value, and return the difference; nothing with read_value=False.
+
+        Args:
+            delta: What to subtract.
+            use_locking, name, read_value: As of `assign`.
+        """
+        super().assign_sub(tensor(delta, self.own_dtype))
+        return self.value if read_value else None
+
+    def __repr__(self) -> str:
+        name = "Variable" if self.name.rstrip("_0123456789") == "variable" else self.name
+        told = f"'{name}:0' shape={tuple(self.shape)} dtype={self.dtype.name}"
+        value = self.raw_value
+        if is_tracer(value):
+            return f"<tf.Variable {told}>"
+        array = np.asarray(value)
+        shown = repr(array) if array.ndim else str(array)
+        shown = f"\n{shown}" if array.ndim > 1 else shown
+        return f"<tf.Variable {told}, numpy={shown}>"
 
     def read_value(self) -> Any:
         """The value now."""
