@@ -77,6 +77,7 @@ from nacre.export.targets.graphdef.body import (
     texts_of,
 )
 from nacre.export.targets.graphdef.lower import Lowered, lower
+from nacre.export.targets.graphdef.rules import cast_numbers
 
 DEFAULT_SIGNATURE = "serving_default"
 # The version whose ops these are; any newer TensorFlow reads it.
@@ -224,8 +225,7 @@ class Writer:
             tensor = make.argument(spec.name, spec.dtype, spec.shape)
             wanted = _input(graph, spec.name).dtype
             if wanted != spec.dtype:
-                kinds = {"SrcT": Kind(spec.dtype), "DstT": Kind(wanted)}
-                tensor = make.add("Cast", [tensor], Truncate=False, **kinds)
+                tensor = cast_numbers(make, tensor, spec.dtype, wanted)
             given[spec.name] = tensor
         resources = [make.argument("unknown", "resource") for _ in body.bound]
         arguments = [*(given[value.name] for value in graph.inputs), *resources]

@@ -16,6 +16,6 @@ from nacre.export.targets.graphdef.rules import (
     shaping,
     texts,
 )
-from nacre.export.targets.graphdef.rules._rule import FORMS, lower_nodes
+from nacre.export.targets.graphdef.rules._rule import FORMS, cast_numbers, lower_nodes
 
-__all__ = ["FORMS", "Body", "Graph", "lower_nodes"]
+__all__ = ["FORMS", "Body", "Graph", "cast_numbers", "lower_nodes"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+import numpy as np
+
 from nacre.export.graph.ir import Graph, Node, dtype_of, rank_of
 from nacre.export.graph.ir import value_of as value
+from nacre.export.graph.rules import is_float
 from nacre.export.targets.graphdef.body import Body, Kind
 from nacre.export.targets.support import Forms
 
@@ -44,6 +47,26 @@ def cast(make: Body, tensor: str, source: str, target: str) -> str:
     return make.add("Cast", [tensor], SrcT=Kind(source), DstT=Kind(target), Truncate=False)
 
 
+def cast_numbers(make: Body, tensor: str, source: str, target: str) -> str:
+    """A tensor of any numbers in another dtype: floats beyond an integer's limits become the limit
+    and NaN becomes 0. TensorFlow's Cast leaves those to the processor, which on x86 gives the
+    smallest int32, or its lowest bits."""
+    if not is_float(source) or np.dtype(target).kind not in "iu":
+        return cast(make, tensor, source, target)
+    limits, kind = np.iinfo(target), Kind(source)
+    with np.errstate(over="ignore"):  # infinity in float16, which is what is beyond there
+        ends = make.like(float(limits.min), source), make.like(float(limits.max + 1), source)
+    # The first number beyond is a power of two, so floats of all widths hold it.
+    below = make.add("Less", [tensor, ends[0]], T=kind)
+    above = make.add("GreaterEqual", [tensor, ends[1]], T=kind)
+    is_nan = make.add("NotEqual", [tensor, tensor], T=kind, incompatible_shape_error=True)
+    found = cast(make, tensor, source, target)
+    for where, number in ((above, limits.max), (below, limits.min), (is_nan, 0)):
+        chosen = [where, make.constant(int(number), target), found]
+        found = make.add("SelectV2", chosen, T=Kind(target))
+    return found
+
+
 def transpose(make: Body, tensor: str, order: Sequence[int], dtype: str) -> str:
     """A tensor with its axes in another order; itself where that is the same."""
     if list(order) == list(range(len(order))):
@@ -65,6 +88,6 @@ def reduce(make: Body, op: str, tensor: str, axes: Sequence[int], dtype: str, ke
 
 
 __all__ = [
-    "FORMS", "Form", "cast", "dtype_of", "form_of", "kind_of", "lower_nodes", "rank_of", "reduce",
-    "reshape", "rule", "transpose", "value",
+    "FORMS", "Form", "cast", "cast_numbers", "dtype_of", "form_of", "kind_of", "lower_nodes",
+    "rank_of", "reduce", "reshape", "rule", "transpose", "value",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from nacre.export.graph.ir import Node
 from nacre.export.graph.rules import is_float
 from nacre.export.targets.graphdef.body import Body, Kind
 from nacre.export.targets.graphdef.rules._rule import (
-    cast,
+    cast_numbers,
     dtype_of,
     kind_of,
     rank_of,
@@ -147,7 +147,7 @@ def _cast(make: Body, node: Node, inputs: Sequence[str]) -> str:
             "NotEqual", [inputs[0], make.like(0, source)], T=Kind(source),
             incompatible_shape_error=True,
         )  # fmt: skip
-    return cast(make, inputs[0], source, target)
+    return cast_numbers(make, inputs[0], source, target)
 
 
 @rule("bitcast")

@@ -64,6 +64,8 @@ def _arg(make: Body, node: Node, inputs: Sequence[str]) -> str:
     x, dtype, wanted = inputs[0], dtype_of(node), node.attributes["dtype"]
     if dtype == "bool":
         x, dtype = cast(make, x, "bool", "uint8"), "uint8"
+    if is_float(dtype):
+        x = _first_nan(make, x, node, dtype)
     given = wanted if wanted in ("int32", "int64") else "int32"
     found = make.add(
         "ArgMax" if node.op == "argmax" else "ArgMin",
@@ -73,6 +75,17 @@ def _arg(make: Body, node: Node, inputs: Sequence[str]) -> str:
         output_type=Kind(given),
     )
     return cast(make, found, given, wanted)
+
+
+def _first_nan(make: Body, x: str, node: Node, dtype: str) -> str:
+    """Numbers whose extreme is the first NaN where there is one: TensorFlow's ArgMax passes over
+    NaN, or stays at it, as its place has it."""
+    is_nan = make.add("NotEqual", [x, x], T=Kind(dtype), incompatible_shape_error=True)
+    any_nan = reduce(make, "Any", is_nan, [node.attributes["axis"]], "bool", True)
+    # 1 at NaN is the largest, 0 the smallest.
+    marked = is_nan if node.op == "argmax" else make.add("LogicalNot", [is_nan])
+    marks = cast(make, marked, "bool", dtype)
+    return make.add("SelectV2", [any_nan, marks, x], T=Kind(dtype))
 
 
 _RUNNING = {"cumsum": "Cumsum", "cumprod": "Cumprod", "cumlogsumexp": "CumulativeLogsumexp"}
@@ -164,4 +177,8 @@ def _searchsorted(make: Body, node: Node, inputs: Sequence[str]) -> str:
     flat = reshape(make, values, make.ints(1, -1), dtype)
     op = "LowerBound" if node.attributes["side"] == "left" else "UpperBound"
     found = make.add(op, [one, flat], T=Kind(dtype), out_type=Kind("int32"))
+    if is_float(dtype):  # NaN is behind all; TensorFlow finds the first place for it
+        is_nan = make.add("NotEqual", [flat, flat], T=Kind(dtype), incompatible_shape_error=True)
+        size = make.add("Size", [edges], T=Kind(dtype), out_type=Kind("int32"))
+        found = make.add("SelectV2", [is_nan, size, found], T=Kind("int32"))
     return reshape(make, found, make.flexible_sizes(value(node, 1).shape), "int32")
