@@ -21,6 +21,8 @@ from nacre.data import TensorSpec
 from nacre.tf.conversion import converted
 from nacre.tf.conversion.meaning import known
 from nacre.tf.machine import functions_run_eagerly
+from nacre.tf.ragged_calls import holds_ragged
+from nacre.tf.values import tensor
 from nacre.training.function import Function as Compiled
 from nacre.training.function import function as compiled
 
@@ -81,10 +83,13 @@ class Function(Compiled[..., Any]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it."""
-        if self._is_plain or functions_run_eagerly():
+        if functions_run_eagerly():
             return self.python_function(*args, **kwargs)
+        if self._is_plain or holds_ragged((*args, *kwargs.values())):
+            # Rows of different lengths are of the host: nothing would be compiled but one call.
+            return _as_tensors(self.python_function(*args, **kwargs))
         try:
-            return super().__call__(*args, **kwargs)
+            return _as_tensors(super().__call__(*args, **kwargs))
         except TracedValueError as error:
             if scope.in_stateless_scope() or is_tracing():
                 raise  # the function around it decides
@@ -93,7 +98,15 @@ class Function(Compiled[..., Any]):
                 f"tf.function '{self._who}' runs as plain Python, not compiled, as it needs the "
                 f"values of tensors: {error}"
             )
-        return self.python_function(*args, **kwargs)
+        return _as_tensors(self.python_function(*args, **kwargs))
+
+
+def _as_tensors(result: Any) -> Any:
+    """What a function gave, texts and numbers of Python's as the tensors that they become."""
+    return tree.map_structure(lambda x: tensor(x) if type(x) in _PLAIN else x, result)
+
+
+_PLAIN = (str, bytes, bool, int, float)
 
 
 def _joined(one: Any, other: Any) -> Any:

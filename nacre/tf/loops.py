@@ -9,11 +9,16 @@ from typing import Any
 import jax
 
 from nacre import ops
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.tracing import is_tracing
+from nacre.data import Ragged
+from nacre.data.dataset.spec import RaggedSpec
 from nacre.ops.control import while_loop_with_gradient
 from nacre.tf.arguments import t, tensors
 from nacre.tf.arranging import stacked
+from nacre.tf.ragged_rows import ragged_stack
 from nacre.tf.sizes import plain
+from nacre.tf.values import tensor
 
 
 def switch_case(index: Any, branches: Any, default: Any) -> Any:
@@ -89,8 +94,13 @@ def while_loop(
 
 def _elements(elems: Any) -> list[Any]:
     """What a loop over the first axis takes, one after another."""
-    leaves, tree = jax.tree.flatten(tensors(elems))
-    return [jax.tree.unflatten(tree, [x[i] for x in leaves]) for i in range(leaves[0].shape[0])]
+    leaves, tree = jax.tree.flatten(elems)
+    leaves = [leaf if isinstance(leaf, Ragged) else tensor(leaf) for leaf in leaves]
+    sizes = [len(x) if isinstance(x, Ragged) else x.shape[0] for x in leaves]
+    if len(set(sizes)) > 1:
+        rule = "what it goes over must be equally long"
+        raise ShapeError(message("tf.map_fn", rule, str(sizes)))
+    return [jax.tree.unflatten(tree, [x[i] for x in leaves]) for i in range(sizes[0])]
 
 
 def _together(items: list[Any]) -> Any:
@@ -113,12 +123,30 @@ def map_fn(
     Args:
         fn: The function.
         elems: A tensor or a structure of them.
-        dtype, fn_output_signature: The dtypes of the results, to which they must fit.
+        dtype, fn_output_signature: The dtypes of the results, to which they must fit; a
+            `RaggedTensorSpec` for results of different lengths. Without one, results of ragged
+            tensors are rows again.
         parallel_iterations, back_prop, swap_memory, infer_shape, name: Accepted for compatibility.
     """
-    if is_tracing():
+    is_ragged = any(isinstance(leaf, Ragged) for leaf in jax.tree.leaves(elems))
+    signature = dtype if fn_output_signature is None else fn_output_signature
+    if is_tracing() and not is_ragged:
         return ops.map(fn, tensors(elems))
-    return _together([tensors(fn(item)) for item in _elements(elems)])
+    found = [fn(item) for item in _elements(elems)]
+    if isinstance(signature, RaggedSpec) or (is_ragged and signature is None):
+        return _rows(found)
+    return _together([tensors(item) for item in found])
+
+
+def _rows(items: list[Any]) -> Any:
+    """Results of different lengths, as the rows of a ragged tensor."""
+    if items and all(isinstance(item, Ragged) or hasattr(tensor(item), "ndim") for item in items):
+        parts = [item if isinstance(item, Ragged) else tensor(item) for item in items]
+        if all(len(part.shape) > 0 for part in parts):
+            return ragged_stack(parts)
+    rule = "results that are rows must have an axis"
+    fix = "Say what they are else: fn_output_signature=tf.float32."
+    raise ArgumentError(message("tf.map_fn", rule, f"{items[:1]}", fix))
 
 
 def foldl(

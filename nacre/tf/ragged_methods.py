@@ -6,11 +6,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
-from nacre.core.errors import ArgumentError, PositionError, ShapeError, message
+from nacre.core.errors import ArgumentError, PositionError, message
 from nacre.data import Ragged
 from nacre.data.dataset.elements import sealed
+from nacre.tf.ragged_calls import flat_of, of_values
 from nacre.tf.shapes import of_sizes
 from nacre.tf.sizes import plain
 from nacre.tf.values import landed, tensor
@@ -86,12 +88,24 @@ def _to_tensor(default: Callable[..., Any]) -> Callable[..., Any]:
         if default_value is None:
             default_value = b"" if self.dtype.kind == "O" else 0
         fill = np.asarray(tensor(default_value)).item()
+        if isinstance(self.flat_values, jax.Array) and shape is None:
+            return _filled_on_device(self, fill)
         found = np.asarray(default(self, fill))
         if shape is not None:
             found = _of_sizes(found, plain(shape), fill)
         return sealed(found)
 
     return to_tensor
+
+
+def _filled_on_device(self: Ragged, fill: Any) -> Any:
+    """The same of values that a tape may watch: each place picks its value, or what fills up."""
+    flat = flat_of(self)
+    places = np.arange(len(flat), dtype=np.int32) + 1
+    index = np.asarray(of_values(self, places).to_tensor(0))
+    index = index.reshape(index.shape[: self.ragged_rank + 1])
+    padding = _made("", "fill")([1, *flat.shape[1:]], tensor(fill, flat.dtype.name))
+    return _made("", "gather")(_made("", "concat")([padding, flat], 0), index)
 
 
 def _of_sizes(array: np.ndarray, shape: Any, fill: Any) -> np.ndarray:
@@ -105,14 +119,15 @@ def _of_sizes(array: np.ndarray, shape: Any, fill: Any) -> np.ndarray:
 
 def _with_values(self: Ragged, new_values: Any) -> Ragged:
     """Rows as these, of other values."""
-    return Ragged(_host(new_values), self.row_splits)
+    if isinstance(new_values, Ragged):
+        return Ragged(new_values, self.row_splits)
+    like = Ragged(np.empty(0), self.row_splits)
+    return of_values(like, tensor(new_values))
 
 
 def _with_flat_values(self: Ragged, new_values: Any) -> Ragged:
     """Rows as these, of other innermost values."""
-    inner = self.values
-    values = _with_flat_values(inner, new_values) if isinstance(inner, Ragged) else new_values
-    return _with_values(self, values)
+    return of_values(self, tensor(new_values))
 
 
 def _merge_dims(self: Ragged, outer_axis: int, inner_axis: int) -> Any:
@@ -184,58 +199,53 @@ def _row(self: Ragged, get: Callable[..., Any], key: Any) -> Any:
         rule = f"a row must be from {-len(self)} to {len(self) - 1}"
         raise PositionError(message("RaggedTensor", rule, str(place)))
     found = get(self, place)
-    return found if isinstance(found, Ragged) else landed(np.asarray(found))
+    return found if isinstance(found, Ragged | jax.Array) else landed(np.asarray(found))
 
 
 def _stacked(rows: list[Any], like: Ragged) -> Any:
     """What was taken of each row: rows of different lengths, or numbers."""
-    host = [row if isinstance(row, Ragged) else np.asarray(row) for row in rows]
-    if host and all(isinstance(row, np.ndarray) and row.ndim == 0 for row in host):
-        return landed(np.asarray(host))
-    kind = like.row_splits.dtype
-    if not host:
+    if not rows:
         return like
-    return Ragged.of_rows(host, kind, "RaggedTensor", like.ragged_rank - 1)
+    if all(not isinstance(row, Ragged) and row.ndim == 0 for row in rows):
+        return _made("", "stack")(rows)
+    return _made("", "concat")([_of_one(row, like) for row in rows], 0)
+
+
+def _of_one(row: Any, like: Ragged) -> Ragged:
+    """One row, which is ragged where those of the others are."""
+    if like.ragged_rank > 1 and not isinstance(row, Ragged):
+        row = Ragged(np.asarray(row), np.asarray([0, len(row)]))
+    splits = np.asarray([0, len(row)], like.row_splits.dtype)
+    return (
+        of_values(Ragged(np.empty(len(row)), splits), row)
+        if not isinstance(row, Ragged)
+        else Ragged(row, splits)
+    )
 
 
 def _operator(name: str, swaps: bool = False) -> Callable[[Ragged, Any], Any]:
     def operate(self: Ragged, other: Any) -> Any:
-        left = landed(np.asarray(self.flat_values))
-        right = other
-        if isinstance(other, Ragged):
-            if not _alike(self, other):
-                got = f"lengths {_lengths(self).tolist()} and {_lengths(other).tolist()}"
-                raise ShapeError(message(f"RaggedTensor.{name}", "rows must be alike", got))
-            right = landed(np.asarray(other.flat_values))
-        elif not hasattr(other, "dtype"):
-            right = tensor(other, self.dtype) if self.dtype.kind != "O" else tensor(other)
-        if getattr(right, "ndim", 0) and not isinstance(other, Ragged):
-            rule = "it meets a number, or rows as long as its own"
-            got = f"a tensor of shape {tuple(right.shape)}"
-            raise ShapeError(message(f"RaggedTensor.{name}", rule, got))
-        face = _face(name)
-        found = face(right, left) if swaps else face(left, right)
-        return _with_flat_values(self, np.asarray(found))
+        if not hasattr(other, "dtype"):
+            other = tensor(other, self.dtype) if self.dtype.kind != "O" else tensor(other)
+        return _face(name)(other, self) if swaps else _face(name)(self, other)
 
     return operate
 
 
 @functools.cache
-def _face(name: str) -> Callable[[Any, Any], Any]:
+def _made(module: str, name: str) -> Callable[..., Any]:
     from nacre.tf.rows import made
 
-    return made("math", name)
+    face: Callable[..., Any] = made(module, name)
+    return face
 
 
-def _alike(one: Ragged, other: Ragged) -> bool:
-    if not np.array_equal(one.row_splits, other.row_splits):
-        return False
-    a, b = one.values, other.values
-    return not isinstance(a, Ragged) or (isinstance(b, Ragged) and _alike(a, b))
+def _face(name: str) -> Callable[..., Any]:
+    return _made("math", name)
 
 
 def _negative(self: Ragged) -> Ragged:
-    return _with_flat_values(self, np.negative(np.asarray(self.flat_values)))
+    return _face("negative")(self)
 
 
 def _from_row_lengths(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
 from nacre.core.errors import ArgumentError, ShapeError, message
@@ -12,8 +13,9 @@ from nacre.data import Ragged
 from nacre.data.dataset.elements import sealed
 from nacre.tf.dtypes import as_dtype
 from nacre.tf.nodes import node
+from nacre.tf.ragged_calls import flat_of, of_values, rows_alike
 from nacre.tf.sizes import plain
-from nacre.tf.values import landed, same, tensor
+from nacre.tf.values import same, tensor
 
 
 def ragged_range(
@@ -54,8 +56,15 @@ def ragged_stack(values: Any, axis: int = 0, name: Any = None) -> Ragged:
     if plain(axis) != 0:
         fix = "Stack along axis 0."
         raise ArgumentError(message("tf.ragged.stack", "axis must be 0", f"{axis}", fix))
-    rows = [v if isinstance(v, Ragged) else np.asarray(tensor(v)) for v in values]
-    return Ragged.of_rows(rows, np.int64, "tf.ragged.stack", 0)
+    rows: list[Any] = [v if isinstance(v, Ragged) else tensor(v) for v in values]
+    from nacre.tf.rows import made
+
+    if any(isinstance(row, jax.Array) for row in rows) and all(len(row.shape) == 1 for row in rows):
+        lengths = [row.shape[0] for row in rows]
+        like = Ragged(np.empty(sum(lengths)), _splits(lengths))
+        return of_values(like, made("", "concat")(rows, 0))
+    host = [row if isinstance(row, Ragged) else np.asarray(row) for row in rows]
+    return Ragged.of_rows(host, np.int64, "tf.ragged.stack", 0)
 
 
 def ragged_boolean_mask(data: Any, mask: Any, name: Any = None) -> Any:
@@ -105,19 +114,12 @@ def map_flat_values(op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return op(*args, **kwargs)
     first = ragged[0]
     for other in ragged[1:]:
-        if not np.array_equal(other.row_splits, first.row_splits):
+        if not rows_alike(first, other):
             got = f"lengths {first.row_lengths().tolist()} and {other.row_lengths().tolist()}"
             raise ShapeError(message("tf.ragged.map_flat_values", "rows must be alike", got))
-    inner = lambda v: landed(np.asarray(v.flat_values)) if isinstance(v, Ragged) else v
-    found = op(*map(inner, args), **{key: inner(v) for key, v in kwargs.items()})
-    return with_flat_values(first, np.asarray(found))
-
-
-def with_flat_values(rows: Ragged, values: Any) -> Ragged:
-    """Rows as long as others, of other values."""
-    inner = rows.values
-    return Ragged(
-        with_flat_values(inner, values) if isinstance(inner, Ragged) else values, rows.row_splits
+    inner = lambda v: flat_of(v) if isinstance(v, Ragged) else v
+    return of_values(
+        first, tensor(op(*map(inner, args), **{k: inner(v) for k, v in kwargs.items()}))
     )
 
 
@@ -170,5 +172,4 @@ def stack_dynamic_partitions(
 __all__ = [
     "map_flat_values", "ragged_boolean_mask", "ragged_range", "ragged_stack",
     "row_splits_to_segment_ids", "segment_ids_to_row_splits", "stack_dynamic_partitions",
-    "with_flat_values",
 ]  # fmt: skip

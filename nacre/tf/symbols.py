@@ -10,11 +10,14 @@ from typing import Any
 from nacre.core.symbolic import any_symbolic
 from nacre.ops._calls import OpCall
 from nacre.ops._op import Op
+from nacre.tf.ragged_calls import holds_ragged, ragged_call
 from nacre.tf.sized_calls import is_of_model, note_sizes, sized_call
 
 
 def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
     """The function, which with a symbolic tensor among its arguments describes the call.
+
+    Of ragged tensors it is what `ragged_calls.py` says.
 
     Args:
         function: A function of tensors.
@@ -31,6 +34,8 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if holds_ragged(args) or (kwargs and holds_ragged(kwargs.values())):
+            return ragged_call(function, path, args, kwargs)
         if is_of_model(args, kwargs):
             return sized_call(path, args, kwargs)
         if not any_symbolic(args, kwargs):

@@ -18,6 +18,8 @@ from nacre.tf.values import tensor
 
 def _cut(who: str, value: Any, cut: Callable[[bytes], list[bytes]]) -> Any:
     """The parts of one string, or of each as a row."""
+    if isinstance(value, Ragged):  # of rows of strings, rows of rows
+        return Ragged(_cut(who, value.values, cut), value.row_splits)
     texts = tensor(value)
     if texts.ndim == 0:
         return sealed(of_bytes(cut(texts.item())))

@@ -21,7 +21,7 @@ from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.host_arrays import exact
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
-from nacre.data import HostTensor
+from nacre.data import HostTensor, Ragged
 from nacre.data.dataset.elements import sealed
 from nacre.tf.dtypes import DType, as_dtype, dtype_of
 
@@ -58,7 +58,7 @@ def tensor(value: Any, dtype: Any = None) -> Any:
 
     Raises:
         DTypeError: The values are none of the dtype.
-        ShapeError: Rows of nested lists have different lengths.
+        ShapeError: Rows of nested lists have different lengths; or it is a ragged tensor.
     """
     wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(value, Variable):
@@ -69,6 +69,10 @@ def tensor(value: Any, dtype: Any = None) -> Any:
         return landed(_of_array(np.asarray(value), wanted))
     if isinstance(value, list | tuple) and _holds_tensors(value):
         return _stacked(value, wanted)
+    if isinstance(value, Ragged):
+        rule = "a ragged tensor is no tensor of one shape"
+        fix = "Fill its rows up first: x.to_tensor()."
+        raise ShapeError(message("tf.convert_to_tensor", rule, repr(value)[:60], fix))
     size: Any = value
     if jax.export.is_symbolic_dim(size):  # a size, while the shape of a layer's output is found
         return jnp.asarray(size, "int32" if wanted is None else wanted.name)

@@ -136,7 +136,9 @@ def _to_element(value: Any, who: str) -> Any:
         return None
     if is_structure(value):
         return rebuilt(value, [_to_element(item, who) for _, item in children(value)])
-    if isinstance(value, Ragged) or hasattr(value, "_dataset_node"):
+    if isinstance(value, Ragged):
+        return value.on_host()
+    if hasattr(value, "_dataset_node"):
         return value
     if is_ragged(value):
         return Ragged.of_tensorflow(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from nacre.core.errors import DataError, message
@@ -35,8 +36,9 @@ class Ragged:
     """
 
     def __init__(self, values: Any, row_splits: Any) -> None:
-        is_nested = isinstance(values, Ragged)
-        self.values: Any = values if is_nested else np.asarray(values).view(HostTensor)
+        # Values of the device stay there: a tape may follow them.
+        stay = isinstance(values, Ragged | jax.Array)
+        self.values: Any = values if stay else np.asarray(values).view(HostTensor)
         self.row_splits = np.asarray(row_splits).view(HostTensor)
 
     @property
@@ -60,6 +62,15 @@ class Ragged:
         """The values of the innermost rows, one after another."""
         values: HostTensor = getattr(self.values, "flat_values", self.values)
         return values
+
+    def on_host(self) -> Ragged:
+        """The same with its values on the host, where ops may have left them on the device."""
+        if isinstance(self.values, Ragged):
+            values = self.values.on_host()
+            return self if values is self.values else Ragged(values, self.row_splits)
+        if isinstance(self.values, jax.Array):
+            return Ragged(np.asarray(self.values), self.row_splits)
+        return self
 
     def __len__(self) -> int:
         return len(self.row_splits) - 1
@@ -94,12 +105,12 @@ class Ragged:
             default_value: What to fill in; empty strings among strings, where it is left out.
         """
         if self.dtype.kind in "OUST" and default_value == 0:
-            first = self.flat_values.view(np.ndarray).ravel()[:1].tolist()
+            first = np.asarray(self.flat_values).ravel()[:1].tolist()
             default_value = "" if first and isinstance(first[0], str) else b""
         if isinstance(self.values, Ragged):
             values = self.values.to_tensor(default_value)  # (total, longest inner, ...)
         else:
-            values = self.values.view(np.ndarray)
+            values = np.asarray(self.values)
         return self._laid_out(values, default_value)
 
     def mask(self) -> np.ndarray:
@@ -168,7 +179,7 @@ def _joined(parts: Sequence[Any], splits_dtype: Any, inner: int) -> Any:
     """Arrays or `Ragged`s one behind another, ragged in the axes in which they differ."""
     are_arrays = not any(isinstance(part, Ragged) for part in parts)
     if are_arrays and inner <= 0 and len({part.shape[1:] for part in parts}) == 1:
-        return np.concatenate([part.view(np.ndarray) for part in parts])
+        return np.concatenate([np.asarray(part) for part in parts])
     rows = [part if isinstance(part, Ragged) else _cut_up(part, splits_dtype) for part in parts]
     lengths = np.concatenate([row.row_lengths() for row in rows])
     values = _joined([row.values for row in rows], splits_dtype, inner - 1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeGuard, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -25,14 +25,14 @@ from nacre.core.errors import (
 from nacre.core.host_arrays import plain_array
 from nacre.core.indices import outside_as, refuse_outside, without_absent_indices
 from nacre.core.interop import to_numpy_if_foreign
-from nacre.core.kinds import is_buffer
+from nacre.core.kinds import is_buffer, is_of_library
 from nacre.core.memory import device_budget
 from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.sparse import SparseRows, is_sparse
 from nacre.core.stored import StoredRows, is_stored, refuse_closed
-from nacre.core.strings import text_array
+from nacre.core.strings import is_text, text_array
 from nacre.core.warning import warn
 from nacre.layers.base.keywords import LayerKeywords, WithoutNameAndDtype
 from nacre.layers.base.layer import Layer
@@ -118,7 +118,14 @@ def checked_choice(who: str, argument: str, value: Any, known: tuple[str, ...]) 
 
 
 def host_array(layer: Layer, values: Any) -> np.ndarray:
-    """Values as one NumPy array; rows of different lengths are refused."""
+    """Values as one NumPy array; rows of different lengths are refused.
+
+    So is a `Ragged` whose rows happen to be equally long: the next one's may not be.
+    """
+    if is_rows(values):
+        rule = "it takes no ragged rows here"
+        fix = "Fill them up first: rows.to_tensor()."
+        raise ShapeError(message(layer._who(), rule, f"{values!r:.60}", fix))
     try:
         array = text_array(to_numpy_if_foreign(values))
         return array.astype(object) if array.dtype.kind == "T" else array
@@ -131,6 +138,38 @@ def host_array(layer: Layer, values: Any) -> np.ndarray:
                 "Fill the short ones up, or pass the rows one by one.",
             )
         ) from None
+
+
+def is_rows(value: Any) -> TypeGuard[Any]:
+    """Whether it is a `Ragged` of a `Dataset`: rows of different lengths."""
+    return is_of_library(value, "nacre.data.dataset.ragged", "Ragged")
+
+
+def of_flat_values(rows: Any, function: Callable[[np.ndarray], Any]) -> Any:
+    """Rows as long as these, of what a function gives for all of their values.
+
+    Args:
+        rows: A `Ragged`.
+        function: A function of an array that keeps its shape.
+    """
+    inner = rows.values
+    if is_rows(inner):
+        return type(rows)(of_flat_values(inner, function), rows.row_splits)
+    values = function(np.asarray(inner))
+    if is_text(values):  # as bytes, which is what data sets hold
+        texts = np.empty(values.size, object)
+        texts[:] = [str(text).encode() for text in values.ravel().tolist()]
+        values = texts.reshape(values.shape)
+    return type(rows)(values, rows.row_splits)
+
+
+def _innermost(rows: Any) -> Iterator[Any]:
+    """The innermost rows, each of which is one document."""
+    for row in rows:
+        if is_rows(row):
+            yield from _innermost(row)
+        else:
+            yield row
 
 
 def numbers_to_adapt(layer: Layer, batch: np.ndarray) -> np.ndarray:
@@ -418,6 +457,9 @@ def batches_of(layer: Layer, data: Any, steps: int | None = None) -> Any:
         for start in range(0, len(rows), step):
             yield np.asarray(rows[start : start + step])
         return
+    if is_rows(data):
+        yield from (np.asarray(row)[None] for row in _innermost(data))
+        return
     data = np.asarray(data) if is_buffer(data) else to_numpy_if_foreign(data, layer._who())
     if isinstance(data, np.ma.MaskedArray) or (
         isinstance(data, np.ndarray) and data.dtype.kind in "mM"
@@ -452,7 +494,10 @@ def batches_of(layer: Layer, data: Any, steps: int | None = None) -> Any:
     for batch in itertools.islice(data, steps):
         if isinstance(batch, list | tuple):
             batch = batch[0]  # (inputs, targets)
-        yield host_array(layer, batch)
+        if is_rows(batch):
+            yield from (np.asarray(row)[None] for row in _innermost(batch))
+        else:
+            yield host_array(layer, batch)
 
 
 def _is_read_in_parts(data: Any) -> bool:

@@ -25,6 +25,8 @@ from nacre.layers.preprocessing.encoding import (
     accepted_sparse,
     checked_choice,
     host_array,
+    is_rows,
+    of_flat_values,
     refuse_large_dense,
 )
 from nacre.layers.preprocessing.host_layer import HostLayer, encode_on_host, encoded_shape
@@ -132,6 +134,8 @@ class Hashing(HostHashing):
 
     def call(self, inputs: Any) -> Any:
         """The bins, or vectors made of them."""
+        if is_rows(inputs) and self.output_mode == "int":
+            return of_flat_values(inputs, lambda values: np.asarray(self.call(values)))
         values = self._values(inputs)
         unique, places = np.unique(values, return_inverse=True)
         texts = [bytes_of(v) for v in unique.tolist()]

@@ -19,6 +19,8 @@ from nacre.layers.preprocessing.encoding import (
     accepted_sparse,
     batches_of,
     host_array,
+    is_rows,
+    of_flat_values,
     refuse_large_dense,
 )
 from nacre.layers.preprocessing.host_layer import HostLayer
@@ -209,6 +211,8 @@ class TextVectorization(HostLayer):
 
     def call(self, inputs: Any) -> Any:
         """Indices or vectors for texts."""
+        if is_rows(inputs):
+            return self._of_rows(inputs)
         texts = host_array(self, inputs)
         if texts.ndim == 0:
             return self.call(texts[None])[0]
@@ -227,6 +231,21 @@ class TextVectorization(HostLayer):
             kept = document[:width]
             row[: len(kept)] = self._indices_of(kept)
         return jnp.asarray(rows)
+
+    def _of_rows(self, rows: Any) -> Any:
+        """Rows of texts that are not split: their indices, filled up with 0."""
+        if self.split is not None or self.ngrams is not None or self.output_mode != "int":
+            rule = "rows of different lengths are taken with split=None and output_mode='int'"
+            got = f"split={self.split!r}, ngrams={self.ngrams!r}, output_mode={self.output_mode!r}"
+            fix = "Pass the texts one by one: rows.flat_values."
+            raise ShapeError(message(self._who(), rule, got, fix))
+        found = of_flat_values(rows, lambda texts: np.asarray(self.call(texts))).to_tensor()
+        length = self.output_sequence_length
+        if length is not None:
+            found = found[..., :length]
+            behind = [(0, 0)] * (found.ndim - 1) + [(0, length - found.shape[-1])]
+            found = np.pad(found, behind)
+        return jnp.asarray(found)
 
     def _check_shape(self, shape: tuple[Any, ...]) -> None:
         if self.split is None or len(shape) == 1 or (len(shape) == 2 and shape[1] in (1, None)):

@@ -30,6 +30,8 @@ from nacre.layers.preprocessing.encoding import (
     checked_choice,
     encode,
     host_array,
+    is_rows,
+    of_flat_values,
     refuse_large_dense,
 )
 from nacre.layers.preprocessing.host_layer import (
@@ -343,6 +345,8 @@ class IndexLookup(Layer):
     def call(self, inputs: Any) -> Any:
         """Indices or vectors for tokens; tokens for indices when inverted."""
         self._ready_tokens()
+        if is_rows(inputs):
+            return self._of_rows(inputs)
         if self.invert:
             indices = host_array(self, inputs)
             if is_text(indices):
@@ -353,6 +357,19 @@ class IndexLookup(Layer):
             known = (indices >= 0) & (indices < len(table))
             return np.where(known, table[np.where(known, indices, 0)], self.oov_token)
         return self._encoded(self._indices(inputs))
+
+    def _of_rows(self, rows: Any) -> Any:
+        """Of rows of different lengths: rows of indices, or a vector for each row."""
+        if self.output_mode == "int":
+            return of_flat_values(rows, lambda values: np.asarray(self.call(values)))
+        if self.output_mode == "one_hot" or rows.ragged_rank > 1:
+            rule = "rows of different lengths give indices, or one vector each"
+            fix = "Use output_mode='int', 'multi_hot', 'count' or 'tf_idf' of rows of tokens."
+            got = f"output_mode={self.output_mode!r}, {rows.ragged_rank} ragged axes"
+            raise ArgumentError(message(self._who(), rule, got, fix))
+        vectors = [np.asarray(self.call(np.asarray(row))) for row in rows]
+        empty = np.zeros((0, self._depth or 0), "float32")
+        return jnp.asarray(np.stack(vectors) if vectors else empty)
 
     def _indices(self, inputs: Any) -> Any:
         """Indices of tokens, on the host; -1 for the mask token where it has no index."""
@@ -496,7 +513,8 @@ def _restored(plain: tuple[Any, tuple[Any, ...]], tokens: list[Any], weights: An
 class StringLookup(HostLayer, IndexLookup):
     """Indices for strings, or with `invert` strings for indices.
 
-    It works on the host: in a data pipeline, or in a model whose input has dtype 'string'.
+    It works on the host: in a data pipeline, or in a model whose input has dtype 'string'. Rows of
+    different lengths, a `nacre.data.Ragged`, give rows of indices, or one vector each.
 
     Args:
         max_tokens: Largest size of the vocabulary, special tokens included.
@@ -568,6 +586,8 @@ class StringLookup(HostLayer, IndexLookup):
 class IntegerLookup(IndexLookup):
     """Dense indices for integers, or with `invert` integers for indices.
 
+    Rows of different lengths, a `nacre.data.Ragged`, give rows of indices, or one vector each.
+
     Args:
         max_tokens: Largest size of the vocabulary, special tokens included.
         num_oov_indices: Number of indices for unknown integers; 0 refuses them.
@@ -621,6 +641,8 @@ class IntegerLookup(IndexLookup):
 
             Inside a model they have 32: wider ones are refused on their way in.
             """
+            if args and is_rows(args[0]):
+                return self.call(args[0])
             return super().__call__(*with_wide_ints(args), **kwargs)
 
     def _checked(self, values: np.ndarray) -> np.ndarray:
