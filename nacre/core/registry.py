@@ -67,7 +67,11 @@ _SEARCH_ORDER = tuple(
     ).split()
 )
 # The same for names that are no public ones of Keras: what a user registered comes before them.
-_LAST_SEARCHED = ("keras.applications.convnext", "keras.src.applications.inception_resnet_v2")
+_LAST_SEARCHED = (
+    "nacre",
+    "keras.applications.convnext",
+    "keras.src.applications.inception_resnet_v2",
+)
 # How bytes stand in a config: as text, and any byte that is not text comes back as it was.
 _BYTES = ("utf-8", "surrogateescape")
 # Long module paths that Keras writes into configs, by their beginning.

@@ -14,6 +14,7 @@ from nacre.core.errors import SerializationError, message, nearest
 from nacre.core.registry import builtin, builtin_anywhere, get_registered_object, short_module
 from nacre.core.weak_cache import weak_cache
 from nacre.layers.base.layer import Layer
+from nacre.models.model import Model
 
 # Keys of tf.keras 2 that no constructor here takes, with what they must hold; `_ANY` where they say
 # how it computed, or what the class is anyway. Found by comparing `get_config()` of every class of
@@ -154,7 +155,7 @@ def settle_arguments(data: Any, version: str, owner: str = "") -> Any:
         owner = f"{name} '{config.get('name')}'"
     config = {key: settle_arguments(value, version, owner) for key, value in config.items()}
     if cls is not None:
-        known = _OF_MODELS if name in _MODELS else arguments_of(cls)
+        known = _OF_MODELS if _is_a_model(cls, name) else arguments_of(cls)
         who = owner if issubclass(cls, Layer) or not owner else f"{owner}, {name}"
         config = _without_unknown(config, known, who or name, name, version)
     rest = ("build_config", "compile_config", "inbound_nodes")
@@ -178,6 +179,11 @@ def _without_unknown(
         elif not _holds_nothing(value):
             raise _unknown(who, name, key, value, version, known)
     return kept
+
+
+def _is_a_model(cls: type, name: str) -> bool:
+    """Whether it is made from a graph of layers, which its constructor does not take."""
+    return name in _MODELS or (issubclass(cls, Model) and cls.__init__ is Model.__init__)
 
 
 def _class_of(data: dict[str, Any], name: str) -> type | None:

@@ -298,12 +298,14 @@ class ImportedSignature:
         self.outputs = {port.name: (port.dtype, port.shape) for port in ports.outputs}
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The outputs by name.
+        """The outputs by name, for arrays by place or by name, or for one dict of them.
 
         Raises:
             ArgumentError: An input is missing, unknown, or given twice.
         """
         names = list(self.inputs)
+        if len(args) == 1 and isinstance(args[0], Mapping) and not kwargs:
+            args, kwargs = (), {**args[0]}
         given = dict(zip(names, args, strict=False))
         missing = [n for n in names if n not in given and n not in kwargs]
         wrong = [n for n in kwargs if n not in names or n in given]
@@ -317,6 +319,15 @@ class ImportedSignature:
 
     def __repr__(self) -> str:
         return f"<ImportedSignature '{self.name}': {listed(list(self.inputs))}>"
+
+
+class _Signatures(dict[str, ImportedSignature]):
+    """Signatures by name: each format has names of its own for its first one."""
+
+    def __missing__(self, name: str) -> ImportedSignature:
+        raise KeyError(
+            message("model.signatures", f"its names are {listed(list(self))}", repr(name))
+        )
 
 
 @register("ImportedModel", module="nacre", class_name="ImportedModel")
@@ -359,7 +370,8 @@ class ImportedModel(Model):
     def signatures(self) -> dict[str, ImportedSignature]:
         """The program's functions by name, called by the names of their inputs."""
         layer = self.imported
-        return {name: ImportedSignature(layer, name) for name in layer._program.calls}
+        made = {name: ImportedSignature(layer, name) for name in layer._program.calls}
+        return _Signatures(made)
 
     @property
     def output_names(self) -> list[str]:

@@ -73,6 +73,16 @@ def test_a_signature_says_what_is_missing_and_unknown():
             both(*args, **kwargs)
 
 
+def test_a_signature_takes_a_dict_and_another_name_is_told():
+    signatures = model_of(Affine(KERNEL)).signatures
+    found = signatures["both"]({"z": X, "x": 2 * X})
+    np.testing.assert_allclose(found["y"], 3 * X @ KERNEL + 1)
+    with pytest.raises(NacreError, match="x, z"):
+        signatures["both"]({"x": X, "w": X})
+    with pytest.raises(KeyError, match="main, both"):
+        signatures["serving_default"]
+
+
 def test_what_a_program_changes_is_kept():
     model = model_of(Affine(KERNEL))
     model(X)
@@ -95,14 +105,29 @@ def test_its_weights_train_in_a_model_of_ones_own_and_stay_when_frozen():
     np.testing.assert_array_equal(after, inner.get_weights()[0])
 
 
-def test_it_is_saved_whole_with_what_was_trained(tmp_path):
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_it_is_saved_whole_with_what_was_trained(tmp_path, ending):
     model = model_of(Affine(KERNEL), "m")
     model.trainable_variables[0].assign(KERNEL + 1)
-    model.save(tmp_path / "m.keras")
-    again = nacre.models.load_model(tmp_path / "m.keras")
+    model.save(tmp_path / f"m{ending}")
+    again = nacre.models.load_model(tmp_path / f"m{ending}")
     np.testing.assert_allclose(again(X), X @ (KERNEL + 1) + 1)
     assert list(again.signatures) == ["main", "both"]
     assert again.output_names == ["y"]
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_model_that_holds_it_is_saved(tmp_path, ending):
+    model = nacre.Sequential([model_of(Affine(KERNEL), "m"), nacre.layers.Dense(1)])
+    wanted = model(X)
+    model.save(tmp_path / f"m{ending}")
+    np.testing.assert_allclose(nacre.models.load_model(tmp_path / f"m{ending}")(X), wanted)
+
+
+def test_its_json_makes_one_of_the_same_structure():
+    again = nacre.models.model_from_json(model_of(Affine(KERNEL), "m").to_json())
+    again.set_weights([KERNEL, *again.get_weights()[1:]])
+    np.testing.assert_allclose(again(X), X @ KERNEL + 1)
 
 
 def test_it_is_exported_for_any_batch(tmp_path):

@@ -343,3 +343,39 @@ def test_truncated_files_are_one_clear_error():
     for end in range(3, len(data) - 1, 7):
         with pytest.raises(NacreError, match="bytes"):
             load_model(data[:end])
+
+
+@pytest.mark.parametrize(
+    ("ops", "tensors"),
+    [
+        ([node("Expand", "zeros sizes", "made")], {"zeros": np.zeros((1, 3), "float32")}),
+        (
+            [
+                node("Slice", "table zero rows zero", "part"),
+                node("ReduceSum", "part", "made"),
+            ],
+            {"table": np.zeros((9, 3), "float32"), "zero": np.zeros(1, "int64")},
+        ),
+        (
+            [
+                node("Concat", "none none rows none", "pads", axis=0),
+                node("Pad", "nothing pads", "made"),
+            ],
+            {"nothing": np.zeros((0, 3), "float32"), "none": np.zeros(1, "int64")},
+        ),
+    ],
+    ids=["Expand", "Slice", "Pad"],
+)
+def test_constants_take_a_size_of_the_batch_and_are_exported_with_it(tmp_path, ops, tensors):
+    sizes = [
+        node("Shape", "x", "sizes"),
+        node("Slice", "sizes first second", "rows"),
+    ]
+    tensors |= {"first": np.array([0]), "second": np.array([1])}
+    held = model(
+        [*sizes, *ops, node("Add", "x made", "y")], [value("x", "batch", 3)],
+        [value("y", "batch", 3)], [tensor(k, v) for k, v in tensors.items()],
+    )  # fmt: skip
+    loaded = load_model(held)
+    np.testing.assert_allclose(loaded.predict(X, verbose=0), X)
+    loaded.export(tmp_path / "m", format="npz", verbose=False)

@@ -69,6 +69,11 @@ def numbers(*values: Any) -> ModuleType | Any:
     return np if all(is_known(v) for v in values if v is not None) else jnp
 
 
+def numbers_of_sizes(sizes: Sequence[Any], *values: Any) -> ModuleType | Any:
+    """The module that makes arrays of these sizes out of these: NumPy has no open sizes."""
+    return numbers(*values) if all(isinstance(n, int | np.integer) for n in sizes) else jnp
+
+
 def dtype_of(name: str) -> np.dtype[Any]:
     """NumPy's dtype of a name that ONNX has for one; objects for strings."""
     if name == "string":
@@ -199,5 +204,6 @@ __all__ = [
     "known",
     "lifted",
     "numbers",
+    "numbers_of_sizes",
     "sizes_array",
 ]

@@ -21,10 +21,10 @@ from nacre.export.importers.onnx.values import (
     dtype_of,
     integer,
     ints,
-    is_known,
     known,
     lifted,
     numbers,
+    numbers_of_sizes,
     sizes_array,
 )
 
@@ -146,9 +146,9 @@ def split(x: Any, sizes: list[Any], axis: int) -> list[Any]:
 
 
 def _part(x: Any, start: Any, end: Any, step: int, axis: int) -> Any:
-    if is_known(x):
+    if numbers_of_sizes([start, end], x) is np:
         return x[(slice(None),) * axis + (slice(start, end, step),)]
-    return lax.slice_in_dim(x, start, end, step, axis)
+    return lax.slice_in_dim(lifted(x), start, end, step, axis)
 
 
 @op("Slice", knows=True, kept=(1, 2, 3, 4))
@@ -214,7 +214,8 @@ def _expand(node: Node, x: Any, shape: Any) -> Any:
     for size, b in zip(sizes, other, strict=True):
         if isinstance(b, int) and b != 1 and isinstance(size, int) and size != b:
             raise GraphError(f"the shape {x.shape} is not one of {wanted}")
-    return numbers(x).broadcast_to(x, checked_shape(sizes))
+    module = numbers_of_sizes(sizes, x)
+    return module.broadcast_to(x if module is np else lifted(x), checked_shape(sizes))
 
 
 @op("Tile", knows=True, kept=(1, 2))
@@ -281,12 +282,12 @@ def _pad(node: Node, x: Any, pads: Any = None, value: Any = None, axes: Any = No
     for i, axis in enumerate(where):
         both[axis] = [found[i], found[i + len(where)]]
     mode = node.text("mode", "constant")
-    module = numbers(x, value)
     for axis, (before, after) in enumerate(both):  # a negative number of them takes away
         if any(isinstance(n, int) and n < 0 for n in (before, after)):
             x = _part(x, max(0, -before), x.shape[axis] - max(0, -after), 1, axis)
             both[axis] = [max(0, before), max(0, after)]
     checked_shape([n + sum(b) for n, b in zip(x.shape, both, strict=True)])
+    module = numbers_of_sizes([n for pair in both for n in pair], x, value)
     if mode == "constant":
         if value is None:
             fill = module.asarray(node.number("value", 0.0)).astype(x.dtype)
@@ -294,6 +295,7 @@ def _pad(node: Node, x: Any, pads: Any = None, value: Any = None, axes: Any = No
             fill = value.reshape(())
         if module is np:
             return np.pad(x, both, constant_values=fill)
+        x, fill = lifted(x), lifted(fill)
         return lax.pad(x, fill.astype(x.dtype), [(a, b, 0) for a, b in both])
     modes = {"edge": "edge", "reflect": "reflect", "wrap": "wrap"}
     if mode not in modes:
