@@ -5,9 +5,10 @@ compiler, its flags, the processor and jaxlib's interface; so nothing stale is e
 also holds a hash of the file itself, as mapping a damaged one could end the process. It is written
 beside its place and moved there, so that a second process sees all of it or nothing. As its code is
 run, folder and file must be this user's own: mode 0700, no links (`core.private`).
-A build takes one to three seconds, the first time a program needs the kernel. Of several processes
-one builds, under a lock that ends with its process; the others wait a few seconds for it, and what
-they trace after that takes the plain form. What does not work here (no compiler, one that fails or
+A build takes one to three seconds, the first time a program needs the kernel; libraries that are
+needed with it are built beside it (`ahead.py`). Of several processes one builds, under a lock that
+ends with its process; the others wait a few seconds for it, and what they trace after that takes
+the plain form. What does not work here (no compiler, one that fails or
 hangs, a folder that cannot be written) never stops anybody: there is no library then, and
 `nacre doctor` says why.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import functools
 import hashlib
 import os
 import shlex
@@ -25,7 +27,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +41,7 @@ from nacre.core.private import (
     make_private_folder,
     read_private_file,
 )
-from nacre.ops.kernels.native import compiler
+from nacre.ops.kernels.native import ahead, compiler
 
 try:
     import fcntl
@@ -103,7 +105,12 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def build(name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()) -> Outcome:
+def build(
+    name: str,
+    sources: tuple[str, ...],
+    handlers: tuple[str, ...] = (),
+    companions: Mapping[str, tuple[str, ...]] | None = None,
+) -> Outcome:
     """Compile and load a library, or find it in the cache; say why not otherwise.
 
     Args:
@@ -112,10 +119,13 @@ def build(name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()) -
         handlers: Its functions that become call targets of XLA on the CPU. A target's name ends
             with the library's hash: a compiled program that JAX keeps on disk cannot meet another
             version of the kernel.
+        companions: Names and sources of libraries that are mostly needed with this one. Where this
+            one has to be built they are built beside it, on cores that would have nothing to do.
     """
     key = (name, sources, handlers)
     if key in _outcomes:
         return _outcomes[key]
+    ahead.settle((name, sources))
     lock = _locks.setdefault(key, threading.Lock())
     with _waiting() as patience:
         is_ours = lock.acquire(timeout=patience)
@@ -123,7 +133,8 @@ def build(name: str, sources: tuple[str, ...], handlers: tuple[str, ...] = ()) -
         return _busy("another thread")
     try:
         if key not in _outcomes:
-            outcome = _register(_build(name, sources), handlers)
+            begin = functools.partial(_build_beside, companions or {})
+            outcome = _register(_build(name, sources, begin), handlers)
             if not outcome.is_final:
                 return outcome
             _outcomes[key] = outcome
@@ -187,7 +198,10 @@ def _register(outcome: Outcome, handlers: tuple[str, ...]) -> Outcome:
     return dataclasses.replace(outcome, targets=targets)
 
 
-def _build(name: str, sources: tuple[str, ...]) -> Outcome:
+def _build(
+    name: str, sources: tuple[str, ...], begin: Callable[[], None], *, is_patient: bool = True
+) -> Outcome:
+    """Find or build a library; call `begin` where it is not there yet."""
     try:
         if reason := _unable():
             return Outcome(None, None, reason)
@@ -196,13 +210,24 @@ def _build(name: str, sources: tuple[str, ...]) -> Outcome:
         found = _load(folder, stem)
         if found is not None:
             return found
-        with _only_builder(folder / f"{name}.lock") as is_only:
+        begin()
+        with _only_builder(folder / f"{name}.lock", is_patient=is_patient) as is_only:
             if not is_only:
                 return _busy("another process")
             # Whoever held the lock before may have built it, or failed.
             return _load(folder, stem) or _build_anew(sources, folder, stem)
     except _REASONS as error:
         return Outcome(None, None, f"{type(error).__name__}: {error}")
+
+
+def _build_beside(libraries: Mapping[str, tuple[str, ...]]) -> None:
+    """Begin to build libraries in threads of their own; whoever asks for one then loads it."""
+    nothing = functools.partial(_build_beside, {})
+    builds = {
+        (name, sources): functools.partial(_build, name, sources, nothing, is_patient=False)
+        for name, sources in libraries.items()
+    }
+    ahead.begin(builds, workers=cores() - 1)
 
 
 def _unable() -> str:
@@ -254,7 +279,7 @@ def _build_anew(sources: tuple[str, ...], folder: Path, stem: str) -> Outcome:
 
 
 @contextlib.contextmanager
-def _only_builder(path: Path) -> Generator[bool]:
+def _only_builder(path: Path, *, is_patient: bool = True) -> Generator[bool]:
     """Hold the lock of a library: True when this process has it, False when another kept it.
 
     The lock is the system's, and ends with a process that is killed. Where there are none, as on
@@ -265,8 +290,11 @@ def _only_builder(path: Path) -> Generator[bool]:
         return
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        with _waiting() as patience:
-            is_only = _lock(descriptor, patience)
+        if is_patient:
+            with _waiting() as patience:
+                is_only = _lock(descriptor, patience)
+        else:
+            is_only = _lock(descriptor, 0.0)
         try:
             yield is_only
         finally:

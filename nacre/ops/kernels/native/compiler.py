@@ -30,6 +30,21 @@ NONE_FOUND = f"no C++ compiler found ({', '.join(COMPILERS)}, or what CXX names)
 TIMEOUT_SECONDS = 120  # a compiler that hangs must not stop anybody for long
 VERSION_SECONDS = 10
 
+_running: set[subprocess.Popen[str]] = set()
+_is_stopped = False
+
+
+class StoppedError(subprocess.SubprocessError):
+    """The process ends, and its compilers with it: that says nothing about the sources."""
+
+
+def stop() -> None:
+    """End the compilers that run, and start no other: for the end of the process."""
+    global _is_stopped
+    _is_stopped = True
+    for process in list(_running):
+        _kill(process)
+
 
 @functools.cache
 def find_compiler() -> tuple[str, ...]:
@@ -89,6 +104,9 @@ def _run(command: Sequence[str], seconds: float) -> tuple[int | None, str]:
     """Run a command: its exit status, or None if it hangs, and all it said.
 
     A compiler starts others, which would outlive it: it runs in a group, and the group is ended.
+
+    Raises:
+        StoppedError: `stop` was called.
     """
     with subprocess.Popen(
         command,
@@ -100,15 +118,26 @@ def _run(command: Sequence[str], seconds: float) -> tuple[int | None, str]:
         env={**os.environ, "LC_ALL": "C"},
         start_new_session=True,
     ) as process:
+        _running.add(process)
         try:
+            if _is_stopped:  # before `stop` could see this one
+                raise StoppedError
             said, _ = process.communicate(timeout=seconds)
         except BaseException as error:
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
             return None, f"no answer in {seconds} seconds"
+        finally:
+            _running.discard(process)
+    if _is_stopped:
+        raise StoppedError
     return process.returncode, said
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _c_library() -> str:

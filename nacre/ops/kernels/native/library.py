@@ -22,11 +22,13 @@ class Library:
         name: Part of its file's name.
         sources: The `.cc` file and the headers it includes.
         handlers: Its functions that XLA calls; none where Python calls it.
+        companions: Names of the libraries that programs mostly need with it, soonest first.
     """
 
     name: str
     sources: tuple[str, ...]
     handlers: tuple[str, ...]
+    companions: tuple[str, ...] = ()
 
     def targets(self) -> Mapping[str, str]:
         """Call targets by handler; empty without a compiler or with native kernels switched off."""
@@ -34,7 +36,9 @@ class Library:
 
     def outcome(self) -> build.Outcome:
         """The library, built now if it has not been, or why there is none."""
-        return build.build(self.name, self.sources, self.handlers)
+        sources = {each.name: each.sources for each in LIBRARIES}
+        companions = {name: sources[name] for name in self.companions}
+        return build.build(self.name, self.sources, self.handlers, companions)
 
     def availability(self) -> tuple[bool, str]:
         """Whether there is a library or can be, and in words; nothing is built for it."""
@@ -64,36 +68,45 @@ ACTIVATION = Library(
     "activation",
     ("activation.cc", "handler.h"),
     ("activation_forward", "activation_gradient"),
+    companions=("layer_norm", "attention", "adam"),
 )
 ADAM = Library("adam", ("adam.cc", "handler.h"), ("adam_update",))
 ATTENTION = Library(
     "attention",
     ("attention.cc", "products.h", "handler.h"),
     ("attention_forward", "attention_backward"),
+    companions=("layer_norm", "activation"),
 )
 CONVOLUTION = Library(
     "convolution",
     ("convolution.cc", "depthwise.h", "handler.h", "sliding.h"),
     ("convolution_slide", "convolution_collect"),
+    companions=("pooling", "dense", "adam"),
 )
 DENSE = Library(
     "dense",
     ("dense.cc", "handler.h"),
     ("dense_forward", "dense_input_gradient", "dense_kernel_gradient"),
+    companions=("adam", "attention"),
 )
 GUARD = Library("guard", ("guard.cc", "handler.h"), ("guard_choose",))
 LAYER_NORM = Library(
     "layer_norm",
     ("layer_norm.cc", "handler.h"),
     ("layer_norm_forward", "layer_norm_backward"),
+    companions=("attention", "dense", "activation", "adam"),
 )
 POOLING = Library(
-    "pooling", ("pooling.cc", "sliding.h", "handler.h"), ("pooling_highest", "pooling_put")
+    "pooling",
+    ("pooling.cc", "sliding.h", "handler.h"),
+    ("pooling_highest", "pooling_put"),
+    companions=("convolution", "adam"),
 )
 RECURRENT = Library(
     "recurrent",
     ("recurrent.cc", "products.h", "handler.h"),
     tuple(f"{kind}_{way}" for kind in ("lstm", "gru", "simple") for way in ("forward", "backward")),
+    companions=("dense", "adam"),
 )
 RESIZING = Library("resizing", ("resizing.cc",), ())
 LIBRARIES = (
