@@ -103,6 +103,7 @@ from nacre.activations.functions import (
     threshold as threshold,
 )
 from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.lookup import of_role
 from nacre.core.registry import (
     deserialize_keras_object,
     get_registered_object,
@@ -172,7 +173,8 @@ def get(identifier: Any) -> Callable[..., Any]:
         found = get_registered_object(identifier)
         if found is None:
             raise unknown_name("activations.get", "an activation", identifier, _NAMES)
-        return found() if isinstance(found, type) else found
+        found = found() if isinstance(found, type) else found
+        return _checked(found, "activations.get", identifier)
     if callable(identifier):
         return identifier
     raise ArgumentError(
@@ -199,6 +201,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
     Raises:
         UnknownNameError: The name is no activation's.
+        SerializationError: It describes something else.
     """
     if isinstance(config, dict) and config.get("class_name") == "function":
         name = config.get("config")
@@ -206,9 +209,14 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
             return getattr(_functions, name)
     if isinstance(config, str):
         if custom_objects and config in custom_objects:
-            return custom_objects[config]
+            return _checked(custom_objects[config], "activations.deserialize", config)
         return get(config)
-    return deserialize_keras_object(config, custom_objects=custom_objects)
+    found = deserialize_keras_object(config, custom_objects=custom_objects)
+    return _checked(found, "activations.deserialize", config)
+
+
+def _checked(found: Any, who: str, given: Any) -> Any:
+    return of_role(found, "layer", who, "an activation", given)
 
 
 def __dir__() -> list[str]:

@@ -37,6 +37,7 @@ _LOOKUP = Lookup(
     named(globals(), __all__, ()),
     LEGACY_NAMES,
     "Pass for example nacre.constraints.MaxNorm(2).",
+    roles="constraint",
 )
 
 

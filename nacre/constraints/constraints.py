@@ -27,6 +27,7 @@ class Constraint(Versioned):
         [0.5, 1.0]
     """
 
+    _config_role = "constraint"
     _config_module = "keras.constraints"
     _config_class_name = "Constraint"
 

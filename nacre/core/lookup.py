@@ -5,9 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.errors import ArgumentError, SerializationError, message, unknown_name
 from nacre.core.kinds import is_dict
 from nacre.core.registry import deserialize_keras_object, get_registered_object
+
+
+def of_role(found: Any, role: str, who: str, noun: str, given: Any) -> Any:
+    """What a config or a name described, where it may play a role: `found`.
+
+    An object whose class says another role may not, nor what cannot be called; a function, or an
+    object of a class that says none, may.
+
+    Args:
+        found: An object.
+        role: What the `_config_role` of its class must be; several, parted by spaces.
+        who: Who asks, for the message.
+        noun: What it must be, with its article.
+        given: The config or the name.
+
+    Raises:
+        SerializationError: It is something else, such as a layer where an optimizer is asked for.
+    Example:
+        >>> of_role(abs, "initializer", "initializers.get", "an initializer", "abs")
+        <built-in function abs>
+    """
+    own = getattr(found, "_config_role", None)
+    if found is None or (callable(found) if own is None else own in role.split()):
+        return found
+    got = type(found).__name__ if own is None else f"the {own} {type(found).__name__}"
+    raise SerializationError(
+        message(who, f"what a config describes must be {noun}", f"{got}, from {given!r:.80}")
+    )
 
 
 class Lookup:
@@ -20,6 +48,7 @@ class Lookup:
         objects: Public name -> class or function.
         legacy: Older spelling -> public name.
         advice: What to pass instead, for the message about something that cannot be one.
+        roles: What classes found through configs may say they are; see `of_role`. Empty: anything.
         make: How a class named by a string becomes an object; calling it, by default.
 
     Example:
@@ -36,6 +65,7 @@ class Lookup:
         legacy: Mapping[str, str],
         advice: str,
         *,
+        roles: str = "",
         make: Callable[[type], Any] | None = None,
     ) -> None:
         self.namespace = namespace
@@ -43,6 +73,7 @@ class Lookup:
         self.objects = dict(objects)
         self.legacy = dict(legacy)
         self.advice = advice
+        self.roles = roles
         self.make = make or _called
 
     @property
@@ -90,7 +121,7 @@ class Lookup:
             return self._named(config["class_name"], custom_objects)
         if not config.get("module"):
             config = {**config, "module": f"keras.{self.namespace}"}
-        return deserialize_keras_object(config, custom_objects=custom_objects)
+        return self._of_role(deserialize_keras_object(config, custom_objects), config)
 
     def _named(self, name: str, custom_objects: dict[str, Any] | None) -> Any:
         found = get_registered_object(name, custom_objects)
@@ -99,7 +130,11 @@ class Lookup:
         if found is None:
             known = {*self.objects, *self.legacy}
             raise unknown_name(f"{self.namespace}.get", self.noun, name, known)
-        return self.make(found) if isinstance(found, type) else found
+        return self._of_role(self.make(found) if isinstance(found, type) else found, name)
+
+    def _of_role(self, found: Any, given: Any) -> Any:
+        who = f"{self.namespace}.deserialize"
+        return of_role(found, self.roles, who, self.noun, given) if self.roles else found
 
 
 def _called(cls: type) -> Any:

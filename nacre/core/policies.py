@@ -13,6 +13,7 @@ from nacre.core import config
 from nacre.core.dtypes import FLOAT_DTYPES, INT_DTYPES, standardize_dtype, use_64_bits
 from nacre.core.errors import ArgumentError, DTypeError, UnknownNameError, message, nearest
 from nacre.core.kinds import is_dict
+from nacre.core.lookup import of_role
 from nacre.core.numbers import whole_number
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
@@ -36,6 +37,8 @@ class DTypePolicy:
         >>> policy.compute_dtype, policy.variable_dtype
         ('bfloat16', 'float32')
     """
+
+    _config_role = "policy"
 
     def __init__(self, name: str | None = None) -> None:
         if name is None:
@@ -516,8 +519,14 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     Args:
         config: What `serialize` gave.
         custom_objects: name -> class, for policies that are not built in.
+
+    Raises:
+        SerializationError: It describes something else.
     """
-    return deserialize_keras_object(config, custom_objects)
+    found = deserialize_keras_object(config, custom_objects)
+    if isinstance(found, str):
+        return found
+    return of_role(found, "policy", "dtype_policies.deserialize", "a dtype policy", config)
 
 
 # The classes a config may name.

@@ -83,6 +83,7 @@ _LOOKUP = Lookup(
     named(globals(), __all__, ()),
     LEGACY_NAMES,
     'Pass for example "glorot_uniform", or nacre.initializers.Constant(0.1).',
+    roles="initializer",
 )
 
 

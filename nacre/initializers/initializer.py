@@ -28,6 +28,7 @@ class Initializer(Versioned):
         array([10., 10.], dtype=float32)
     """
 
+    _config_role = "initializer"
     _config_module = "keras.initializers"
     _config_class_name = "Initializer"
 

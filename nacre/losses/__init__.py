@@ -129,6 +129,7 @@ _LOOKUP = Lookup(
     ),
     LEGACY_NAMES,
     'Pass for example "mse", or nacre.losses.Huber(2.0).',
+    roles="loss",
 )
 # What a config may name besides classes.
 CONFIG_FUNCTIONS = _LOOKUP.functions

@@ -56,6 +56,7 @@ class Loss(Versioned):
         3.0
     """
 
+    _config_role = "loss"
     _config_module = "keras.losses"
     _config_class_name = "Loss"
     _casts_targets = True

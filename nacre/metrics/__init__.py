@@ -168,6 +168,7 @@ _LOOKUP = Lookup(
     named(globals(), __all__, ("resolve_accuracy",)),
     {**_SNAKE, **LEGACY_NAMES},
     'Pass for example "accuracy", or nacre.metrics.AUC().',
+    roles="metric loss",
     make=_make,
 )
 # What a config may name besides classes.

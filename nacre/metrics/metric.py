@@ -12,6 +12,7 @@ import numpy as np
 from nacre.core import tree
 from nacre.core.changes import Versioned
 from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.lookup import of_role
 from nacre.core.names import free_name, name_scope, to_snake_case
 from nacre.core.policies import DTypePolicy, get_policy
 from nacre.core.registry import builtin, deserialize_keras_object, get_registered_object
@@ -23,7 +24,9 @@ from nacre.core.variable import Variable
 def _first_value(initializer: Any) -> Any:
     """An initializer for a name, a config, a class or a callable."""
     if isinstance(initializer, dict):
-        return deserialize_keras_object(initializer)
+        made = deserialize_keras_object(initializer)
+        who = "metric.add_variable"
+        return of_role(made, "initializer", who, "an initializer", initializer)
     if isinstance(initializer, str):
         found = get_registered_object(initializer) or builtin("keras.initializers", initializer)
         if found is None:
@@ -69,6 +72,7 @@ class Metric(Versioned):
 
     __slots__ = ("_metrics", "_variables")
 
+    _config_role = "metric"
     _config_module = "keras.metrics"
     _config_class_name = "Metric"
     direction: str | None = None

@@ -9,7 +9,7 @@ import importlib
 import inspect
 from typing import Any
 
-from nacre.core.errors import ArgumentError, message, unknown_name
+from nacre.core.errors import ArgumentError, SerializationError, message, unknown_name
 from nacre.core.kinds import is_dict
 from nacre.core.registry import (
     deserialize_keras_object,
@@ -72,6 +72,7 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
     Raises:
         UnknownNameError: The class is neither built in nor registered.
+        SerializationError: The class is no optimizer.
     """
     if not isinstance(config, dict):
         rule = "a config must be a dict with class_name and config"
@@ -83,7 +84,17 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
         return found.from_config(config.get("config", {}), custom_objects=custom_objects)
     if config.get("module") is None and not is_custom:
         raise unknown_name("optimizer", "class_name", name, BUILT_IN)
-    return deserialize_keras_object(config, custom_objects=custom_objects)
+    made = deserialize_keras_object(config, custom_objects=custom_objects)
+    return _checked(made, "optimizers.deserialize", config)
+
+
+def _checked(made: Any, who: str, given: Any) -> Any:
+    """What a config or a name described, where it is an optimizer."""
+    made = as_optimizer(made)
+    if isinstance(made, Optimizer):
+        return made
+    rule = "what a config describes must be an optimizer"
+    raise SerializationError(message(who, rule, f"{type(made).__name__}, from {given!r:.80}"))
 
 
 def _is_optimizer_class(identifier: object) -> bool:
@@ -116,7 +127,7 @@ def get(identifier: Any) -> Any:
             rule = "an optimizer named by a string must need no arguments"
             fix = f"Pass an object: nacre.optimizers.{found.__name__}(...)."
             raise ArgumentError(message("optimizers.get", rule, repr(identifier), fix))
-        return found()
+        return _checked(found(), "optimizers.get", identifier)
     if _is_optimizer_class(identifier):
         return identifier()
     raise ArgumentError(

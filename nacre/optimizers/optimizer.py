@@ -25,7 +25,7 @@ from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, NotThereError, message
 from nacre.core.names import auto_name, name_scope
 from nacre.core.numbers import whole_number
-from nacre.core.registry import deserialize_keras_object, plain_config
+from nacre.core.registry import plain_config
 from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
 from nacre.optimizers.applying import Applying
@@ -37,6 +37,7 @@ from nacre.optimizers.arguments import (
     refuse_negative_rate,
 )
 from nacre.optimizers.by_path import as_expression
+from nacre.optimizers.schedules.base import deserialize as schedule_from_config
 
 COMMON_ARGUMENTS = (
     "name",
@@ -104,6 +105,7 @@ class Optimizer(Applying):
         array([0.5, 1.5], dtype=float32)
     """
 
+    _config_role = "optimizer"
     _config_module = "keras.optimizers"
     _config_class_name = "Optimizer"
     skips_non_finite_steps: bool = False
@@ -169,7 +171,7 @@ class Optimizer(Applying):
     def _rate_holder(self, rate: Any) -> Any:
         """A variable for a number; schedules, functions and the user's variables stay."""
         if isinstance(rate, dict):
-            rate = deserialize_keras_object(rate)
+            rate = schedule_from_config(rate)
         if isinstance(rate, Variable):
             self._variables.append(rate)
             return rate
@@ -307,7 +309,7 @@ class Optimizer(Applying):
         config = dict(config)
         rate = config.get("learning_rate")
         if isinstance(rate, dict):
-            config["learning_rate"] = deserialize_keras_object(rate, custom_objects=custom_objects)
+            config["learning_rate"] = schedule_from_config(rate, custom_objects)
         excluded = config.pop("exclude_from_weight_decay", None)
         made = cls(**config)
         if excluded:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from nacre.core.errors import message, unknown_name
+from nacre.core.lookup import of_role
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.quantizers.calibrated import AWQConfig as AWQConfig
 from nacre.quantizers.calibrated import GPTQConfig as GPTQConfig
@@ -80,10 +81,14 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     Args:
         config: What `serialize` gave.
         custom_objects: name -> class, for quantizers that are not built in.
+
+    Raises:
+        SerializationError: It describes something else.
     """
     if "module" not in config and config.get("class_name") in _BY_NAME:
         config = {**config, "module": "keras.quantizers"}
-    return deserialize_keras_object(config, custom_objects)
+    found = deserialize_keras_object(config, custom_objects)
+    return of_role(found, "quantizer", "quantizers.deserialize", "a quantizer", config)
 
 
 __all__ = [

@@ -17,6 +17,8 @@ class Quantizer:
         output_dtype: Dtype of the whole numbers.
     """
 
+    _config_role = "quantizer"
+
     def __init__(self, output_dtype: str = "int8") -> None:
         self.output_dtype = output_dtype
 

@@ -22,6 +22,7 @@ class QuantizationConfig:
     """
 
     _config_module = "keras.quantizers"
+    _config_role = "quantizer"
     _config_class_name = "QuantizationConfig"
 
     def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:

@@ -30,6 +30,7 @@ _LOOKUP = Lookup(
     named(globals(), __all__, ()),
     LEGACY_NAMES,
     "Pass for example nacre.regularizers.L2(0.01).",
+    roles="regularizer",
 )
 
 

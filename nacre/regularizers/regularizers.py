@@ -31,6 +31,7 @@ class Regularizer(Versioned):
         0.3
     """
 
+    _config_role = "regularizer"
     _config_module = "keras.regularizers"
     _config_class_name = "Regularizer"
     is_sum: bool = False

@@ -103,6 +103,7 @@ class Layer(Describable, LossHolder):
         (2, 3)
     """
 
+    _config_role = "layer"
     _is_layer = True
     _is_model = False  # then its `_graph` is a graph of calls, or None
     _has_identity = True  # in configs: see core/identity.py

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core.changes import Versioned
+from nacre.core.lookup import of_role
 from nacre.core.registry import deserialize_keras_object, plain_config
 from nacre.core.safety import reads_config
 
@@ -34,6 +35,7 @@ class LearningRateSchedule(Versioned):
         (0.125, {'start': 1.0})
     """
 
+    _config_role = "schedule"
     _config_module = "keras.optimizers.schedules"
     _config_class_name = "LearningRateSchedule"
 
@@ -72,6 +74,8 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The schedule a config describes.
 
+    Raises:
+        SerializationError: It describes something else.
     Example:
         >>> from nacre.optimizers.schedules import ExponentialDecay
         >>> deserialize(serialize(ExponentialDecay(0.1, 10, 0.5))).decay_rate
@@ -79,4 +83,5 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     """
     if isinstance(config, dict) and "module" not in config:  # as tf.keras 2 wrote it
         config = {"module": "keras.optimizers.schedules", "registered_name": None, **config}
-    return deserialize_keras_object(config, custom_objects=custom_objects)
+    found = deserialize_keras_object(config, custom_objects=custom_objects)
+    return of_role(found, "schedule", "schedules.deserialize", "a schedule", config)
