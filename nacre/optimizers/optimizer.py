@@ -23,6 +23,7 @@ import numpy as np
 
 from nacre.core.config import floatx
 from nacre.core.errors import ArgumentError, NotThereError, message
+from nacre.core.kinds import is_dict
 from nacre.core.names import auto_name, name_scope
 from nacre.core.numbers import whole_number
 from nacre.core.registry import plain_config
@@ -170,7 +171,7 @@ class Optimizer(Applying):
 
     def _rate_holder(self, rate: Any) -> Any:
         """A variable for a number; schedules, functions and the user's variables stay."""
-        if isinstance(rate, dict):
+        if is_dict(rate):
             rate = schedule_from_config(rate)
         if isinstance(rate, Variable):
             self._variables.append(rate)
@@ -308,7 +309,7 @@ class Optimizer(Applying):
         """Make the optimizer a config describes."""
         config = dict(config)
         rate = config.get("learning_rate")
-        if isinstance(rate, dict):
+        if is_dict(rate):
             config["learning_rate"] = schedule_from_config(rate, custom_objects)
         excluded = config.pop("exclude_from_weight_decay", None)
         made = cls(**config)
