@@ -257,3 +257,20 @@ def test_penalties_of_layers_without_their_class_count_once(name, tmp_path):
     np.testing.assert_allclose(sorted(model.losses), sorted(wanted["losses"]), rtol=1e-5)
     steps = [model.train_on_batch(x, np.zeros((3, 2), "float32")) for _ in range(3)]
     np.testing.assert_allclose(np.ravel(steps), wanted["steps"], rtol=1e-5)
+
+
+def test_a_model_within_two_graphs_stays_one(tmp_path):
+    layers, x = nacre.layers, np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
+    first, second, outer = (nacre.Input((4,)) for _ in range(3))
+    shared = nacre.Model(first, layers.Dense(4)(first), name="shared")
+    around = nacre.Model(second, layers.Dense(4)(shared(second)), name="around")
+    model = nacre.Model(outer, layers.Add()([around(outer), shared(shared(outer))]))
+    model.compile(nacre.optimizers.SGD(0.1), "mse")
+    model.save(tmp_path / "folder")
+    shutil.rmtree(tmp_path / "folder" / "nacre")  # so that it is as one of tf.keras
+    again = load_model(tmp_path / "folder")
+    assert len(again.weights) == len(model.weights) == 4
+    assert again.get_layer("around").get_layer("shared") is again.get_layer("shared")
+    for each in (model, again):
+        each.fit(x, x, verbose=0)
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), 1e-5)

@@ -12,6 +12,7 @@ from typing import Any
 
 from nacre.core.errors import FileFormatError, NacreError, message
 from nacre.core.file_errors import naming
+from nacre.core.identity import KEY
 from nacre.core.registry import (
     CustomObjectScope,
     deserialize_keras_object,
@@ -166,6 +167,7 @@ def _unknown_class(root: KerasObject, who: str) -> FileFormatError:
 
 def _tell_places(data: dict[str, Any], place: int, objects: KerasObjects) -> None:
     data[_PLACE] = place
+    data[KEY] = -1 - place  # one layer in two graphs is one object; no number of Keras is negative
     inner = data.get("config")
     layers = inner.get("layers") if isinstance(inner, dict) else None
     if not isinstance(layers, list):
