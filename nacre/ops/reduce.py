@@ -350,28 +350,46 @@ def bincount(
 ) -> jax.Array:
     """How often each whole number from 0 on occurs (or the sum of its weights), row by row.
 
-    The length of the result is `max(x) + 1`, at least `minlength`; inside a traced function it
-    cannot depend on values and is `minlength`, which must be given there.
+    The length of the result is `max(x) + 1`, at least `minlength`. Inside a traced function, such
+    as a model's `predict`, it cannot depend on values and is `minlength`, which must be given
+    there; a row with a number that has no place there is all NaN, of integers all the smallest
+    number of their dtype, and not the counts of a part of it.
+
+    Raises:
+        ArgumentError: A number is negative.
     """
     x = array(x)
     length = _bincount_length(x, minlength)
     dtype = "int32" if weights is None else array(weights).dtype
     weights = None if weights is None else array(weights)
-    if x.ndim == 1:
-        return jnp.bincount(x, weights, length=length).astype(dtype)
-    rows = x.reshape(-1, x.shape[-1])
+    rows = x[None] if x.ndim == 1 else x.reshape(-1, x.shape[-1])  # (rows, numbers)
     if weights is None:
         counts = jax.vmap(lambda row: jnp.bincount(row, length=length))(rows)
     else:
         count = lambda row, weight: jnp.bincount(row, weight, length=length)
         counts = jax.vmap(count)(rows, weights.reshape(rows.shape))
-    return counts.reshape(*x.shape[:-1], length).astype(dtype)
+    counts = counts.astype(dtype)
+    if isinstance(x, jax.core.Tracer):
+        outside = jnp.any((rows < 0) | (rows >= length), axis=-1, keepdims=True)
+        counts = jnp.where(outside, _no_count(counts.dtype), counts)
+    return counts.reshape(*x.shape[:-1], length)
+
+
+def _no_count(dtype: Any) -> Any:
+    """What no count is, as JAX fills what is taken from outside of an array."""
+    if jnp.issubdtype(dtype, jnp.integer):
+        limits = jnp.iinfo(dtype)
+        return jnp.array(limits.min if limits.min else limits.max, dtype)
+    return jnp.array(True if dtype == jnp.bool_ else jnp.nan, dtype)
 
 
 def _bincount_length(x: jax.Array, minlength: int) -> int:
     if x.size == 0 or (minlength and isinstance(x, jax.core.Tracer)):
         return minlength
     largest = int(jnp.max(x)) + 1
+    if int(jnp.min(x)) < 0:
+        rule = "the numbers counted must not be negative"
+        raise ArgumentError(message("bincount", rule, f"{int(jnp.min(x))} among them"))
     return largest if largest > minlength else minlength
 
 

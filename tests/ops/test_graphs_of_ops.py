@@ -13,6 +13,7 @@ import pytest
 
 import nacre
 import nacre.ops as ops
+from nacre.core.errors import ArgumentError
 from nacre.core.symbolic import KerasTensor
 
 X = np.arange(24, dtype="float32").reshape(2, 3, 4)
@@ -112,6 +113,28 @@ def test_counts_in_a_traced_function_need_a_length() -> None:
     with pytest.raises(jax.errors.JAXTypeError):
         jax.jit(ops.bincount)(np.array([1, 4]))
     assert jax.jit(lambda x: ops.bincount(x, minlength=5))(np.array([1, 4])).shape == (5,)
+
+
+def test_counts_in_a_traced_function_tell_of_numbers_that_have_no_place() -> None:
+    import jax
+
+    count = jax.jit(lambda x, weights=None: ops.bincount(x, weights=weights, minlength=3))
+    none = np.iinfo("int32").min
+    for numbers in ([0, 1, 3], [0, -1, 2]):
+        np.testing.assert_array_equal(count(np.array(numbers)), [none] * 3)
+    rows = count(np.array([[0, 1, 1], [2, 7, 0]]))
+    np.testing.assert_array_equal(rows, [[1, 2, 0], [none] * 3])
+    weights = np.array([0.5, 1, 2], "float32")
+    np.testing.assert_array_equal(count(np.array([2, 0, 0]), weights), [3, 0, 0.5])
+    assert np.isnan(count(np.array([9, 0, 0]), weights)).all()
+    np.testing.assert_array_equal(count(np.array([], "int32")), [0, 0, 0])
+
+
+def test_negative_numbers_are_not_counted_as_zeros() -> None:
+    with pytest.raises(ArgumentError, match="must not be negative. Got -2 among them"):
+        ops.bincount(np.array([0, -2, 1]))
+    np.testing.assert_array_equal(ops.bincount(np.array([0, 5])), [1, 0, 0, 0, 0, 1])
+    assert ops.bincount(np.array([], "int32"), minlength=2).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("function", [ops.divide, ops.arctan2, ops.hypot, ops.logaddexp])
