@@ -69,11 +69,13 @@ def ragged_call(
         ShapeError: The rows of several are not equally long.
     """
     name = path.rpartition(".")[2]
-    if name in _THEMSELVES:
+    if name in _THEMSELVES or path.startswith("tf.nest."):
         return function(*args, **kwargs)
     if name in _RULES:
         return _RULES[name](*args, **kwargs)
-    if name not in _EACH or (name == "where" and len(args) + len(kwargs.keys() & {"x", "y"}) < 3):
+    if name == "where" and len(args) + len(kwargs.keys() & {"x", "y"}) < 3:
+        return _true_places(*args, **kwargs)
+    if name not in _EACH:
         rule, fix = "it takes no ragged tensor", "Fill its rows up first: x.to_tensor()."
         raise ArgumentError(message(path, rule, "tf.RaggedTensor", fix))
     return _of_each(function, path, args, kwargs)
@@ -98,10 +100,16 @@ def _of_each(
             return flat_of(value)
         if type(value) in (list, tuple) and holds_ragged(value):
             return [inner(item) for item in value]
+        if type(value) in (list, tuple) and not path.endswith(_WITH_LISTS):
+            value = tensor(value, None if first.dtype.kind == "O" else first.dtype)
         return _beside(value, first, path) if _is_array(value) else value
 
     values = function(*map(inner, args), **{key: inner(v) for key, v in kwargs.items()})
     return of_values(first, values)
+
+
+# Functions whose lists are no tensors that meet the values.
+_WITH_LISTS = ("embedding_lookup", "dropout")
 
 
 def _collect(values: Any, found: list[Ragged]) -> None:
@@ -317,6 +325,21 @@ def _expanded(x: Any, axis: int) -> Any:
     return _with(_expanded(x.values, axis - 1), x.row_splits)
 
 
+def _true_places(condition: Any, name: Any = None) -> Any:
+    """Where a condition holds: the row, and the place in it."""
+    truths = np.zeros(condition.mask().shape, bool)
+    truths[condition.mask()] = np.asarray(condition.flat_values).astype(bool)
+    return landed(np.argwhere(truths).astype(np.int64))
+
+
+def _reshape(tensor: Any, shape: Any, name: Any = None) -> Any:
+    sizes = plain(shape)
+    if sizes not in ((-1,), -1):
+        rule, fix = "a ragged tensor is made flat, and nothing else", "Pass [-1], or fill it up."
+        raise ArgumentError(message("tf.reshape", rule, f"{sizes}", fix))
+    return _face("", "reshape")(flat_of(tensor), [-1])
+
+
 def _squeeze(input: Any, axis: Any = None, name: Any = None) -> Any:
     numbers = None if axis is None else plain(axis)
     rule, fix = "of a ragged tensor one axis of size 1 is named", "Pass axis=, one number."
@@ -522,6 +545,7 @@ def _joined_texts(x: Ragged, axis: int, separator: Any) -> Any:
 
 
 _RULES: dict[str, Callable[..., Any]] = {
+    "reshape": _reshape,
     **{
         f"reduce_{kind}": _reduction(kind)
         for kind in ("sum", "prod", "max", "min", "any", "all", "mean", "variance", "std")

@@ -30,8 +30,11 @@ def _nrows(self: Ragged, out_type: Any = None, name: Any = None) -> Any:
 def _row_lengths(self: Ragged, axis: int = 1, name: Any = None) -> Any:
     """How long each row is."""
     if axis != 1:
-        rule = "lengths of rows are those of axis 1"
-        raise ArgumentError(message("RaggedTensor.row_lengths", rule, f"axis={axis}"))
+        if not 1 <= axis <= self.ragged_rank:
+            rule = f"lengths of rows are those of axes 1 to {self.ragged_rank}"
+            raise ArgumentError(message("RaggedTensor.row_lengths", rule, f"axis={axis}"))
+        found = _row_lengths(self.values, axis - 1)
+        return Ragged(found, self.row_splits)
     return sealed(_lengths(self))
 
 
@@ -264,6 +267,68 @@ def _from_row_splits(
     return _checked_rows(values, np.asarray(tensor(row_splits)))
 
 
+def _from_row_starts(
+    cls: Any, values: Any, row_starts: Any, name: Any = None, validate: bool = True
+) -> Ragged:
+    """Rows that begin at these places."""
+    starts = np.asarray(tensor(row_starts))
+    return _checked_rows(values, np.append(starts, np.asarray(len(_host(values)), starts.dtype)))
+
+
+def _from_row_limits(
+    cls: Any, values: Any, row_limits: Any, name: Any = None, validate: bool = True
+) -> Ragged:
+    """Rows that end at these places."""
+    limits = np.asarray(tensor(row_limits))
+    return _checked_rows(values, np.append(np.zeros(1, limits.dtype), limits))
+
+
+def _from_uniform_row_length(
+    cls: Any, values: Any, uniform_row_length: Any, nrows: Any = None, validate: bool = True,
+    name: Any = None,
+) -> Ragged:  # fmt: skip
+    """Rows that are all so long."""
+    count, size = len(_host(values)), int(np.asarray(plain(uniform_row_length)))
+    rows = int(np.asarray(nrows)) if nrows is not None else count // size if size else 0
+    if rows * size != count:
+        rule, got = "the values must make up whole rows", f"{count} values, rows of {size}"
+        raise ArgumentError(message("RaggedTensor.from_uniform_row_length", rule, got))
+    return _checked_rows(values, np.arange(rows + 1, dtype=np.int64) * size)
+
+
+def _from_nested(each: str) -> Callable[..., Ragged]:
+    def from_nested(
+        cls: Any, flat_values: Any, nested: Any, name: Any = None, validate: bool = True
+    ) -> Ragged:
+        """Rows of rows: what says where those of each level lie, the outermost first."""
+        for one in list(nested)[::-1]:
+            flat_values = getattr(cls, each)(flat_values, one)
+        return flat_values
+
+    return from_nested
+
+
+def _nested(of: Callable[[Ragged], Any]) -> Callable[[Ragged], tuple[Any, ...]]:
+    def nested(self: Ragged) -> tuple[Any, ...]:
+        """Of each level, the outermost first."""
+        inner = nested(self.values) if isinstance(self.values, Ragged) else ()
+        return (of(self), *inner)
+
+    return nested
+
+
+def _to_sparse(self: Ragged, name: Any = None) -> Any:
+    """The values and their places."""
+    from nacre.tf.sparse_tensors import SparseTensor
+
+    if np.asarray(self.flat_values).ndim > 1:
+        rule = "values must be numbers or strings, no rows of one size"
+        raise ArgumentError(message("RaggedTensor.to_sparse", rule, f"shape {self.shape}"))
+    places = np.argwhere(self.mask()).astype(np.int64)
+    sizes = np.asarray(_bounding_shape(self)).astype(np.int64)
+    return SparseTensor(places, np.asarray(self.flat_values), sizes)
+
+
 def _from_value_rowids(
     cls: Any, values: Any, value_rowids: Any, nrows: Any = None, name: Any = None,
     validate: bool = True,
@@ -342,6 +407,15 @@ RAGGED: dict[str, Any] = {
     "from_row_splits": classmethod(_from_row_splits),
     "from_value_rowids": classmethod(_from_value_rowids),
     "from_tensor": classmethod(_from_tensor),
+    "from_row_starts": classmethod(_from_row_starts),
+    "from_row_limits": classmethod(_from_row_limits),
+    "from_uniform_row_length": classmethod(_from_uniform_row_length),
+    "from_nested_row_splits": classmethod(_from_nested("from_row_splits")),
+    "from_nested_row_lengths": classmethod(_from_nested("from_row_lengths")),
+    "from_nested_value_rowids": classmethod(_from_nested("from_value_rowids")),
+    "nested_row_splits": property(_nested(lambda rows: rows.row_splits)),
+    "nested_row_lengths": _nested(_row_lengths),
+    "to_sparse": _to_sparse,
     "__getitem__": _indexed(Ragged.__getitem__),
     "__neg__": _negative,
     "__repr__": _text,

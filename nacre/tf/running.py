@@ -11,7 +11,7 @@ from nacre.core.errors import TracedValueError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer, is_tracing
 from nacre.core.variable import Variable
-from nacre.data import HostTensor
+from nacre.data import HostTensor, Ragged
 from nacre.export.importers.tensorflow.ops.strings import shown
 from nacre.tf.arguments import t
 from nacre.tf.values import tensor
@@ -24,7 +24,7 @@ def executing_eagerly() -> bool:
 
 def is_tensor(x: Any) -> bool:
     """Whether it is a tensor or a variable."""
-    return isinstance(x, jax.Array | HostTensor | Variable | KerasTensor)
+    return isinstance(x, jax.Array | HostTensor | Variable | KerasTensor | Ragged)
 
 
 def static_value(x: Any) -> Any:
@@ -96,9 +96,28 @@ def _printed(value: Any, summarize: int) -> str:
         return value
     if isinstance(value, Variable):
         value = value.numpy()
+    if isinstance(value, Ragged):
+        return "[" + ", ".join(_row_printed(row) for row in value) + "]"
     if isinstance(value, list | tuple | dict):
         return str(jax.tree.map(lambda leaf: _Bare(_printed(leaf, summarize)), value))
     return shown(np.asarray(value), summarize)
+
+
+def _row_printed(row: Any) -> str:
+    if isinstance(row, Ragged):
+        return _printed(row, -1)
+    return _listed(np.asarray(row).tolist())
+
+
+def _listed(value: Any) -> str:
+    """A value of a row as `tf.strings.as_string` writes it, and texts with quotes."""
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_listed, value)) + "]"
+    if isinstance(value, bytes):
+        return f"'{value.decode(errors='replace')}'"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:f}" if isinstance(value, float) else str(value)
 
 
 class _Bare(str):

@@ -92,27 +92,33 @@ def ragged_constant(
     Args:
         pylist: The lists.
         dtype: The dtype; by default that of the numbers or strings.
-        ragged_rank, inner_shape: Accepted where they are what the lists tell: each level of lists
-            is a ragged axis.
+        ragged_rank: How many axes are ragged; by default each level of lists after the first.
+            Lists of levels below must be equally long.
+        inner_shape: The shape of each value, which the lists must have.
         name: Accepted for compatibility.
         row_splits_dtype: The dtype of the row splits.
     """
+    if ragged_rank == 0:
+        return tensor(pylist, dtype)
     rows = list(pylist)
     items = [item for row in rows for item in row]
     nested = [isinstance(item, list | tuple | np.ndarray) for item in items]
-    if any(nested) and not all(nested):
-        rule = "what stands on one level must be lists throughout, or none"
-        raise ArgumentError(message("tf.ragged.constant", rule, str(pylist)[:60]))
+    is_last = ragged_rank == 1 if ragged_rank is not None else not any(nested)
+    if (any(nested) and not all(nested)) or (not is_last and items and not any(nested)):
+        rule = "what stands on one level must be lists throughout, as deep as ragged_rank, or none"
+        got = f"{str(pylist)[:60]}, ragged_rank={ragged_rank}"
+        raise ArgumentError(message("tf.ragged.constant", rule, got))
     splits = np.cumsum([0, *map(len, rows)]).astype(np.dtype(str(row_splits_dtype)))
-    if any(nested):
-        inner = ragged_constant(items, dtype, row_splits_dtype=row_splits_dtype)
-        made = Ragged(inner, splits)
-    else:
+    if is_last:
         made = Ragged(np.asarray(tensor(items, dtype)), splits)
-    if ragged_rank not in (None, made.ragged_rank) or tuple(inner_shape or ()):
-        rule = f"each level of lists is a ragged axis: here {made.ragged_rank}"
-        got = f"ragged_rank={ragged_rank}, inner_shape={inner_shape}"
-        raise ArgumentError(message("tf.ragged.constant", rule, got, "Leave these out."))
+    else:
+        deeper = None if ragged_rank is None else ragged_rank - 1
+        inner = ragged_constant(items, dtype, deeper, row_splits_dtype=row_splits_dtype)
+        made = Ragged(inner, splits)
+    found = np.asarray(made.flat_values)
+    if inner_shape is not None and items and found.shape[1:] != tuple(inner_shape):
+        rule = f"the values must have shape {tuple(inner_shape)}"
+        raise ArgumentError(message("tf.ragged.constant", rule, f"{found.shape[1:]}"))
     return made
 
 
