@@ -54,6 +54,25 @@ def recoloured(image: Any, kind: str) -> Any:
     return image @ jnp.asarray(matrices[kind], image.dtype)
 
 
+def peak_ratio(a: Any, b: Any, max_val: Any) -> Any:
+    """The peak signal-to-noise ratio of each pair of pictures, in decibel.
+
+    Formula:
+        20 · log10(max_val) - 10 · log10(mean((a - b)²)), the mean over height, width and channels
+
+    Args:
+        a, b: Pictures of one dtype, (..., height, width, channels).
+        max_val: The largest value less the smallest.
+    """
+    if len(a.shape) < 3 or len(b.shape) < 3:
+        rule = "pictures must have height, width and channels"
+        got = f"shapes {tuple(a.shape)} and {tuple(b.shape)}"
+        raise ShapeError(message("tf.image.psnr", rule, got))
+    apart = jnp.asarray(a, "float32") - jnp.asarray(b, "float32")
+    error = jnp.mean(jnp.square(apart), axis=(-3, -2, -1))
+    return 20 * jnp.log10(jnp.asarray(max_val, "float32")) - 10 * jnp.log10(error)
+
+
 def likeness(
     a: Any, b: Any, max_val: Any, size: int, sigma: float, k1: float, k2: float, as_map: bool
 ) -> Any:

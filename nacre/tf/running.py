@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core.errors import TracedValueError, message
+from nacre.core.errors import ArgumentError, TracedValueError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer, is_tracing
 from nacre.core.variable import Variable
@@ -65,13 +65,16 @@ def print_tensors(
 
     Args:
         inputs: What to print: tensors, texts, structures.
-        output_stream: `sys.stdout` or another file; by default `sys.stderr`.
+        output_stream: `sys.stdout` or another file, or 'file://PATH', to whose end it is added; by
+            default `sys.stderr`.
         summarize: How many numbers at each end of an axis.
         sep, end: Texts between and behind.
         name: Accepted for compatibility.
     """
     import sys
 
+    if isinstance(output_stream, str):
+        _path_of(output_stream)  # refused when it is called, not when a program runs
     leaves, structure = jax.tree.flatten(list(inputs))
     leaves = [leaf.value if isinstance(leaf, Variable) else leaf for leaf in leaves]
     places = [i for i, value in enumerate(leaves) if isinstance(value, jax.Array)]
@@ -82,13 +85,24 @@ def print_tensors(
             filled[place] = value
         shown = jax.tree.unflatten(structure, filled)
         texts = [_printed(value, summarize) for value in shown]
-        print(*texts, sep=sep, end=end, file=output_stream or sys.stderr)
+        if isinstance(output_stream, str):
+            with open(_path_of(output_stream), "a", encoding="utf-8") as file:
+                print(*texts, sep=sep, end=end, file=file)
+        else:
+            print(*texts, sep=sep, end=end, file=output_stream or sys.stderr)
 
     traced = [leaves[i] for i in places]
     if any(map(is_tracer, traced)):
         jax.debug.callback(show, *traced, ordered=True)
     else:
         show(*traced)
+
+
+def _path_of(stream: str) -> str:
+    if not stream.startswith("file://"):
+        rule = "output_stream must be an open file, or 'file://PATH'"
+        raise ArgumentError(message("tf.print", rule, repr(stream)))
+    return stream.removeprefix("file://")
 
 
 def _printed(value: Any, summarize: int) -> str:

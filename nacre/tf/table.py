@@ -518,7 +518,7 @@ is_jpeg = nacre.tf.files:is_jpeg
 non_max_suppression(boxes, scores, max_output_size, iou_threshold=0.5, score_threshold=float('-inf')) = NonMaxSuppressionV3(t(boxes), t(scores), ints(max_output_size), t(iou_threshold), t(score_threshold))
 pad_to_bounding_box(image, offset_height, offset_width, target_height, target_width) = framed(t(image), offset_height, offset_width, target_height, target_width)
 per_image_standardization(image) = standardized(t(image))
-psnr(a, b, max_val) = ops.psnr(t(a), t(b), max_val)
+psnr(a, b, max_val) = peak_ratio(t(a), t(b), max_val)
 random_brightness(image, max_delta, seed=None) = brightness_by_chance(t(image), max_delta, seed)
 random_contrast(image, lower, upper, seed=None) = contrast_by_chance(t(image), lower, upper, seed)
 random_crop(value, size, seed=None) = cut_by_chance(t(value), size, seed)

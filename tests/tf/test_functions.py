@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -94,3 +95,20 @@ def test_every_function_of_the_table_is_called() -> None:
 
 def test_the_reference_has_exactly_the_cases() -> None:
     assert list(FACTS) == [*CASES, *REFUSED]
+
+
+def test_print_adds_to_a_file_that_is_named(tmp_path: Path) -> None:
+    stream = f"file://{tmp_path}/printed.txt"
+
+    @tf.function
+    def total(x: Any) -> Any:
+        tf.print("sum", tf.reduce_sum(x), output_stream=stream)
+        return x
+
+    for n in (1.0, 2.0):
+        total(tf.constant([n, 1.0]))
+    tf.print("end", output_stream=stream)
+    jax.effects_barrier()
+    assert (tmp_path / "printed.txt").read_text() == "sum 2\nsum 3\nend\n"
+    with pytest.raises(ValueError, match="file://PATH"):
+        tf.print("x", output_stream="printed.txt")

@@ -111,3 +111,15 @@ def test_a_seed_of_two_numbers_always_draws_the_same(name: str) -> None:
     one, two, other = (STATELESS[name](x, s).numpy() for s in ((1, 2), (1, 2), (30, 7)))
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, other)
+
+
+def test_the_signal_to_noise_ratio_is_of_each_picture() -> None:
+    a = np.zeros((2, 3, 4, 4, 1), "float32")
+    b = a + np.array([0.1, 0.2, 0.5], "float32").reshape(1, 3, 1, 1, 1)
+    found = tf.image.psnr(a, b, max_val=1.0)
+    np.testing.assert_allclose(found, [[20.0, 13.9794, 6.0206]] * 2, rtol=1e-5)
+    assert tf.image.psnr(a[0, 0], b[0, 0], 1.0).shape == ()
+    whole = tf.image.psnr(np.zeros((2, 2, 1), "uint8"), np.full((2, 2, 1), 255, "uint8"), 255)
+    np.testing.assert_allclose(whole, 0.0, atol=1e-5)
+    with pytest.raises(ValueError, match="height, width and channels"):
+        tf.image.psnr(a[0, 0, 0], b[0, 0, 0], 1.0)
