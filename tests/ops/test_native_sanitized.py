@@ -1,0 +1,195 @@
+"""Compiled kernels touch no number that is not theirs: run by themselves, with sanitizers.
+
+Each call of a kernel is noted while the kernel runs under XLA, and made again by a program of the
+same source in which every array ends where its block ends. `handler_driver.cc` is that program.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import subprocess
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nacre.ops.kernels import (
+    activation,
+    adam_native,
+    attention,
+    guard_native,
+    layer_norm,
+    products,
+)
+from nacre.ops.kernels.native import compiler, library, table
+from tests import native
+
+pytestmark = pytest.mark.slow  # each compiles for some seconds
+FLAGS = "-std=c++17 -O1 -g1 -fno-math-errno -pthread -rdynamic -march=native".split()
+KINDS = {
+    "memory": "-fsanitize=address,undefined -fno-sanitize-recover=all",
+    "threads": "-fsanitize=thread",
+}
+DTYPES = {"bool": 1, "int32": 4, "uint8": 6, "float32": 11}  # of XLA's c_api.h
+
+
+def draw(seed, *shape):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), jnp.float32)
+
+
+def bare(function):
+    """The calls themselves, of arrays at hand, without what gives them derivatives."""
+    return function.__wrapped__
+
+
+def dense():
+    sizes = [(1, 1, 1), (8, 300, 17), (9, 33, 65), (16, 256, 64), (7, 513, 129), (260, 31, 130)]
+    for rows, features, units in [*sizes, (131, 64, 16), (3, 1030, 70), (300, 520, 64)]:
+        x, kernel, g = draw(0, rows, features), draw(1, features, units), draw(2, rows, units)
+        bare(products._forward)(x, kernel, None)
+        bare(products._forward)(x, kernel, draw(3, units))
+        bare(products._input_gradient)(g, kernel)
+        bare(products._kernel_gradient)(x, g)
+
+
+def activations():
+    for size in (1, 15, 16, 17, 70001):
+        for kind in ("gelu", "tanh_gelu", "silu"):
+            bare(activation._forward)(kind, draw(0, size))
+            bare(activation._gradient)(kind, draw(0, size), draw(1, size))
+
+
+def norms():
+    for rows, size in [(1, 1), (33, 15), (64, 64), (70, 129), (5, 1000)]:
+        x, g = draw(0, rows, size), draw(1, rows, size)
+        for scale, offset in [(None, None), (draw(2, size), draw(3, size))]:
+            for is_centred in (False, True):
+                statistics = bare(layer_norm._kept_forward)(1e-3, is_centred, x, scale, offset)[1]
+                bare(layer_norm._gradients)(1e-3, is_centred, x, scale, offset, statistics, g)
+
+
+def attentions():
+    for sources, heads, size, causal in [(9, 2, 5, False), (70, 4, 40, True), (64, 2, 16, False)]:
+        query, key = draw(0, 2, 11, heads, size), draw(1, 2, sources, 2, size)
+        value, g = draw(2, 2, sources, 2, size + 3), draw(3, 2, 11, heads, size + 3)
+        for mask in (None, draw(4, 2, 1, 11, sources) > 0):
+            arguments = 0.3, causal, mask, query, key, value
+            kept = bare(attention._kept_forward)(*arguments)
+            bare(attention._gradients)(*arguments, *kept, g)
+
+
+def updates():
+    sizes = [(3,), (70001,), (1,), (16, 16), (17,)]
+    old, new, slopes = ([draw(10 * i + j, *s) for j, s in enumerate(sizes)] for i in range(3))
+    squares = [jnp.square(array) for array in new]
+    decays = [None, 0.1, None, 0.2, None]
+    adam_native._call((0.9, 0.99, 1e-7), False, 0.1, decays, old, new, squares, slopes)
+
+
+def choices():
+    sizes = [(3,), (70001,), (1,), (16, 16), (17,)]
+    old, new = ([draw(10 * i + j, *s) for j, s in enumerate(sizes)] for i in range(2))
+    for is_fine, first in [(True, 1.0), (False, 1.0), (True, jnp.nan)]:
+        changed = [new[0] * first, *new[1:]]
+        guard_native.choose(jnp.asarray(is_fine), table.GuardWork(old, changed, 3))
+
+
+@pytest.fixture
+def noted(monkeypatch):
+    """Calls made in a test: handler, attributes, arguments and results."""
+    calls = []
+    real = library.Library.call
+
+    def call(self, handler, results, **options):
+        run = real(self, handler, results, **options)
+
+        def noting(*arguments, **attributes):
+            made = run(*arguments, **attributes)
+            calls.append((handler, attributes, arguments, jax.tree.leaves(made)))
+            return made
+
+        return noting
+
+    monkeypatch.setattr(library.Library, "call", call)
+    return calls
+
+
+def packed(handler, attributes, arguments, results):
+    """A call as the driver reads it."""
+    numbers = struct.Struct("q").pack
+
+    def word(text):
+        return numbers(len(text)) + text.encode()
+
+    def header(array):
+        sizes = b"".join(map(numbers, array.shape))
+        return (
+            numbers(DTYPES[array.dtype.name]) + numbers(array.ndim) + sizes + numbers(array.nbytes)
+        )
+
+    parts = [word(handler), *map(numbers, map(len, (arguments, results, attributes)))]
+    parts += [header(array) + array.tobytes() for array in arguments]
+    parts += [header(array) for array in results]
+    parts += [word(name) + numbers(int(value)) for name, value in attributes.items()]
+    return b"".join(parts)
+
+
+def driver(folder: Path, source: str, kind: str) -> Path:
+    """The program of one source and a sanitizer; the test is skipped where there is none."""
+    empty, program = folder / "empty.cc", folder / "program"
+    empty.write_text("int main() {}")
+    paths = ["-I", jax.ffi.include_dir(), "-I", str(compiler.SOURCES)]
+    command = [*compiler.find_compiler(), *FLAGS, *KINDS[kind].split(), *paths]
+    works = subprocess.run([*command, empty, "-o", program], capture_output=True, check=False)
+    works = (
+        works.returncode or subprocess.run([program], capture_output=True, check=False).returncode
+    )
+    if works:
+        pytest.skip(f"no {kind} sanitizer that works with {compiler.find_compiler()}")
+    files = [Path(__file__).with_name("handler_driver.cc"), compiler.SOURCES / source]
+    made = subprocess.run(
+        [*command, *files, "-ldl", "-o", program], capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    return program
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("of", "work"),
+    [
+        (library.DENSE, dense),
+        (library.ACTIVATION, activations),
+        (library.LAYER_NORM, norms),
+        (library.ATTENTION, attentions),
+        (library.ADAM, updates),
+        (library.GUARD, choices),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_kernels_read_and_write_what_is_theirs(of, work, kind, noted, tmp_path):
+    native.need(of)
+    work()
+    assert {handler for handler, *_ in noted} == set(of.handlers)
+    calls = [
+        (handler, attributes, [np.asarray(a) for a in arguments], [np.asarray(r) for r in results])
+        for handler, attributes, arguments, results in noted
+    ]
+    program = driver(tmp_path, of.sources[0], kind)
+    given = b"".join(packed(*call) for call in calls)
+    ran = subprocess.run([program], input=given, capture_output=True, check=False, timeout=300)
+    assert ran.returncode == 0, ran.stderr.decode()[:4000]
+    place = 0
+    for handler, _, _, results in calls:
+        for expected in results:
+            found = np.frombuffer(ran.stdout, expected.dtype, expected.size, place)
+            place += expected.nbytes
+            # The compiler puts products and sums together in one place and not in the other.
+            bound = 1e-5 * max(1.0, math.sqrt(expected.size), float(np.abs(expected).max()))
+            np.testing.assert_allclose(
+                found, expected.ravel(), rtol=1e-4, atol=bound, err_msg=handler
+            )
+    assert place == len(ran.stdout)
