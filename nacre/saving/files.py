@@ -41,6 +41,9 @@ KINDS = {
 
 
 _TFJS = "model.json"
+# What `torch.export.save` writes, in a folder of any name; and `torch.save`, `torch.jit.save`.
+_OF_PT2 = ("/archive_format", "serialized_exported_program.json")
+_OF_TORCH = "/data.pkl"
 # Tags of what may follow the version in a file of ONNX: producer, domain, graph, operator sets ...
 _ONNX_FIELDS = frozenset((0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72))
 
@@ -137,7 +140,7 @@ class Source:
         if npz.is_beginning(beginning):
             return "npz"
         if beginning.startswith(archive.SIGNATURE):
-            return "pt2" if _is_pt2(self.opened()) else "native"
+            return self._zip_kind(who)
         if beginning.startswith(hdf5.SIGNATURE):
             return self._h5_kind(who)
         if safetensors.is_beginning(beginning, self.size_bytes):
@@ -154,6 +157,20 @@ class Source:
             if self.path.suffix == ".json" and b'"modelTopology"' in self.path.read_bytes():
                 return "tfjs"
         raise self._unknown(beginning, who)
+
+    def _zip_kind(self, who: str) -> str:
+        names = _zipped_names(self.opened())
+        if any(name.endswith(_OF_PT2) for name in names):
+            return "pt2"
+        if any(name.endswith(_OF_TORCH) for name in names):
+            rule = "the file must hold a model without a pickle"
+            got = f"'{self.name}', weights or TorchScript of PyTorch, whose pickle is never opened"
+            fix = (
+                "In PyTorch: torch.export.save(torch.export.export(model.eval(), inputs), "
+                "'model.pt2')."
+            )
+            raise FileFormatError(message(who, rule, got, fix))
+        return "native"
 
     def _h5_kind(self, who: str) -> str:
         with hdf5.open_file(self.opened(), self.who, verify=False) as file:
@@ -202,7 +219,7 @@ class Source:
                 who,
                 "the path must be a model file",
                 f"'{self.name}', a folder with {', '.join(sorted(names)[:5]) or 'nothing in it'}",
-                "Give the path of a .keras or .h5 file.",
+                "Give the path of a file of a model in it.",
             )
         )
 
@@ -211,7 +228,7 @@ class Source:
         folder = self.path.parent
         fix = f"The folder '{folder}' does not exist either."
         if folder.is_dir():
-            usable = (".keras", ".h5", ".hdf5")
+            usable = (".keras", ".h5", ".hdf5", ".onnx", ".tflite", ".pt2")
             names = sorted(os.listdir(folder))
             others = [name for name in names if name.endswith(usable)]
             near = _nearest_file(self.path.name, names)
@@ -220,7 +237,7 @@ class Source:
             elif others:
                 fix = f"Files there: {', '.join(others[:8])}."
             else:
-                fix = f"There is no .keras or .h5 file in '{folder.resolve()}'."
+                fix = f"There is no file of a model in '{folder.resolve()}'."
         raise MissingFileError(message(who, "the file must exist", f"'{self.path}'", fix))
 
     def _unknown(self, beginning: bytes, who: str) -> FileFormatError:
@@ -240,23 +257,18 @@ class Source:
             "JSON text": "Use nacre.models.model_from_json for a config.",
             "a Git LFS pointer, not the file it stands for": "Run `git lfs pull`.",
         }
-        fix = fixes.get(what, "A .keras file is a zip archive, an .h5 file is HDF5.")
-        return FileFormatError(
-            message(
-                who, "the file must be .keras or .h5 by its content", f"'{self.name}', {what}", fix
-            )
-        )
+        fix = fixes.get(what, "It may be damaged or only partly copied: fetch it again.")
+        rule = "the file must be .keras, .h5, .onnx, .tflite or .pt2 by its content"
+        return FileFormatError(message(who, rule, f"'{self.name}', {what}", fix))
 
 
-def _is_pt2(source: Any) -> bool:
-    """Whether an archive holds what `torch.export.save` writes, in a folder of any name."""
+def _zipped_names(source: Any) -> list[str]:
+    """Names of the files in an archive; none where it cannot be read."""
     try:
         with zipfile.ZipFile(source) as members:
-            names = members.namelist()
+            return members.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError):
-        return False
-    ends = ("/archive_format", "serialized_exported_program.json")
-    return any(name.endswith(ends) for name in names)
+        return []
 
 
 def _is_onnx(beginning: bytes) -> bool:

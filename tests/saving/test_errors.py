@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,21 @@ def test_unknown_formats_are_named(content, says, tmp_path):
     (tmp_path / "m.keras").write_bytes(content)
     with pytest.raises(FileFormatError, match=says):
         load_model(tmp_path / "m.keras")
+
+
+def test_a_pickle_of_pytorch_is_told_with_what_to_write_instead(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.pt", "w") as archive:
+        archive.writestr("m/data.pkl", b"\x80\x02.")
+        archive.writestr("m/version", b"3")
+    with pytest.raises(FileFormatError, match=r"torch\.export\.save"):
+        load_model(tmp_path / "m.pt")
+
+
+def test_files_of_every_format_are_offered_in_place_of_a_missing_one(tmp_path):
+    for name in ("net.onnx", "net.tflite", "net.pt2"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="Files there: net.onnx, net.pt2, net.tflite"):
+        load_model(tmp_path / "something_else_entirely")
 
 
 def test_format_is_told_by_content(tmp_path):

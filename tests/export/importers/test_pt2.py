@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nacre.core.errors import FileFormatError, NacreError, UnsupportedOpError
+from nacre.export.importers.torch.operators import OPS
 from nacre.models import load_model
 
 FILES = Path(__file__).parents[2] / "reference" / "files" / "onnx"
@@ -109,6 +110,22 @@ def test_a_program_that_changes_what_it_holds_is_refused():
         load_model(changed("recurrent", change))
 
 
+def test_a_program_that_writes_into_what_it_holds_is_refused():
+    def change(member: str, content: bytes) -> bytes:
+        if not member.endswith("model.json"):
+            return content
+        program = json.loads(content)
+        specs = program["graph_module"]["signature"]["input_specs"]
+        held = next(s["parameter"]["arg"]["name"] for s in specs if "parameter" in s)
+        nodes = program["graph_module"]["graph"]["nodes"]
+        written = next(n for n in nodes if "_." in n["target"])
+        written["inputs"][0]["arg"]["as_tensor"]["name"] = held
+        return json.dumps(program).encode()
+
+    with pytest.raises(UnsupportedOpError, match="change nothing it holds"):
+        load_model(changed("residual", change))
+
+
 @pytest.mark.parametrize(
     "end", ["byteorder", "models/model.json", "weight_0", "weights_config.json"]
 )
@@ -117,3 +134,13 @@ def test_archives_without_a_part_are_one_clear_error(end, tmp_path):
     (tmp_path / "broken.pt2").write_bytes(data)
     with pytest.raises(NacreError, match=r"broken\.pt2"):
         load_model(tmp_path / "broken.pt2")
+
+
+def test_medians_are_the_lower_of_two_and_nan_where_one_is():
+    x = np.array([[4.0, 1.0, 3.0, 2.0], [1.0, np.nan, 0.0, 5.0]], "float32")
+    values, places = OPS["median"](x, dim=-1)
+    np.testing.assert_array_equal(values, [2.0, np.nan])
+    np.testing.assert_array_equal(places, [3, 1])
+    assert OPS["median"](x[:1]) == 2.0
+    np.testing.assert_array_equal(OPS["argsort"](x[0], descending=True), [0, 2, 3, 1])
+    np.testing.assert_array_equal(OPS["one_hot"](np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])

@@ -17,7 +17,13 @@ from jax import lax
 from nacre.export.importers.onnx import ops as _ops
 from nacre.export.importers.onnx.registry import OPS as _ONNX
 from nacre.export.importers.onnx.registry import Node
-from nacre.export.importers.onnx.values import GraphError, axis_of, checked_shape, computed
+from nacre.export.importers.onnx.values import (
+    GraphError,
+    NotKnownError,
+    axis_of,
+    checked_shape,
+    computed,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -674,6 +680,34 @@ def _topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tr
 def _sort(x: Any, dim: int = -1, descending: bool = False, stable: Any = None) -> Any:
     order = jnp.argsort(x, axis=dim, stable=True, descending=descending)
     return [jnp.take_along_axis(x, order, dim), order]
+
+
+@aten("argsort")
+def _argsort(x: Any, dim: int = -1, descending: bool = False, stable: Any = None) -> Any:
+    return jnp.argsort(x, axis=dim, stable=True, descending=descending)
+
+
+@aten("median")
+def _median(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """Of an even number the lower of the two in the middle; NaN, and its place, where one is."""
+    axis = 0 if dim is None else dim
+    values = x.reshape(-1) if dim is None else x
+    order = jnp.argsort(values, axis=axis, stable=True)
+    at = jnp.take(order, jnp.array([(values.shape[axis] - 1) // 2]), axis=axis)
+    if jnp.issubdtype(x.dtype, jnp.floating):
+        first = jnp.argmax(jnp.isnan(values), axis=axis, keepdims=True).astype(at.dtype)
+        at = jnp.where(jnp.isnan(values).any(axis=axis, keepdims=True), first, at)
+    found = jnp.take_along_axis(values, at, axis)
+    if dim is None:
+        return found.reshape(())
+    return [v if keepdim else v.squeeze(axis) for v in (found, at)]
+
+
+@aten("one_hot")
+def _one_hot(x: Any, num_classes: int = -1) -> Any:
+    if num_classes < 0:
+        raise NotKnownError("one_hot without num_classes counts them in the values")
+    return jax.nn.one_hot(x, num_classes, dtype=jnp.int32)
 
 
 @aten("softmax", "_softmax")

@@ -227,7 +227,7 @@ class PT2Program:
         inputs = self._read_inputs(signature["input_specs"])
         self._outputs = self._read_outputs(signature["output_specs"])
         self._steps = _needed(
-            _in_order([_Step(n) for n in graph["nodes"]], self._outputs), self._outputs
+            _in_order([_Step(n) for n in graph["nodes"]], self._outputs, self._held), self._outputs
         )
         self._refuse_unknown()
         values = graph["tensor_values"]
@@ -410,11 +410,16 @@ def _port(name: str, value: dict[str, Any]) -> Port:
 # --- operators that write -------------------------------------------------------------------------
 
 
-def _in_order(steps: list[_Step], outputs: list[str]) -> list[_Step]:
+def _in_order(steps: list[_Step], outputs: list[str], held: Mapping[str, str]) -> list[_Step]:
     """Steps of which none writes into an array: later ones read what a writing one gives.
 
+    Args:
+        steps: In the order of the file.
+        outputs: Names of what is given, changed in place to those that stand in their place.
+        held: Name in the graph -> name of an array that the program keeps between calls.
+
     Raises:
-        UnsupportedOpError: Another view of what is written to is read later.
+        UnsupportedOpError: Another view of what is written to is read later, or it is kept.
     """
     group: dict[str, str] = {}
     renamed: dict[str, str] = {}
@@ -424,6 +429,14 @@ def _in_order(steps: list[_Step], outputs: list[str]) -> list[_Step]:
         plain = step.op.removesuffix("_") if step.is_written else step.op
         root = group.get(reads[0], reads[0]) if reads else ""
         if step.is_written and plain != "detach":
+            if root in held:
+                raise UnsupportedOpError(
+                    message(
+                        f"node '{step.name}'", "a program must change nothing it holds",
+                        f"{step.target}, which writes into '{held[root]}'",
+                        "Export the model after model.eval().",
+                    )
+                )  # fmt: skip
             own = next(iter(_read_names(step.inputs[0][1])), "")
             others = {n for n, r in group.items() if r == root and n != own} | ({root} - {own})
             later = {n for s in steps[at + 1 :] for _, a in s.inputs for n in _read_names(a)}
