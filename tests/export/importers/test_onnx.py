@@ -334,8 +334,11 @@ def test_strings_are_worked_on_by_a_program_that_is_called():
     )  # fmt: skip
     program = load_model(data)
     assert program(["x", "y"], b=["1", "2"]).tolist() == ["x1", "y2"]
-    with pytest.raises(NacreError, match="its inputs are a, b"):
-        program(["x"], c=["y"])
+    assert program({"b": ["1"], "a": ["x"]}).tolist() == ["x1"]
+    assert program.predict([["x"], ["1"]], verbose=0).tolist() == ["x1"]
+    for args, kwargs in (((["x"],), {"c": ["y"]}), ((["x"],), {}), ((), {})):
+        with pytest.raises(NacreError, match="its inputs are a, b"):
+            program(*args, **kwargs)
 
 
 def test_truncated_files_are_one_clear_error():

@@ -170,17 +170,37 @@ class ONNXProgram:
             raise FileFormatError(message(f"'{self._name}'", rule, str(error))) from error
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The outputs for arrays by position or name: one, or a list of them, as NumPy's."""
+        """The outputs for arrays by position or name, or in one dict: one, or a list of them, as
+        NumPy's.
+
+        Raises:
+            ArgumentError: An input is missing or unknown.
+        """
         names = [name for name, _ in self._inputs]
+        if len(args) == 1 and isinstance(args[0], Mapping) and not kwargs:
+            args, kwargs = (), {**args[0]}
         given = dict(zip(names, args, strict=False)) | kwargs
-        if len(args) > len(names) or set(given) - set(names):
+        arrays = [port for port in self.calls[_CALL].inputs if port.dtype != "other"]
+        missing = [port.name for port in arrays if given.get(port.name) is None]
+        if missing or len(args) > len(names) or set(given) - set(names):
             rule = f"its inputs are {listed(names)}"
-            raise ArgumentError(message(f"'{self._name}'", rule, f"{listed(sorted(given))}"))
+            got = listed(sorted(given)) or "none"
+            raise ArgumentError(message(f"'{self._name}'", rule, got))
         with of_file(self._name), jax.enable_x64(True):
             arrays = [_taken(given.get(port.name), port) for port in self.calls[_CALL].inputs]
             weights = {name: jnp.asarray(w.value) for name, w in self.weights.items()}
             found = [_shown(value) for value in self._run(weights, arrays)]
         return found[0] if len(found) == 1 else found
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto") -> Any:
+        """What calling it gives, for one array, or a list or dict of those of several inputs.
+
+        Args:
+            x: The arrays. A list is one array where there is one input.
+            batch_size, verbose: Without effect: all rows are computed at once.
+        """
+        is_several = isinstance(x, list | tuple) and len(self._inputs) > 1
+        return self(*x) if is_several else self(x)
 
     def __repr__(self) -> str:
         call = self.calls[_CALL]

@@ -179,6 +179,10 @@ def _info(node: NodeDef) -> TensorInfo:
     )
 
 
+# What models of layers have, and people try on a program.
+_OF_MODELS = frozenset("predict fit evaluate compile summary layers weights save export".split())
+
+
 class Part:
     """An object of a SavedModel: what was saved with it, by attribute.
 
@@ -196,6 +200,11 @@ class Part:
             return self._program.object_at(children[name])
         close = nearest(name, children)
         hint = f"Did you mean '{close}'?" if close else f"It has {listed(sorted(children), 20)}."
+        if name in _OF_MODELS:
+            hint = (
+                f"{hint} It is a program without layers: call it, or one of its signatures; "
+                "nacre.layers.TFSMLayer makes a layer of it."
+            )
         raise NotThereError(message(WHO, f"it was saved without '{name}'", "", hint))
 
     def __getitem__(self, key: Any) -> Any:
