@@ -317,6 +317,32 @@ def test_attributes_of_older_sets_are_inputs_of_newer_ones():
             )
 
 
+@pytest.mark.parametrize(
+    ("op", "wanted"),
+    [
+        ("ReduceSumSquare", np.square), ("ReduceL1", np.abs), ("ReduceL2", np.abs),
+        ("ReduceLogSum", np.log), ("ReduceLogSumExp", np.array), ("ReduceMean", np.array),
+        ("ReduceMax", np.array),
+    ],
+)  # fmt: skip
+def test_a_reduction_over_no_axes_does_to_each_number_what_it_does_before_and_after(op, wanted):
+    x = np.array([[1.5, -2.0], [0.5, 3.0]], "float32")
+    x = np.abs(x) if op == "ReduceLogSum" else x
+    data = model([node(op, "x", "y", noop_with_empty_axes=1)], [value("x", 2, 2)], [value("y")])
+    np.testing.assert_allclose(open_onnx(data, "m")(x), wanted(x), rtol=1e-6)
+
+
+def test_places_of_resized_numbers_are_those_of_32_bits():
+    x = np.arange(5, dtype="float32")  # 1.5 / 0.6 - 0.5 is 2 in 32 bits, and in 64 somewhat less
+    resize = node("Resize", "x", "y", nearest_mode=b"floor")
+    resize.input = ["x", "", "scales"]
+    data = model(
+        [resize],
+        [value("x", 5)], [value("y", 3)], [tensor("scales", np.array([0.6], "float32"))],
+    )  # fmt: skip
+    np.testing.assert_array_equal(open_onnx(data, "m")(x), [0, 2, 3])
+
+
 def test_what_depends_on_values_is_computed_call_by_call():
     data = model([node("NonZero", "x", "y")], [value("x", 4)], [value("y", 1, None, dtype="int64")])
     program = open_onnx(data, "m")

@@ -29,20 +29,25 @@ class _Axis:
     Attributes:
         before, after: Its sizes.
         scale: From the one to the other, as the node says it.
+        roi: Its region, in shares of the size before.
+    Precision:
+        float32, in which runtimes compute it and files keep scales: a place that is whole in
+        32 bits, 3 / 0.6, is none in 64, and another number would be the nearest.
     """
 
     def __init__(self, before: int, after: int, scale: float, roi: tuple[float, float]) -> None:
-        self.before, self.after, self.scale, self.roi = before, after, scale, roi
+        self.before, self.after, self.scale = before, after, np.float32(scale)
+        self.roi = np.float32(roi[0]), np.float32(roi[1])
 
     def coordinates(self, mode: str) -> np.ndarray[Any, Any]:
         """Where each new number lies among the old ones."""
-        x = np.arange(self.after, dtype=np.float64)
+        x = np.arange(self.after, dtype=np.float32)
         match mode:
             case "asymmetric":
                 return x / self.scale
             case "align_corners":
                 if self.after == 1:
-                    return np.zeros(1)
+                    return np.zeros(1, np.float32)
                 return x * (self.before - 1) / (self.scale * self.before - 1)
             case "pytorch_half_pixel":
                 length = self.scale * self.before

@@ -51,9 +51,8 @@ _REDUCTIONS: dict[str, Callable[..., Any]] = {
 
 def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     def computed(node: Node, x: Any, axes: Any = None) -> Any:
-        found = _axes(node, x, axes)
-        if found is None:
-            return x
+        # Over no axes, what is done to each number is done all the same: its square, its logarithm.
+        found = _axes(node, x, axes) or ()
         return function(x, found, bool(node.number("keepdims", 1))).astype(x.dtype)
 
     return computed
