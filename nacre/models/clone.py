@@ -34,6 +34,7 @@ def clone_model(
 
     What `adapt` found (vocabularies, boundaries, mean and variance) no training made:
     the copy has it too. In Keras copies of `Normalization` lose theirs and change nothing.
+    Programs of other formats (`load_model("m.onnx")`) keep their weights: nothing makes new ones.
 
     Args:
         model: What to copy.

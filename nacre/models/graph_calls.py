@@ -23,6 +23,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.layers.base.input_spec import hint_for_one_input, plain_sizes
 from nacre.layers.base.masking import without_absent
+from nacre.models.cast_checks import refuse_casts
 from nacre.models.graph import Graph
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def standardize_inputs(model: Model, inputs: Any) -> list[Any]:
     expected = graph.inputs
     who = model._who()
     given = _match(model, inputs, who)
+    refuse_casts(graph, given)
     values = []
     names = input_names(model)
     for tensor, value, name, entry in zip(expected, given, names, graph.entries, strict=True):

@@ -40,6 +40,7 @@ from nacre.layers.base.foreign_graphs import call_in_graph, has_graph_tensors
 from nacre.layers.base.keywords import FunctionalKeywords, SubclassKeywords
 from nacre.layers.base.layer import Layer
 from nacre.models import doors
+from nacre.models.cast_checks import refuse_casts
 from nacre.models.explain_masks import MaskReport, explain_masks
 from nacre.models.graph import Graph
 from nacre.models.graph_calls import (
@@ -385,6 +386,8 @@ class Model(Trainable):
         """For each leaf of `x` the dtype of the input it goes to; None where that is not known."""
         if not self._runs_its_graph():
             return [None] * len(tree.flatten(x))
+        if (given := match_or_none(self, x)) is not None:
+            refuse_casts(self._graph, given)  # type: ignore[arg-type]
         found = [{tensor.dtype for tensor in tensors} for tensors in inputs_for(self, x)]
         return [min(one) if len(one) == 1 else None for one in found]
 

@@ -31,7 +31,6 @@ from nacre.export.importers.trial_shapes import shapes_by_trial
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.core.input_layer import Input
-from nacre.models.graph_calls import match_or_none
 from nacre.models.model import Model
 
 
@@ -229,6 +228,18 @@ class ImportedGraph(Layer):
         results, updates = self._program.compute(call, values, arrays)
         return [jnp.asarray(value) for value in results], updates
 
+    def _wants_exact(self, place: int) -> bool:
+        own = np.dtype(self.signature.inputs[place].dtype)
+        return own.kind in "iu" and own.itemsize <= 2
+
+    def _refuse_cast(self, place: int, value: Any) -> None:
+        _refuse_floats(value, self.signature.inputs[place], self._who())
+
+    def _take_adapted(self, other: ImportedGraph) -> None:
+        """Have the weights of another: no initializer makes them anew."""
+        if [v.shape for v in self.weights] == [v.shape for v in other.weights]:
+            self.set_weights(other.get_weights())
+
     def get_config(self) -> dict[str, Any]:
         """The arguments; the program is among them, its weights are not."""
         if self._content is None:
@@ -344,22 +355,6 @@ class ImportedModel(Model):
     _config_module = "nacre"
     _config_class_name = "ImportedModel"
     _config_registered_name = "ImportedModel"
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply the model; floats are not cut to the whole numbers of a quantized input."""
-        if args:
-            self._refuse_floats(args[0])
-        return super().__call__(*args, **kwargs)
-
-    def _input_dtypes(self, x: Any) -> list[str | None]:  # asked where `fit` and its like begin
-        self._refuse_floats(x)
-        return super()._input_dtypes(x)
-
-    def _refuse_floats(self, x: Any) -> None:
-        ports = self.imported.signature.inputs
-        for port, value in zip(ports, match_or_none(self, x) or [], strict=False):
-            if hasattr(value, "dtype"):
-                _refuse_floats(value, port, self._who())
 
     @property
     def imported(self) -> ImportedGraph:

@@ -366,6 +366,13 @@ class Layer(Describable, LossHolder):
         """Raise for indices on the host that are not from 0 to limit - 1."""
         refuse_outside(self._who(), indices, limit)
 
+    def _wants_exact(self, place: int) -> bool:
+        """Whether what stands at a place of its inputs must come in its own dtype."""
+        return False
+
+    def _refuse_cast(self, place: int, value: Any) -> None:
+        """Raise where casting a value to the dtype of an input would lose what it says."""
+
     def _warn_if_untracked(self, outermost: Any) -> None:
         """Warn when variables were just made that the layer being called will never find."""
         if outermost is self or not self._own_variables or not isinstance(outermost, Layer):

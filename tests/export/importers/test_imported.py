@@ -130,6 +130,16 @@ def test_its_json_makes_one_of_the_same_structure():
     np.testing.assert_allclose(again(X), X @ KERNEL + 1)
 
 
+def test_copies_of_it_compute_with_its_weights_which_no_initializer_makes():
+    kernel = np.arange(6, dtype="float32").reshape(3, 2)
+    model, x = model_of(Affine(kernel)), np.eye(3, dtype="float32")
+    for copied in (model, nacre.Sequential([model, nacre.layers.ReLU()])):
+        copy = nacre.models.clone_model(copied)
+        np.testing.assert_array_equal(copy(x), kernel + 1)
+        copy.set_weights([np.zeros_like(w) for w in copy.get_weights()])
+    np.testing.assert_array_equal(model(x), kernel + 1)
+
+
 def test_it_is_exported_for_any_batch(tmp_path):
     model = model_of(Affine(KERNEL), "m")
     report = model.export(tmp_path / "m", format="npz", verbose=False)

@@ -164,6 +164,24 @@ def test_floats_are_not_cut_to_the_whole_numbers_of_an_input():
         call(np.round(x).astype("int64"))
 
 
+@pytest.mark.parametrize("way", ["sequential", "nested", "functional", "own inputs"])
+def test_floats_are_not_cut_where_the_model_is_a_part_of_another(way):
+    part = load_model(_content("2.21", "cnn_int8")[0])
+    x = nacre.Input((10, 10, 2), dtype="int8")
+    model = {
+        "sequential": lambda: nacre.Sequential([part]),
+        "nested": lambda: nacre.Sequential([nacre.Sequential([x, part])]),
+        "functional": lambda: nacre.Model([x], part(x)),
+        "own inputs": lambda: nacre.Model(part.inputs, part.outputs),
+    }[way]()
+    given = np.random.default_rng(0).uniform(-100, 100, size=(2, 10, 10, 2)).astype("float32")
+    model.compile("sgd", "mse")
+    for call in (model, model.predict, lambda v: model.fit(v, np.zeros((2, 3)), verbose=0)):
+        with pytest.raises(NacreError, match=r"zero_point"):
+            call(given)
+    np.testing.assert_array_equal(model(given.astype("int8")), part(given.astype("int8")))
+
+
 def test_signatures_are_called_by_name_and_compute_with_the_weights_as_they_stand():
     model = load_model(_content("2.21", "signatures")[0])
     assert sorted(model.signatures) == ["decode", "encode"]
