@@ -18,8 +18,10 @@ from nacre.core.errors import TracedValueError
 from nacre.core.tracing import is_tracing
 from nacre.core.warning import warn
 from nacre.data import TensorSpec
+from nacre.tf.concrete import ConcreteFunction
 from nacre.tf.conversion import converted
 from nacre.tf.conversion.meaning import known
+from nacre.tf.dtypes import as_dtype
 from nacre.tf.machine import functions_run_eagerly
 from nacre.tf.ragged_calls import holds_ragged
 from nacre.tf.values import tensor
@@ -70,11 +72,30 @@ class Function(Compiled[..., Any]):
         if any(not isinstance(n, int) for leaf in leaves for n in leaf.shape):
             return
         specs = tree.map_structure(lambda x: TensorSpec(tuple(x.shape), x.dtype.name), list(args))
+        self._keep(specs)
+
+    def _keep(self, specs: list[Any]) -> None:
         known = [] if self._seen is None else tree.flatten(self._seen)
         new = tree.flatten(specs)
         if len(known) == len(new):
             new = [_joined(a, b) for a, b in zip(known, new, strict=True)]
         self._seen = tree.pack_sequence_as(specs, new)
+
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
+        """The function for arguments like these, traced now.
+
+        Args:
+            args, kwargs: Tensors or specs, and what else it takes; those of the `input_signature`
+                where there are none.
+        """
+        if not args and not kwargs and self.input_signature is not None:
+            args = tuple(self.input_signature)
+        super().get_concrete_function(*args, **kwargs)
+        leaves = tree.flatten(list(args))
+        if not kwargs and leaves and all(map(_is_ranked, leaves)):
+            specs = [TensorSpec(x.shape, as_dtype(x.dtype).name) for x in leaves]
+            self._keep(tree.pack_sequence_as(list(args), specs))
+        return ConcreteFunction(self, (args, kwargs))
 
     @property
     def known_signature(self) -> Any:
@@ -107,6 +128,10 @@ def _as_tensors(result: Any) -> Any:
 
 
 _PLAIN = (str, bytes, bool, int, float)
+
+
+def _is_ranked(leaf: Any) -> bool:
+    return isinstance(leaf, TensorSpec) and leaf.shape is not None
 
 
 def _joined(one: Any, other: Any) -> Any:

@@ -236,7 +236,7 @@ def same(*values: Any) -> list[Any]:
     for value in values:
         if not hasattr(value, "dtype"):
             value = tensor(value, first)
-        elif dtype_of(value) is not first and not _alike(dtype_of(value), first):
+        elif dtype_of(value) is not first and not alike_on_device(dtype_of(value), first):
             raise DTypeError(
                 message(
                     "tf",
@@ -249,9 +249,9 @@ def same(*values: Any) -> list[Any]:
     return out
 
 
-def _alike(one: DType, other: DType) -> bool:
+def alike_on_device(one: DType, other: DType) -> bool:
     """Whether the two are one dtype, but for what the device has no bits for."""
     return _fits_width(one, other) or _fits_width(other, one)
 
 
-__all__ = ["Tensor", "landed", "same", "tensor"]
+__all__ = ["Tensor", "alike_on_device", "landed", "same", "tensor"]
