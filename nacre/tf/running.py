@@ -92,7 +92,7 @@ def print_tensors(
             print(*texts, sep=sep, end=end, file=output_stream or sys.stderr)
 
     traced = [leaves[i] for i in places]
-    if any(map(is_tracer, traced)):
+    if is_tracing():  # at each run, also of what is known while it is traced
         jax.debug.callback(show, *traced, ordered=True)
     else:
         show(*traced)

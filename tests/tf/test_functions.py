@@ -112,3 +112,18 @@ def test_print_adds_to_a_file_that_is_named(tmp_path: Path) -> None:
     assert (tmp_path / "printed.txt").read_text() == "sum 2\nsum 3\nend\n"
     with pytest.raises(ValueError, match="file://PATH"):
         tf.print("x", output_stream="printed.txt")
+
+
+def test_what_is_known_while_a_function_is_traced_is_printed_at_each_run(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    @tf.function
+    def shown(x: Any) -> Any:
+        tf.print("rows", tf.shape(x)[0], sep=":")
+        tf.print("done")
+        return x + 1.0
+
+    for _ in range(3):
+        shown(tf.constant([1.0, 2.0]))
+    jax.effects_barrier()
+    assert capfd.readouterr().err == "rows:2\ndone\n" * 3
