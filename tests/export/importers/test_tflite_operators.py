@@ -73,6 +73,8 @@ ROWS: list[Row] = [
     *[(op, {}, [X, K(Y)], FLOATS) for op in BINARY.split()],
     *[(op, {}, [WHOLE, K(i(-3, 2, 5, -1))], WHOLES) for op in
       ("ADD", "SUB", "MUL", "DIV", "FLOOR_DIV", "FLOOR_MOD", "MAXIMUM")],
+    *[(op, {}, [i(-(2**31), 2**31 - 1, 7, -7), K(i(3, 2, -2, -2))], WHOLES) for op in
+      ("DIV", "FLOOR_DIV", "FLOOR_MOD")],
     *[(op, {}, [X, K(Y[:1])], TRUTH) for op in COMPARED.split()],
     ("POW", {}, [POSITIVE, K(Y)], FLOATS),
     *[(op, {}, [YES, K(Y > 0)], TRUTH) for op in ("LOGICAL_AND", "LOGICAL_OR")],
@@ -133,6 +135,7 @@ ROWS: list[Row] = [
     ("SPACE_TO_BATCH_ND", {}, [f(1, 5, 4, 2), K(i(2, 2)), K(i([1, 0], [0, 2]))], FLOATS),
     ("BATCH_TO_SPACE_ND", {}, [f(8, 2, 3, 2), K(i(2, 2)), K(i([1, 0], [0, 2]))], FLOATS),
     ("DYNAMIC_UPDATE_SLICE", {}, [X, K(f(1, 2, 2)), K(i(1, 5, 1))], FLOATS),
+    ("DYNAMIC_UPDATE_SLICE", {}, [X, K(f(1, 2, 2)), K(i(-1, -5, 1))], FLOATS),
     ("SCATTER_ND", {}, [K(i([1], [3], [1])), f(3, 2), K(i(5, 2))], FLOATS),
     ("SPARSE_TO_DENSE", {}, [K(i([0, 1], [2, 0])), K(i(3, 2)), f(2), K(np.array(0.5, "f4"))], FLOATS),
     ("EMBEDDING_LOOKUP", {}, [i(2, 0, 2), K(f(3, 4))], FLOATS),

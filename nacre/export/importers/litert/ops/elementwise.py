@@ -111,7 +111,8 @@ def _divided(m: Any, x: Any, y: Any) -> Any:
     if x.dtype.kind == "O" or y.dtype.kind == "O":  # sizes, of which none is negative
         return x // y
     if np.dtype(x.dtype).kind in "iu":  # towards zero, as C does
-        return (m.sign(x) * m.sign(y) * (m.abs(x) // m.abs(y))).astype(x.dtype)
+        quotient = x // y  # the smallest whole number has no absolute value
+        return (quotient + ((quotient < 0) & (quotient * y != x))).astype(x.dtype)
     return x / y
 
 

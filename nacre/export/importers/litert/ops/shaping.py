@@ -387,8 +387,8 @@ def _batch_to_space(step: Step, x: Any, block: Any, crops: Any) -> Any:
 
 @op("DYNAMIC_UPDATE_SLICE")
 def _dynamic_update_slice(step: Step, x: Any, update: Any, starts: Any) -> Any:
-
-    x, begin = jnp.asarray(x), [jnp.asarray(s) for s in starts]
+    """Starts are moved until the update fits; JAX would count negative ones from the end."""
+    x, begin = jnp.asarray(x), [jnp.maximum(jnp.asarray(s), 0) for s in starts]
     return jax.lax.dynamic_update_slice(x, jnp.asarray(update).astype(x.dtype), begin)
 
 
