@@ -340,7 +340,7 @@ def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) 
         assert source.path is not None
         return keras_saved_model.open_program(source.path)
     if source.kind == "tflite":
-        return imported.load(source)
+        return imported.load_tflite(source)
     if source.kind == "pt2":
         return imported.load_pt2(source)
     if source.kind == "onnx":

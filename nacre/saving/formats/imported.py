@@ -12,23 +12,20 @@ from nacre.export.importers.tfjs.read import read as read_tfjs
 from nacre.saving.files import Source
 from nacre.saving.formats import tfjs_layers
 
-# Kind of a source -> what opens its bytes: (bytes, who, name of the model).
-_OPENERS = {"tflite": "nacre.export.importers.litert.program:open_model"}
 
-
-def load(source: Source) -> Any:
-    """The model in a file.
+def load_tflite(source: Source) -> Any:
+    """The model in a file of TFLite.
 
     Raises:
         FileFormatError: It cannot be read, or is damaged.
     """
-    module, _, function = _OPENERS[source.kind].partition(":")
     try:
         data = source.content_bytes()
     except OSError as error:
         raise FileFormatError(message(source.who, "it must be readable", str(error))) from None
     # Hundreds of ops, for those who open such files.
-    return getattr(importlib.import_module(module), function)(data, source.who, name_of(source))
+    program = importlib.import_module("nacre.export.importers.litert.program")
+    return program.open_model(data, source.who, name_of(source))
 
 
 def load_onnx(source: Source) -> Any:
@@ -73,4 +70,4 @@ def name_of(source: Source) -> str:
     return name or "imported_model"
 
 
-__all__ = ["load", "load_tfjs", "name_of"]
+__all__ = ["load_onnx", "load_pt2", "load_tfjs", "load_tflite", "name_of"]

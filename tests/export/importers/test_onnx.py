@@ -18,16 +18,13 @@ TORCH = ("convolutional", "recurrent", "attention", "shapes")
 
 
 def node(op: str, inputs: str, outputs: str, domain: str = "", **attributes) -> wire.NodeProto:
+    kinds = {
+        int: (wire.INT, "i"), float: (wire.FLOAT, "f"), list: (wire.INTS, "ints"),
+        str: (wire.STRING, "s"), bytes: (wire.STRING, "s"),
+    }  # fmt: skip
     made = []
     for name, value in attributes.items():
-        kind = (
-            wire.INT
-            if isinstance(value, int)
-            else wire.INTS
-            if isinstance(value, list)
-            else wire.STRING
-        )
-        field = {wire.INT: "i", wire.INTS: "ints", wire.STRING: "s"}[kind]
+        kind, field = kinds[type(value)]
         made.append(wire.AttributeProto(name=name, type=kind, **{field: value}))
     return wire.NodeProto(
         op_type=op, input=inputs.split(), output=outputs.split(), domain=domain, attribute=made

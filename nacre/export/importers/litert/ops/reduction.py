@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.export.importers.litert.quantized import is_float
 from nacre.export.importers.litert.registry import (
     Step,
     StepError,
@@ -31,7 +33,7 @@ _REDUCED: dict[str, Callable[..., Any]] = {
 
 
 def _mean(m: Any, x: Any, axes: Any, keep: bool) -> Any:
-    if np.dtype(x.dtype).kind == "f":
+    if is_float(x):
         return m.mean(x, axis=axes, keepdims=keep)
     count = np.prod([x.shape[a] for a in axes], dtype=int)  # whole numbers: towards zero
     total = m.sum(x, axis=axes, keepdims=keep, dtype=x.dtype)
@@ -84,8 +86,6 @@ def _cumsum(step: Step, x: Any, axis: Any) -> Any:
 
 @op("TOPK_V2")
 def _top_k(step: Step, x: Any, k: Any) -> list[Any]:
-    import jax
-
     values, places = jax.lax.top_k(jnp.asarray(x), size(k, "k"))
     return [values, places.astype("int32")]
 
@@ -100,7 +100,7 @@ def _segments(name: str) -> Callable[..., Any]:
         if name in start:
             first = np.asarray(start[name], x.dtype)
         else:
-            info = jnp.finfo(x.dtype) if x.dtype.kind == "f" else jnp.iinfo(x.dtype)
+            info = jnp.finfo(x.dtype) if is_float(x) else jnp.iinfo(x.dtype)
             first = np.asarray(getattr(info, ends[name]), x.dtype)
         found = jnp.full((count, *flat.shape[1:]), first)
         ids = ids.reshape(-1)

@@ -95,7 +95,7 @@ def _pack(step: Step, *values: Any) -> Any:
 def _concatenation(step: Step, *values: Any) -> Any:
     axis = int(step["axis"])
     if numbers(*values) is np:
-        return np.concatenate(values, axis)
+        return step.activated(np.concatenate(values, axis))
     return step.activated(jnp.concatenate([as_array(v) for v in values], axis))
 
 
@@ -210,9 +210,7 @@ def _gather(step: Step, x: Any, places: Any) -> Any:
     axis, batch = int(step["axis"]), int(step["batch_dims"])
     axis = axis % max(x.ndim, 1)
     m = numbers(x, places)
-    if m is np:
-        if batch:
-            return np.take_along_axis(x, places, axis)
+    if m is np and not batch:
         return np.take(x, places.astype("int64"), axis)
     x, places = as_array(x), as_array(places)
     if not batch:
@@ -319,7 +317,8 @@ def _range(step: Step, start: Any, limit: Any, delta: Any) -> Any:
         count = max(0, math.ceil((float(end) - float(first)) / float(by))) if by else -1
         room([count], "float64")
         return np.arange(first, end, by).astype(jax_dtype(step.outputs[0].dtype))
-    return (first + by * jnp.arange((end - first) // by)).astype(jax_dtype(step.outputs[0].dtype))
+    count = -((first - end) // by)  # the last step may be a part of one
+    return (first + by * jnp.arange(count)).astype(jax_dtype(step.outputs[0].dtype))
 
 
 @op("SHAPE", known=True, scales=True)

@@ -80,8 +80,6 @@ def _nearest(x: np.ndarray[Any, Any], mode: str) -> np.ndarray[Any, Any]:
             return np.floor(x + 0.5)
         case "round_prefer_floor":
             return np.ceil(x - 0.5)
-        case "simple":  # of Resize before operator set 11: down where it shrinks up
-            return np.floor(x)
     raise GraphError(f"the rounding '{mode}'")
 
 

@@ -85,13 +85,24 @@ def _scatter_elements(node: Node, x: Any, places: Any, updates: Any) -> Any:
 @op("ScatterND", knows=True)
 def _scatter_nd(node: Node, x: Any, places: Any, updates: Any) -> Any:
     if numbers(x, places, updates) is np:  # such as shapes, in which a size is replaced
-        if (reduction := node.text("reduction", "none")) != "none":
-            raise GraphError(f"sizes scattered with the reduction '{reduction}'")
+        if node.text("reduction", "none") != "none":
+            return _added(node, x, places, updates)
         is_open = has_symbols(x) or has_symbols(updates)
         found = np.array(x, object if is_open else x.dtype)
         found[tuple(np.moveaxis(places, -1, 0))] = updates
         return found
     return _scattered(x, _nd(x, places), updates, node.text("reduction", "none"))
+
+
+def _added(node: Node, x: Any, places: Any, updates: Any) -> Any:
+    """The same with a reduction, of arrays that are known."""
+    how = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
+    reduction = node.text("reduction")
+    if reduction not in how or has_symbols(x) or has_symbols(updates):
+        raise GraphError(f"scattered with the reduction '{reduction}'")
+    found = np.array(x)
+    how[reduction].at(found, tuple(np.moveaxis(places, -1, 0)), updates)
+    return found
 
 
 @op("TensorScatter")

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from nacre.core.random import draw_key
 from nacre.export.importers.onnx.registry import Node, op
 from nacre.export.importers.onnx.values import axis_of, known
 
@@ -169,8 +170,6 @@ def _dropout(node: Node, x: Any, ratio: Any = None, training: Any = None) -> Any
     share = 0.5 if ratio is None else float(known(ratio).reshape(()))
     if share == 0:
         return x, whole
-    from nacre.core.random import draw_key
-
     kept = jax.random.bernoulli(draw_key(), 1 - share, x.shape)
     return jnp.where(kept, x / (1 - share), 0).astype(x.dtype), kept
 
@@ -232,15 +231,10 @@ def _rotary_embedding(node: Node, x: Any, cosine: Any, sine: Any, positions: Any
 
 @op("Attention")
 def _attention(
-    node: Node,
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any = None,
-    past_key: Any = None,
-    past_value: Any = None,
-    lengths: Any = None,
-) -> Any:
+    node: Node, query: Any, key: Any, value: Any, mask: Any = None, past_key: Any = None,
+    past_value: Any = None, lengths: Any = None,
+) -> Any:  # fmt: skip
+    """Softmax of products of queries and keys, of values; rows that see nothing are zeros."""
     is_flat, shape = len(query.shape) == 3, query.shape
     if is_flat:
         heads = node.number("q_num_heads", 0), node.number("kv_num_heads", 0)
@@ -252,55 +246,65 @@ def _attention(
     if past_key is not None:
         key = jnp.concatenate([past_key, key], 2)
         value = jnp.concatenate([past_value, value], 2)
-    present = key, value
     groups = query.shape[1] // key.shape[1]
     keys, values = (jnp.repeat(v, groups, axis=1) if groups != 1 else v for v in (key, value))
-    scale = node.get("scale")
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    root = math.sqrt(scale)
+    root = math.sqrt(node.number("scale", 1 / math.sqrt(query.shape[-1])))
     scores = (query * root).astype(query.dtype) @ jnp.swapaxes(
         (keys * root).astype(keys.dtype), -1, -2
     )
-    shown = {0: scores}
-    rows, columns = scores.shape[-2:]
-    lowest = -jnp.inf
-    bias: Any = jnp.zeros((rows, columns), scores.dtype)
-    steps = jnp.arange(columns)[None, :]
-    if node.number("is_causal", 0):
-        begin: Any = past
-        if lengths is not None and past_key is None:
-            begin = (lengths - rows).reshape((-1, 1, 1, 1))
-        bias = jnp.where(steps <= jnp.arange(rows)[:, None] + begin, 0, lowest).astype(scores.dtype)
-    if mask is not None:
-        if mask.dtype == bool:
-            mask = jnp.where(mask, 0, lowest)
-        missing = columns - mask.shape[-1]
-        if not (isinstance(missing, int) and missing == 0):  # what is not told is not seen
-            pads = [(0, 0, 0)] * (mask.ndim - 1) + [(0, missing, 0)]
-            mask = lax.pad(mask.astype(scores.dtype), jnp.asarray(lowest, scores.dtype), pads)
-        bias = bias + mask.astype(scores.dtype)
-    if lengths is not None:
-        seen = steps < lengths.reshape((-1, 1, 1, 1))
-        bias = bias + jnp.where(seen, 0, lowest).astype(scores.dtype)
     cap = node.number("softcap", 0.0)
-    with_cap = lambda s: s if not cap else (jnp.tanh(s / cap) * cap).astype(s.dtype)
-    if node.version >= 24 or True:
-        capped = with_cap(scores)
-        biased = capped + bias
-    shown |= {1: biased, 2: capped}
-    if node.version < 24:
-        pass
-    kind = scores.dtype
-    wide = biased.astype(jnp.float32) if biased.dtype.itemsize < 4 else biased
-    largest = jnp.max(wide, -1, keepdims=True)
-    exponents = jnp.exp(wide - jnp.where(jnp.isfinite(largest), largest, 0))
-    total = jnp.sum(exponents, -1, keepdims=True)
-    chances = (exponents / jnp.where(total == 0, 1, total)).astype(kind)
-    shown[3] = chances
+    capped = (jnp.tanh(scores / cap) * cap).astype(scores.dtype) if cap else scores
+    begin = (lengths - scores.shape[-2]).reshape((-1, 1, 1, 1)) if (
+        lengths is not None and past_key is None
+    ) else past  # fmt: skip
+    biased = capped + _hidden(node, scores, mask, begin, lengths)
+    chances = _chances(biased)
     y = (chances @ values).astype(query.dtype)
     if is_flat:
         y = jnp.swapaxes(y, 1, 2).reshape((shape[0], shape[1], -1))
-    return y, *present, shown[node.number("qk_matmul_output_mode", 0)]
+    shown = (scores, capped, biased, chances)
+    return y, key, value, shown[node.number("qk_matmul_output_mode", 0)]
+
+
+def _hidden(node: Node, scores: Any, mask: Any, begin: Any, lengths: Any) -> Any:
+    """What is added to scores: -inf where a query does not see a key.
+
+    Args:
+        begin: The place among the keys of the first query.
+        lengths: How many keys there are, in each sample.
+    """
+    rows, columns = scores.shape[-2:]
+    steps = jnp.arange(columns)[None, :]
+    ahead = steps - (jnp.arange(rows)[:, None] + begin)  # of the query's own place
+    left, right = node.number("left_window_size", -1), node.number("right_window_size", -1)
+    is_seen: Any = jnp.ones((rows, columns), bool)
+    if node.number("is_causal", 0):
+        is_seen = is_seen & (ahead <= 0)
+    if left >= 0:
+        is_seen = is_seen & (ahead >= -left)
+    if right >= 0:
+        is_seen = is_seen & (ahead <= right)
+    if lengths is not None:
+        is_seen = is_seen & (steps < lengths.reshape((-1, 1, 1, 1)))
+    hidden = jnp.where(is_seen, 0, -jnp.inf).astype(scores.dtype)
+    if mask is None:
+        return hidden
+    if mask.dtype == bool:
+        mask = jnp.where(mask, 0, -jnp.inf)
+    mask, missing = mask.astype(scores.dtype), columns - mask.shape[-1]
+    if not (isinstance(missing, int) and missing == 0):  # what is not told is not seen
+        pads = [(0, 0, 0)] * (mask.ndim - 1) + [(0, missing, 0)]
+        mask = lax.pad(mask, jnp.asarray(-jnp.inf, mask.dtype), pads)
+    return hidden + mask
+
+
+def _chances(scores: Any) -> Any:
+    """Softmax, in float32 for 16 bits; zeros where all is -inf."""
+    wide = scores.astype(jnp.float32) if scores.dtype.itemsize < 4 else scores
+    largest = jnp.max(wide, -1, keepdims=True)
+    exponents = jnp.exp(wide - jnp.where(jnp.isfinite(largest), largest, 0))
+    total = jnp.sum(exponents, -1, keepdims=True)
+    return (exponents / jnp.where(total == 0, 1, total)).astype(scores.dtype)
 
 
 __all__ = ["channels"]
