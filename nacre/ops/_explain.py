@@ -65,6 +65,12 @@ _RULES: tuple[tuple[str, str | None, str], ...] = (
         "Choose one.",
     ),
     (
+        r"[Ss]hapes must be.*\bNone\b|'int' and 'NoneType'",
+        "sizes must be known; that of a batch is None while a model is described",
+        "Write it in a layer's call, where ops.shape(x) has numbers; or make it of a tensor, as in "
+        "zeros_like(x[:, :1]).",
+    ),
+    (
         r"unbound axis name|interpreted as an integer|[Ss]hapes must be|must have every element",
         "axes and sizes must be whole numbers, sizes not negative",
         "Choose such numbers.",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nacre
 import nacre.ops as ops
 from nacre.core.errors import ArgumentError, DTypeError, NacreError, PositionError, ShapeError
 from nacre.core.symbolic import KerasTensor
@@ -116,3 +117,20 @@ def test_full_tracebacks_keep_what_was_raised(monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(ShapeError) as raised:
             ops.matmul(np.ones((2, 3)), np.ones((2, 3)))
         assert (raised.value.__cause__ is not None) == is_kept
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda size: ops.zeros((size, 1)),
+        lambda size: ops.ones((size, 1)),
+        lambda size: ops.full((size, 1), 2.0),
+        lambda size: ops.broadcast_to(ops.ones((1, 1)), (size, 1)),
+        lambda size: ops.tile(ops.ones((1, 1)), (size, 1)),
+    ],
+)
+def test_the_size_of_a_batch_that_nobody_knows_says_so(call):
+    x = nacre.Input((4,))
+    with pytest.raises((ShapeError, DTypeError), match=r"None while a model .*zeros_like"):
+        call(ops.shape(x)[0])
+    assert nacre.Model(x, ops.zeros_like(x[:, :1])).output_shape == (None, 1)

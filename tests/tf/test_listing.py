@@ -9,7 +9,7 @@ import pytest
 import nacre.tf as tf
 from nacre.cli import main
 from nacre.core.errors import NotThereError
-from nacre.tf.listing import Symbol, names_of_tensorflow, symbols
+from nacre.tf.listing import Symbol, names_of_tensorflow, symbol, symbols
 from nacre.tf.namespaces import reason_for
 
 
@@ -68,6 +68,12 @@ def test_names_of_the_first_version_that_mean_otherwise_are_not() -> None:
     for name in ("nn.conv2d", "image.resize", "gradients"):
         with pytest.raises(NotThereError):
             reached(f"compat.v1.{name}")
+
+
+def test_ops_that_may_still_come_are_told_from_insides() -> None:
+    assert "not here yet" in symbol("math", "sobol_sample").told
+    assert "works inside" in symbol("", "TensorArraySpec").told
+    assert "dtypes" in symbol("", "constant").told
 
 
 def test_the_list_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
