@@ -217,6 +217,21 @@ def test_layer_normalization_axes_in_any_order() -> None:
     np.testing.assert_allclose(first(X), second(X), rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["LayerNormalization", "RMSNormalization"])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_last_axis_is_the_last_of_what_comes_whatever_the_rank_at_build(name, training) -> None:
+    layer, plain = getattr(layers, name)(), getattr(layers, name)()
+    layer.build((None, 5))
+    x = np.random.default_rng(0).normal(size=(3, 5, 5)).astype("float32")  # two axes of that size
+    np.testing.assert_allclose(
+        layer(x, training=training), plain(x, training=training), rtol=1e-6, atol=1e-6
+    )
+    np.testing.assert_allclose(layer(x[0], training=training), plain(x)[0], rtol=1e-5, atol=1e-5)
+    for shape in [(3, 1), (3, 5, 1), (5, 4)]:
+        with pytest.raises(ShapeError, match="axis -1 must have size 5.*new layer"):
+            layer(np.ones(shape, "float32"), training=training)
+
+
 def test_groups_must_divide_the_channels() -> None:
     with pytest.raises(ShapeError, match="groups=2.*3 channels"):
         layers.GroupNormalization(groups=2)(X)

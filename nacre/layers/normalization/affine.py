@@ -6,6 +6,7 @@ import numbers
 from typing import Any, Unpack
 
 from nacre import constraints, initializers, regularizers
+from nacre.core.axes import counted_axes
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
@@ -88,3 +89,24 @@ def known_size(layer: Layer, axis: int, input_shape: Any) -> int:
             )
         )
     return int(size)
+
+
+def axes_of_call(
+    layer: Layer, axis: Any, sizes: tuple[int, ...], shape: tuple[Any, ...]
+) -> tuple[int, ...]:
+    """The axes of these inputs, counted from the front; they may have another rank than at build.
+
+    Args:
+        sizes: Those of the axes when the layer was built.
+
+    Raises:
+        ShapeError: There is no such axis, or it has another size.
+    """
+    axes = counted_axes(layer._who(), axis, len(shape), error=ShapeError)
+    found = [shape[each] for each in axes]
+    if any(isinstance(n, int) and n != size for n, size in zip(found, sizes, strict=True)):
+        names = ", ".join(map(str, axis)) if len(axis) > 1 else axis[0]
+        rule = f"axis {names} must have size {', '.join(map(str, sizes))}, as when it was built"
+        fix = "Make a new layer for inputs of other sizes."
+        raise ShapeError(message(layer._who(), rule, f"input of shape {tuple(shape)}", fix))
+    return axes

@@ -20,6 +20,7 @@ from nacre.layers.base.masking import without_absent
 from nacre.layers.core.step_masks import fitting_mask
 from nacre.layers.normalization.affine import (
     AffineNormalization,
+    axes_of_call,
     checked_number,
     known_size,
 )
@@ -106,50 +107,52 @@ class LayerNormalization(AffineNormalization):
         self._add_affine(
             sizes, self.scale or self.rms_scaling, self.center and not self.rms_scaling
         )
-        self._axes = axes
+        self._sizes = sizes
 
     def call(self, inputs: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The normalized inputs."""
         x = at_least_float32(inputs)
-        axes = {"axis": sorted(self._axes), "epsilon": self.epsilon}
+        where = axes_of_call(self, self.axis, self._sizes, x.shape)
+        axes = {"axis": sorted(where), "epsilon": self.epsilon}
         if self.rms_scaling:
-            gamma = self._in_order(self.gamma)
+            gamma = self._in_order(self.gamma, where)
             outputs = ops.layer_normalization(x, gamma=gamma, rms_scaling=True, **axes)
-        elif self._is_one_op(x):
-            gamma, beta = self._in_order(self.gamma), self._in_order(self.beta)
+        elif self._is_one_op(x, where):
+            gamma, beta = self._in_order(self.gamma, where), self._in_order(self.beta, where)
             outputs = ops.layer_normalization(x, gamma=gamma, beta=beta, **axes)
         else:
-            outputs = standardize(x, self._axes, self.epsilon)
+            outputs = standardize(x, where, self.epsilon)
             if self.gamma is not None:
-                outputs = outputs * self._wide(self.gamma, x)
+                outputs = outputs * self._wide(self.gamma, where, x)
             if self.beta is not None:
-                outputs = outputs + self._wide(self.beta, x)
+                outputs = outputs + self._wide(self.beta, where, x)
         return outputs.astype(self.compute_dtype)
 
-    def _is_one_op(self, x: Array) -> bool:
+    def _is_one_op(self, x: Array, where: tuple[int, ...]) -> bool:
         """Tell whether to leave it to the op: for exporters, and where it is one compiled call.
 
         Else, in training, the gradient written out is faster than the op's.
         """
-        affine = self._in_order(self.gamma), self._in_order(self.beta)
-        axes = sorted(self._axes)
+        affine = self._in_order(self.gamma, where), self._in_order(self.beta, where)
+        axes = sorted(where)
         return not _in_training() or layer_normalization_is_compiled(x, *affine, axes)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the inputs, unless it covers an axis that is normalized over."""
-        return self._mask_unless_mixed(previous_mask, self._axes, len(inputs.shape))
+        axes = counted_axes(self._who(), self.axis, len(inputs.shape), error=ShapeError)
+        return self._mask_unless_mixed(previous_mask, axes, len(inputs.shape))
 
-    def _in_order(self, variable: Any) -> Any:
+    def _in_order(self, variable: Any, where: tuple[int, ...]) -> Any:
         """gamma or beta with its axes in the order they have in the inputs."""
-        order = sorted(range(len(self._axes)), key=lambda i: self._axes[i])
+        order = sorted(range(len(where)), key=lambda i: where[i])
         if variable is None or order == list(range(len(order))):
             return variable
         return jnp.transpose(variable.value, order)
 
-    def _wide(self, variable: Any, x: Any) -> Any:
+    def _wide(self, variable: Any, where: tuple[int, ...], x: Any) -> Any:
         """gamma or beta with size 1 on the axes that are not normalized."""
-        sizes = dict(zip(self._axes, variable.shape, strict=True))
-        value = jnp.asarray(self._in_order(variable))
+        sizes = dict(zip(where, variable.shape, strict=True))
+        value = jnp.asarray(self._in_order(variable, where))
         return value.reshape([sizes.get(axis, 1) for axis in range(len(x.shape))])
 
 
@@ -308,21 +311,22 @@ class RMSNormalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make the scale."""
-        self._axes = tuple(sorted(counted_axes(self._who(), self.axis, len(input_shape))))
-        sizes = tuple(known_size(self, axis, input_shape) for axis in self._axes)
+        axes = counted_axes(self._who(), self.axis, len(input_shape))
+        self._sizes = tuple(known_size(self, axis, input_shape) for axis in axes)
+        sizes = tuple(size for _, size in sorted(zip(axes, self._sizes, strict=True)))
         self.scale = self.add_weight(name="scale", shape=sizes, initializer="ones", autocast=False)
 
     def call(self, x: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The normalized inputs."""
         wide = at_least_float32(x)
-        outputs = ops.rms_normalization(
-            wide, scale=self.scale, axis=self._axes, epsilon=self.epsilon
-        )
+        axes = tuple(sorted(axes_of_call(self, self.axis, self._sizes, wide.shape)))
+        outputs = ops.rms_normalization(wide, scale=self.scale, axis=axes, epsilon=self.epsilon)
         return outputs.astype(self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the inputs, unless it covers an axis that is normalized over."""
-        return self._mask_unless_mixed(previous_mask, self._axes, len(inputs.shape))
+        axes = counted_axes(self._who(), self.axis, len(inputs.shape), error=ShapeError)
+        return self._mask_unless_mixed(previous_mask, axes, len(inputs.shape))
 
 
 @register("layers/UnitNormalization")
