@@ -16,7 +16,7 @@ from tests.tf.record_scripts import HERE, REFERENCE, lines_of
 
 PRINTED = json.loads(REFERENCE.read_text())
 QUICK = (
-    "parsing",
+    "ragged",
     "strings",
     "sparse",
     "mlp",
