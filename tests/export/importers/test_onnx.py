@@ -329,6 +329,13 @@ def test_a_reduction_over_no_axes_does_to_each_number_what_it_does_before_and_af
     np.testing.assert_allclose(open_onnx(data, "m")(x), wanted(x), rtol=1e-6)
 
 
+def test_zeros_are_quantized_by_a_scale_of_1():
+    outputs = [value("y", 3, dtype="uint8"), value("scale"), value("zero", dtype="uint8")]
+    data = model([node("DynamicQuantizeLinear", "x", "y scale zero")], [value("x", 3)], outputs)
+    y, scale, zero = open_onnx(data, "m")(np.zeros(3, "float32"))
+    assert (y.tolist(), float(scale), int(zero)) == ([0, 0, 0], 1.0, 0)
+
+
 def test_places_of_resized_numbers_are_those_of_32_bits():
     x = np.arange(5, dtype="float32")  # 1.5 / 0.6 - 0.5 is 2 in 32 bits, and in 64 somewhat less
     resize = node("Resize", "x", "y", nearest_mode=b"floor")

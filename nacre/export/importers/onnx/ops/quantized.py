@@ -84,9 +84,9 @@ def _dynamic_quantize_linear(node: Node, x: Any) -> Any:
     low = jnp.minimum(jnp.min(x), 0)
     high = jnp.maximum(jnp.max(x), 0)
     scale = (high - low) / jnp.asarray(255, x.dtype)
-    safe = jnp.where(scale == 0, 1, scale)
-    zero = jnp.clip(jnp.round(-low / safe), 0, 255)
-    y = jnp.clip(jnp.round(x / safe) + zero, 0, 255)
+    scale = jnp.where(scale == 0, 1, scale)  # of zeros alone: who divides by it gets no NaN
+    zero = jnp.clip(jnp.round(-low / scale), 0, 255)
+    y = jnp.clip(jnp.round(x / scale) + zero, 0, 255)
     return y.astype(jnp.uint8), scale, zero.astype(jnp.uint8)
 
 
