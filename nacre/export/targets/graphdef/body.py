@@ -91,6 +91,8 @@ def attribute(value: Attribute) -> AttrValue:
             return AttrValue(func=NameAttrList(name=value.name))
         case Callees():
             return AttrValue(list=AttrList(func=[NameAttrList(name=n) for n in value.names]))
+        case np.ndarray():  # before tuples: from NumPy 2.5 on it matches patterns of sequences
+            return AttrValue(tensor=to_message(value))
         case (str(), *_):
             return AttrValue(list=AttrList(s=[str(text).encode() for text in value]))
         case tuple():
