@@ -201,8 +201,6 @@ ABSENT: dict[str, str] = {
     "keras.backend.placeholder": "session",
     "keras.backend.manual_variable_initialization": "session",
     "keras.backend.rnn": "Use tf.keras.layers.RNN with a cell.",
-    "keras.backend.reset_uids": "tf.keras.backend.clear_session() does it.",
-    "keras.backend.conv2d_transpose": "Use tf.nn.conv2d_transpose.",
     "keras.callbacks.SidecarEvaluatorModelExport": "servers",
     "keras.experimental.LinearModel": "Add up a tf.keras.layers.Dense for each input.",
     "keras.experimental.WideDeepModel": "Build both parts as layers, and add their outputs.",
@@ -211,8 +209,6 @@ ABSENT: dict[str, str] = {
     "keras.layers.DenseFeatures": "feature_column",
     "keras.layers.experimental.preprocessing.PreprocessingLayer": "Make a class of "
     "tf.keras.layers.Layer with an adapt() of its own.",
-    "keras.layers.experimental.RandomFourierFeatures": "Multiply by a fixed random matrix in a "
-    "layer of your own, and take cosines.",
     "keras.metrics.experimental.PyMetric": "Compute it in a callback's on_epoch_end, with values.",
     "keras.utils.GeneratorEnqueuer": "reads_ahead",
     "keras.utils.OrderedEnqueuer": "reads_ahead",

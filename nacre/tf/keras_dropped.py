@@ -6,7 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from nacre import initializers, ops
 from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
 from nacre.core.random import SeedGenerator, draw_key
@@ -19,6 +21,7 @@ from nacre.layers.preprocessing.image_layer import factor_range
 from nacre.metrics import Metric
 from nacre.models import Model
 from nacre.tf.rows import made
+from nacre.tf.sizes import plain
 from nacre.tf.values import tensor
 
 _METHODS = (
@@ -115,6 +118,110 @@ class RandomWidth(_RandomSize):
     """
 
     _from_end = -2
+
+
+@register("layers/RandomFourierFeatures")
+class RandomFourierFeatures(Layer):
+    """Cosines of random directions: products of them come near a kernel of the inputs.
+
+    Args:
+        output_dim: How many.
+        kernel_initializer: 'gaussian' or 'laplacian', the kernel that is meant, or an initializer.
+        scale: Its width; by default sqrt(features / 2) for 'gaussian', else 1.
+        trainable: Whether the width is trained.
+        name: The layer's name.
+
+    Shapes:
+        inputs           (batch, features)
+        unscaled_kernel  (features, output_dim), never trained
+        bias             (output_dim,), never trained
+        kernel_scale     (1,), not negative
+        returns          (batch, output_dim)
+    Formula:
+        y = cos(x · kernel / scale + bias)
+    Raises:
+        ShapeError: Inputs have other than two axes.
+    Source:
+        Rahimi & Recht 2007, Random Features for Large-Scale Kernel Machines; tf.keras 2.15.
+    """
+
+    def __init__(
+        self, output_dim: int, kernel_initializer: Any = "gaussian", scale: float | None = None,
+        trainable: bool = False, name: str | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(trainable=trainable, name=name, **kwargs)
+        if output_dim <= 0:
+            rule = "output_dim must be positive"
+            raise ArgumentError(message(self._who(), rule, repr(output_dim)))
+        if scale is not None and scale <= 0:
+            raise ArgumentError(message(self._who(), "scale must be positive", repr(scale)))
+        if isinstance(kernel_initializer, str):
+            kernel_initializer = kernel_initializer.lower()
+        else:
+            kernel_initializer = initializers.get(kernel_initializer)
+        self.output_dim, self.scale = output_dim, scale
+        self.kernel_initializer = kernel_initializer
+
+    def build(self, input_shape: Any) -> None:
+        """Draw directions and phases."""
+        if len(input_shape) != 2 or input_shape[-1] is None:
+            rule = "inputs must have shape (batch, features), features known"
+            raise ShapeError(message(self._who(), rule, f"{tuple(input_shape)}"))
+        features = input_shape[-1]
+        is_gaussian = self.kernel_initializer == "gaussian"
+        first: Any = self.kernel_initializer
+        if is_gaussian:
+            first = initializers.RandomNormal(stddev=1.0)
+        elif first == "laplacian":
+            first = _cauchy
+        width = (features / 2.0) ** 0.5 if is_gaussian else 1.0
+        self.unscaled_kernel = self.add_weight(
+            name="unscaled_kernel", shape=(features, self.output_dim), initializer=first,
+            trainable=False,
+        )  # fmt: skip
+        self.bias = self.add_weight(
+            name="bias", shape=(self.output_dim,), trainable=False,
+            initializer=initializers.RandomUniform(0.0, 2 * np.pi),
+        )  # fmt: skip
+        self.kernel_scale = self.add_weight(
+            name="kernel_scale", shape=(1,), constraint="non_neg",
+            initializer=initializers.Constant(width if self.scale is None else self.scale),
+        )  # fmt: skip
+
+    def call(self, inputs: Any) -> Any:
+        """The cosines."""
+        kernel = ops.divide(self.unscaled_kernel, self.kernel_scale)
+        return ops.cos(ops.add(ops.matmul(inputs, kernel), self.bias))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, output_dim)."""
+        return (input_shape[0], self.output_dim)
+
+
+def _cauchy(shape: Any, dtype: Any = None) -> Any:
+    """Numbers of Cauchy's distribution, whose Fourier transform is Laplace's kernel."""
+    drawn = initializers.RandomUniform(0.0, 1.0)(shape, dtype=dtype)
+    return ops.tan(np.pi * (drawn - 0.5))
+
+
+def conv2d_transpose(
+    x: Any, kernel: Any, output_shape: Any, strides: Any = (1, 1), padding: str = "valid",
+    data_format: str | None = None, dilation_rate: Any = (1, 1),
+) -> Any:  # fmt: skip
+    """A transposed convolution of pictures, of `tf.keras.backend`.
+
+    Args:
+        x: Pictures.
+        kernel: (height, width, output channels, input channels).
+        output_shape: The shape of the result; its first size may be None.
+        strides, padding, data_format, dilation_rate: As of `Conv2DTranspose`.
+    """
+    sizes = list(plain(output_shape))
+    if sizes[0] is None:
+        sizes[0] = x.shape[0]
+    form = "NCHW" if standardize_data_format(data_format) == "channels_first" else "NHWC"
+    call = made("nn", "conv2d_transpose")
+    return call(x, kernel, sizes, strides, padding.upper(), form, dilation_rate)
 
 
 class MeanTensor(Metric):
@@ -286,4 +393,10 @@ def _parts(batch: Any, count: int, who: str) -> list[Any]:
     return pieces
 
 
-__all__ = ["MeanTensor", "RandomHeight", "RandomWidth", "SharpnessAwareMinimization"]
+__all__ = [
+    "MeanTensor",
+    "RandomFourierFeatures",
+    "RandomHeight",
+    "RandomWidth",
+    "SharpnessAwareMinimization",
+]

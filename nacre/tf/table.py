@@ -952,10 +952,12 @@ TensorLike = nacre.tf.values:Tensor
 
 # Second names of layers and losses.
 ROWS["keras.backend"] = """
+conv2d_transpose = nacre.tf.keras_dropped:conv2d_transpose
 binary_focal_crossentropy = nacre.tf.keras_extras:binary_focal_crossentropy
 categorical_focal_crossentropy = nacre.tf.keras_extras:categorical_focal_crossentropy
 ctc_label_dense_to_sparse = nacre.tf.keras_extras:ctc_label_dense_to_sparse
 local_conv1d = nacre.tf.keras_extras:local_conv1d
+reset_uids = nacre.core.names:reset_names
 local_conv2d = nacre.tf.keras_extras:local_conv2d
 """
 
@@ -975,6 +977,7 @@ MeanTensor = nacre.tf.keras_dropped:MeanTensor
 """
 
 ROWS["keras.layers.experimental"] = """
+RandomFourierFeatures = nacre.tf.keras_dropped:RandomFourierFeatures
 SyncBatchNormalization = nacre.tf.keras_extras:SyncBatchNormalization
 """
 

@@ -136,3 +136,51 @@ def test_sharpness_aware_minimization_refuses_batches_that_do_not_split() -> Non
     model.compile("sgd", "mse", run_eagerly=True)
     with pytest.raises(ArgumentError, match="split into 3"):
         model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "laplacian"])
+def test_random_fourier_features_come_near_their_kernel(kind: str) -> None:
+    tf.keras.utils.set_random_seed(0)
+    x = np.random.RandomState(0).randn(2, 6).astype("float32") / 3
+    layer = LAYERS.experimental.RandomFourierFeatures(20000, kind, scale=2.0)
+    y = layer(x).numpy()
+    apart = x[0] - x[1]
+    wanted = (
+        np.exp(-(apart**2).sum() / 8) if kind == "gaussian" else np.exp(-np.abs(apart).sum() / 2)
+    )
+    np.testing.assert_allclose(2 * (y[0] * y[1]).mean(), wanted, atol=0.03)
+    kernel, bias, scale = layer.unscaled_kernel, layer.bias, layer.kernel_scale
+    np.testing.assert_allclose(y, np.cos(x @ (kernel.numpy() / scale.numpy()) + bias), atol=2e-2)
+
+
+def test_random_fourier_features_in_a_model(tmp_path: Path) -> None:
+    make = LAYERS.experimental.RandomFourierFeatures
+    layer = make(8, trainable=True)
+    model = tf.keras.Sequential([tf.keras.Input((4,)), layer, LAYERS.Dense(1)])
+    assert float(layer.kernel_scale[0]) == pytest.approx(2**0.5)
+    assert [w.shape for w in layer.trainable_weights] == [(1,)]
+    assert make(8)(np.ones((1, 4), "float32")).shape == (1, 8)
+    before = layer.kernel_scale.numpy()
+    model.compile("sgd", "mse")
+    model.fit(np.random.RandomState(0).randn(8, 4), np.ones((8, 1)), verbose=0)
+    assert not np.array_equal(layer.kernel_scale.numpy(), before)
+    model.save(tmp_path / "m.keras")
+    again = tf.keras.models.load_model(tmp_path / "m.keras")
+    x = np.ones((2, 4), "float32")
+    np.testing.assert_allclose(again(x), model(x), atol=1e-6)
+    with pytest.raises(ShapeError, match="batch, features"):
+        make(8)(np.ones((1, 2, 4), "float32"))
+
+
+def test_transposed_convolutions_of_the_backend() -> None:
+    x, kernel = tf.ones([1, 2, 2, 1]), tf.ones([2, 2, 3, 1])
+    found = tf.keras.backend.conv2d_transpose(x, kernel, (None, 4, 4, 3), strides=(2, 2))
+    np.testing.assert_array_equal(found, np.ones((1, 4, 4, 3)))
+
+
+def test_names_begin_anew_after_reset_uids() -> None:
+    backend = tf.keras.backend
+    backend.reset_uids()
+    first = [backend.get_uid("cell"), backend.get_uid("cell")]
+    backend.reset_uids()
+    assert first == [1, 2] and backend.get_uid("cell") == 1
