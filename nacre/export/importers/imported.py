@@ -163,12 +163,10 @@ class ImportedGraph(Layer):
         self.built = True
 
     def _make_weights(self) -> None:
-        taken: dict[str, int] = {}
+        taken: set[str] = set()
         for name, weight in self._program.weights.items():
-            own = name.replace("/", "_").replace(":", "_") or "weight"
-            taken[own] = taken.get(own, 0) + 1
             self._by_name[name] = self.add_weight(
-                name=own if taken[own] == 1 else f"{own}_{taken[own] - 1}",
+                name=_free_name(name, "weight", taken),
                 shape=weight.value.shape,
                 dtype=weight.value.dtype.name,
                 initializer=np.asarray(weight.value),
@@ -295,6 +293,17 @@ def _refuse_floats(value: Any, port: Port, who: str) -> None:
         raise DTypeError(message(who, rule, str(kind), fix))
 
 
+def _free_name(name: str, otherwise: str, taken: set[str]) -> str:
+    """A file's name as one of nacre's that is not taken yet, and is from now on."""
+    stem = name.replace("/", "_").replace(":", "_") or otherwise
+    found, count = stem, 0
+    while found in taken:
+        count += 1
+        found = f"{stem}_{count}"
+    taken.add(found)
+    return found
+
+
 class ImportedSignature:
     """A function of an imported model, called by the names of its inputs.
 
@@ -382,12 +391,10 @@ def model_of(program: Program, name: str | None = None) -> ImportedModel:
         name: Of the model.
     """
     call = next(iter(program.calls.values()))
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     inputs = []
     for port in call.inputs:
-        own = port.name.removesuffix(":0").replace("/", "_").replace(":", "_") or "input"
-        taken[own] = taken.get(own, 0) + 1
-        own = own if taken[own] == 1 else f"{own}_{taken[own] - 1}"
+        own = _free_name(port.name.removesuffix(":0"), "input", taken)
         inputs.append(Input(batch_shape=port.shape, dtype=port.dtype, name=own))
     layer = ImportedGraph(program=program)
     outputs = layer(inputs if len(inputs) != 1 else inputs[0])

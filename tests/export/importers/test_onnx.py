@@ -9,7 +9,7 @@ import nacre
 from nacre import layers
 from nacre.core.errors import FileFormatError, NacreError, UnsupportedOpError
 from nacre.core.wire import onnx as wire
-from nacre.export.importers.onnx.program import ONNXProgram, open_onnx
+from nacre.export.importers.onnx.program import ONNXProgram, open_model, open_onnx
 from nacre.export.importers.onnx.registry import OPS
 from nacre.models import load_model
 
@@ -138,6 +138,15 @@ def test_weights_have_the_names_of_the_file():
     assert [w.name for w in loaded.trainable_weights] == ["layer_kernel"]
     assert (loaded.input_names, loaded.output_names) == (["x"], ["y"])
     np.testing.assert_allclose(loaded(X), X @ KERNEL)
+
+
+def test_names_that_become_alike_stay_apart():
+    """ "/" is no part of a name, and what a number is added to may be taken as well."""
+    tensors = [tensor(name, np.full(3, 2.0, "float32")) for name in ("a/b", "a_b", "a_b_1")]
+    nodes = [node("Add", "x a/b", "t"), node("Mul", "t a_b", "u"), node("Add", "u a_b_1", "y")]
+    data = model(nodes, [value("x", 1, 3)], [value("y", 1, 3)], tensors)
+    names = [weight.name for weight in open_model(data, "file", "m").weights]
+    assert len(set(names)) == 3, names
 
 
 def test_arrays_of_every_form_are_read():
