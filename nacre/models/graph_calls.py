@@ -142,6 +142,9 @@ def standardize_inputs(model: Model, inputs: Any) -> list[Any]:
     return values
 
 
+_SMALL_INTEGERS = frozenset(("int8", "uint8", "int16", "uint16"))
+
+
 def host_inputs(model: Model, x: Any) -> Any:
     """Inputs of `model(x)` from the host, as those of `fit` are made: see `plain_array`.
 
@@ -151,7 +154,7 @@ def host_inputs(model: Model, x: Any) -> Any:
     if isinstance(x, jax.Array | KerasTensor):
         return x
     leaves = tree.flatten(x)
-    if not any(map(needs_conversion, leaves)):
+    if not any(map(needs_conversion, leaves)) and not any(may_not_fit(model, v) for v in leaves):
         return x
     who = model._who()
     leaves = [to_numpy_if_foreign(leaf, who) for leaf in leaves]
@@ -168,6 +171,14 @@ def host_inputs(model: Model, x: Any) -> Any:
         elif dtype is not None and "int" in dtype and not outside_32_bits(leaf):
             check_width(who, leaf, device_dtype(dtype))
     return tree.pack_sequence_as(x, leaves)
+
+
+def may_not_fit(model: Model, leaf: Any) -> bool:
+    """Whether whole numbers of 8 or 16 bits may go to an input of others: 200 is no int8."""
+    if type(leaf) is not np.ndarray or leaf.dtype.kind not in "iu" or model._graph is None:
+        return False
+    kinds = {tensor.dtype for tensor in model._graph.inputs} & _SMALL_INTEGERS
+    return bool(kinds - {leaf.dtype.name})
 
 
 def needs_conversion(leaf: Any) -> bool:

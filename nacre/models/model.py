@@ -50,6 +50,7 @@ from nacre.models.graph_calls import (
     input_names,
     inputs_for,
     match_or_none,
+    may_not_fit,
     needs_conversion,
     output_names,
     run_graph,
@@ -394,7 +395,13 @@ class Model(Trainable):
     def _takes_unseen(self, x: np.ndarray) -> bool:
         """Whether the values of an array like `x` are not looked at before a program takes it."""
         has_indices = self._graph is not None and bool(readers_of(self._graph))
-        return not has_indices and not needs_conversion(x) and self._host_stage(x, "") is None
+        if has_indices or needs_conversion(x) or (x.dtype.kind in "iu" and self._may_not_fit(x)):
+            return False
+        return self._host_stage(x, "") is None
+
+    def _may_not_fit(self, x: np.ndarray) -> bool:
+        """Whether whole numbers of 8 or 16 bits may go to an input that does not hold them."""
+        return may_not_fit(self, x)
 
     def _host_stage(self, x: Any, who: str) -> Any:
         """What turns strings among inputs like `x` into numbers on the host, or None."""

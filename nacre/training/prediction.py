@@ -263,7 +263,7 @@ def _small(model: Any, x: np.ndarray) -> Any:
         _refuse_wrong_shape(model, x)
     model._check_indices_of(x)
     count = len(x)
-    if x.dtype.kind in "iu" and x.dtype.itemsize > 2:
+    if x.dtype.kind in "iu" and (x.dtype.itemsize > 2 or model._may_not_fit(x)):
         x = inputs.batch_narrower(model, f"{model._who()}.predict")((x, None, None))[0]
     elif x.dtype.itemsize == 8:
         x = x.astype(device_dtype(x.dtype))

@@ -77,3 +77,16 @@ def test_what_fits_goes_on_without_a_word() -> None:
     assert ops.take(FIVE, np.array([3])).tolist() == [3.0]
     variable = keras.Variable([1], dtype="int8")
     assert variable.assign(np.array([100])).tolist() == [100]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "given"),
+    [("int8", np.uint8(200)), ("uint8", np.int8(-1)), ("int8", np.int16(300))],
+)
+def test_inputs_of_small_whole_numbers_refuse_others_of_few_bits(dtype, given) -> None:
+    """A picture of 0 to 255 in a model of int8 was another picture."""
+    model, x = passes_on(dtype), np.full((2, 1), given)
+    for call in (model, lambda x: model.predict(x, verbose=0), model.predict_on_batch):
+        with pytest.raises(DTypeError, match=f"fit into {dtype}.*{given}"):
+            call(x)
+    np.testing.assert_array_equal(model(np.full((2, 1), 7, given.dtype)), [[7], [7]])

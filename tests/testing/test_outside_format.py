@@ -112,3 +112,9 @@ def test_a_format_of_an_installed_package_is_found(
         np.testing.assert_allclose(module.open_lines(path)([x])[0], model(x), rtol=1e-5)
     finally:
         sys.modules.pop("installed_lines", None)
+
+
+def test_what_is_no_target_is_told() -> None:
+    for other in ("lines", None, targets):
+        with pytest.raises(ArgumentError, match="it takes a Target"):
+            targets.register_target(other)  # pyright: ignore[reportArgumentType]  # that is the test

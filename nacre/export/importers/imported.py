@@ -27,6 +27,7 @@ from nacre.core.errors import (
 )
 from nacre.core.indices import check_width
 from nacre.core.registry import register
+from nacre.core.tracing import is_tracer
 from nacre.export.importers.trial_shapes import shapes_by_trial
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
@@ -274,7 +275,8 @@ def _as_port(value: Any, port: Port, who: str) -> Any:
 
 
 def _refuse_floats(value: Any, port: Port, who: str) -> None:
-    """Raise where floats would be cut to whole numbers that stand for others.
+    """Raise where floats would be cut to whole numbers that stand for others, or whole numbers to
+    some of 8 or 16 bits that do not hold them, as pictures of 0 to 255 to signed ones.
 
     Raises:
         DTypeError: They would.
@@ -291,6 +293,8 @@ def _refuse_floats(value: Any, port: Port, who: str) -> None:
             f"x.astype('{port.dtype}')."
         )
         raise DTypeError(message(who, rule, str(kind), fix))
+    if kind != own and not is_tracer(value):
+        check_width(f"{who}, input '{port.name}'", np.asarray(value), own)
 
 
 def _free_name(name: str, otherwise: str, taken: set[str]) -> str:

@@ -79,13 +79,17 @@ def register_target(target: Target) -> Target:
         The same.
 
     Raises:
-        ArgumentError: nacre itself has a format of this name, or of this suffix.
+        ArgumentError: nacre itself has a format of this name, or of this suffix; or it is no
+            `Target`.
     Example:
         >>> from nacre.export import Support, Target, register_target
         >>> text = Target("lines", "Lines", ".lines", Support("Lines", {}), lambda request: {})
         >>> register_target(text) is text
         True
     """
+    if not hasattr(target, "runtimes"):  # its class is loaded with the first export
+        fix = "Pass Target(name=..., title=..., suffix=..., support=..., write=...)."
+        raise ArgumentError(message("register_target", "it takes a Target", repr(target), fix))
     who, own = f"register_target of '{target.name}'", [*OTHERS, *TARGETS, *ALIASES, *ELSEWHERE]
     if target.name in own:
         raise ArgumentError(
