@@ -25,6 +25,7 @@ from nacre.ops._arrays import (
     together,
 )
 from nacre.ops._define import Family
+from nacre.ops._padding import REPEATING, pad_repeating
 
 op = Family("numpy")
 
@@ -242,6 +243,8 @@ def pad(
     if constant_values is None:
         # Reflections are written out, as often as the array is shorter than what is added.
         safety.reserve_steps(int(np.max(np.asarray(pad_width, "int64"), initial=0)) // 8, "pad")
+        if mode in REPEATING:
+            return pad_repeating(array(x), pad_width, mode)
         return jnp.pad(array(x), pad_width, mode=mode)
     return jnp.pad(array(x), pad_width, mode=mode, constant_values=operand(constant_values))
 

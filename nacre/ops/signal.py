@@ -13,6 +13,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, floating, together
 from nacre.ops._define import Family
+from nacre.ops._padding import pad_repeating
 
 op = Family("math", masks=masks.POSITIONS_CHANGE)
 
@@ -81,7 +82,9 @@ def extract_sequences(x: Tensor, sequence_length: int, sequence_stride: int) -> 
         returns  (..., sequences, sequence_length)
     """
     x = array(x)
-    if sequence_length < 1 or sequence_stride < 1 or x.shape[-1] < sequence_length:
+    is_open = jax.export.is_symbolic_dim(x.shape[-1])
+    is_short = not is_open and x.shape[-1] < sequence_length
+    if sequence_length < 1 or sequence_stride < 1 or is_short:
         raise ArgumentError(
             message(
                 "extract_sequences",
@@ -90,6 +93,9 @@ def extract_sequences(x: Tensor, sequence_length: int, sequence_stride: int) -> 
             )
         )
     count = 1 + (x.shape[-1] - sequence_length) // sequence_stride
+    if is_open:
+        starts = jnp.arange(count, dtype="int32") * sequence_stride
+        return jnp.take(x, starts[:, None] + np.arange(sequence_length), axis=-1, mode="clip")
     safety.reserve(count * sequence_length * 8, "extract_sequences")
     starts = np.arange(count) * sequence_stride
     return x[..., starts[:, None] + np.arange(sequence_length)]
@@ -140,7 +146,8 @@ def stft(
     if center:
         margin = fft_length // 2
         safety.reserve(fft_length * 32, "stft")  # it is reflected as often as the signal is short
-        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(margin, margin)], mode="reflect")
+        widths = [(0, 0)] * (x.ndim - 1) + [(margin, margin)]
+        x = pad_repeating(x, widths, "reflect")
     frames = extract_sequences(x, fft_length, sequence_stride)
     return rfft(frames * _window(window, sequence_length, fft_length, x.dtype), fft_length)
 

@@ -66,7 +66,7 @@ def _opened(reader: str, case: Case, path: Path, names: list[str], own: bytes) -
         known = {part for name in names for part in (name, name.rpartition("/")[2])}
         if reader not in HAS_NO_NAME and not any(name in text for name in known):
             return f"names no file: {text[:200]}"
-        if any(ord(c) < 32 and c != "\n" for c in text):
+        if any(ord(c) < 32 and c not in "\n\t" for c in text):
             return f"control characters: {text!r}"
         return "refused"
     except Exception as error:

@@ -164,7 +164,9 @@ def _records(files: Files, random: Random) -> Files:
 def _numbers(model: Any) -> bytes:
     """Config and weights; of what has no layers its variables."""
     if not hasattr(model, "layers"):
-        return b"".join(np.asarray(v.value).tobytes() for v in model.variables)
+        # A program of ONNX, which a damaged file may open as, holds constants alone.
+        variables = getattr(model, "variables", ())
+        return b"".join(np.asarray(v.value).tobytes() for v in variables)
     from nacre.core.errors import SerializationError
 
     try:
