@@ -9,7 +9,6 @@ from nacre import ops
 LAYERS = nacre.layers
 CASES = {
     "mel": LAYERS.MelSpectrogram(num_mel_bins=4, fft_length=16, sequence_stride=8),
-    "stft": LAYERS.STFTSpectrogram(frame_length=16, frame_step=8, fft_length=16, mode="magnitude"),
     "reflect": LAYERS.Lambda(lambda x: ops.pad(x, ((0, 0), (3, 5)), mode="reflect")),
     "symmetric": LAYERS.Lambda(lambda x: ops.pad(x, ((0, 0), (3, 5)), mode="symmetric")),
     "wrap": LAYERS.Lambda(lambda x: ops.pad(x, ((0, 0), (3, 5)), mode="wrap")),
@@ -18,14 +17,12 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_signals_of_any_length_are_saved(case, tmp_path):
-    has_channels = case == "stft"
-    inputs = nacre.Input((None, 1) if has_channels else (None,), name="x")
+    inputs = nacre.Input((None,), name="x")
     model = nacre.Model(inputs, CASES[case](inputs))
     model.export(tmp_path / "saved", verbose=False)
     served = nacre.models.load_model(tmp_path / "saved")
-    for length in (40,) if has_channels else (21, 2, 1):
+    for length in (21, 2, 1):
         x = np.linspace(-1, 2, 2 * length, dtype="float32").reshape(2, length) ** 2
-        x = x[..., None] if has_channels else x
         expected = model.predict(x, verbose=0)
         np.testing.assert_allclose(np.asarray(served.serve(x)), expected, 1e-5, 1e-5)
         if case in ("reflect", "symmetric", "wrap"):
