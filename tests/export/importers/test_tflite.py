@@ -17,8 +17,9 @@ from nacre.layers import Dense
 from nacre.models import load_model
 
 _FILES = Path(__file__).parents[2] / "reference" / "files" / "tflite"
-# How far what the converter's interpreter gave may be: in steps for whole numbers.
-_STEPS = {"big_cnn_int8": 2, "cnn_uint8": 1, "lstm_int8": 1}
+# How far what the converter's interpreter gave may be: in steps for whole numbers. Its versions do
+# not round alike: the softmax of 2.15's is a step from that of the newest kernels.
+_STEPS = {"big_cnn_int8": 2, "cnn_uint8": 1, "lstm_int8": 1, "mlp_int8": 1}
 _FAR = {"cnn_dynamic": 5e-3, "lstm_dynamic": 5e-3, "cnn_int16": 1e-4}
 
 
