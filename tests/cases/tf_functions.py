@@ -189,6 +189,8 @@ CASES += [
     "list(tf.image.image_gradients(picture[None]))",
     "tf.image.draw_bounding_boxes(picture[None], [[[0.1, 0.2, 0.8, 0.9]]], [[1.0, 0.0, 0.0]])",
     "list(tf.image.non_max_suppression_with_scores([[0.0, 0, 1, 1], [0, 0.1, 1, 1]], [0.9, 0.8], 2))",
+    "tf.compat.v1.to_float(i)", "tf.compat.v1.to_double(i)", "tf.compat.v1.to_int32(f)", "tf.compat.v1.to_int64(f)",
+    "list(tf.image.combined_non_max_suppression([[[[0.0, 0, 1, 1]], [[0, 0.1, 1, 1]], [[0.5, 0.5, 2, 1]]]], [[[0.9, 0.2], [0.8, 0.3], [0.1, 0.6]]], 2, 4, 0.5, 0.15))",
     "tf.image.extract_jpeg_shape(tf.io.encode_jpeg(bytes3))",
     "tf.shape(tf.image.decode_and_crop_jpeg(tf.io.encode_jpeg(bytes3), [1, 1, 2, 3]))",
     "tf.shape(tf.image.adjust_jpeg_quality(picture, 90))",

@@ -96,7 +96,9 @@ def test_the_nearest_pixel_of_a_crop_is_the_next_one_where_two_are_as_near() -> 
 
 
 def test_many_ops_are_known_and_all_have_their_definition() -> None:
-    foreign = {"CaseFoldUTF8", "NormalizeUTF8", "_CustomGradient"}  # of tensorflow_text, ours
+    # Of tensorflow_text, ours, and of TF.js's converter.
+    foreign = {"CaseFoldUTF8", "NormalizeUTF8", "_CustomGradient"}
+    foreign |= {"Prelu", "_FusedDepthwiseConv2dNative"}
     assert len(OPS) >= 450
     assert len(_FIRST) >= 310
     assert set(OPS) - set(definitions()) == foreign
