@@ -12,7 +12,7 @@ from nacre.core.registry import register
 from nacre.losses._define import loss_function
 from nacre.losses.checking import as_array, as_float, describe
 from nacre.losses.loss import BuiltinLoss
-from nacre.ops.kernels.derivatives import computed_once
+from nacre.ops.kernels.extremes import largest
 
 # Far below any squared distance or similarity, and finite in all float types but float16.
 _NEVER = -1e30
@@ -130,9 +130,8 @@ def _semi_hard(labels: Any, embeddings: Any, margin: float, absent: Any) -> Any:
     positive, negative = _same_class(labels, absent)
     # For each pair (anchor, positive) all negatives: (anchors, positives, negatives).
     further = negative[:, None, :] & (distance[:, None, :] > distance[:, :, None])
-    distance = computed_once(distance)
-    nearest = -jnp.max(jnp.where(further, -distance[:, None, :], _NEVER), axis=-1)
-    furthest = jnp.max(jnp.where(negative, distance, _NEVER), axis=-1, keepdims=True)
+    nearest = -largest(jnp.where(further, -distance[:, None, :], _NEVER), axis=-1)
+    furthest = largest(jnp.where(negative, distance, _NEVER), axis=-1, keepdims=True)
     chosen = jnp.where(jnp.any(further, axis=-1), nearest, furthest)
     counts = positive & jnp.any(negative, axis=-1, keepdims=True)
     costs = jnp.where(counts, jnp.maximum(distance - chosen + margin, 0), 0)

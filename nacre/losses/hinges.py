@@ -10,7 +10,7 @@ from nacre.core.registry import register
 from nacre.losses._define import loss_function
 from nacre.losses.checking import one_hot_pair, paired
 from nacre.losses.loss import BuiltinLoss
-from nacre.ops.kernels.derivatives import computed_once
+from nacre.ops.kernels.extremes import largest
 
 
 def as_signs(y_true: Any) -> Any:
@@ -77,7 +77,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
     """
     y_true, y_pred = one_hot_pair("loss 'categorical_hinge'", y_true, y_pred)
     right = jnp.sum(y_true * y_pred, axis=-1)
-    wrong = jnp.max(computed_once((1.0 - y_true) * y_pred), axis=-1)
+    wrong = largest((1.0 - y_true) * y_pred, axis=-1)
     return jnp.maximum(wrong - right + 1.0, 0.0)
 
 

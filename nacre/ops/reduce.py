@@ -23,7 +23,7 @@ from nacre.ops._arrays import (
     together,
 )
 from nacre.ops._define import Family
-from nacre.ops.kernels.derivatives import computed_once
+from nacre.ops.kernels.extremes import largest, smallest
 
 op = Family("numpy", masks=masks.reduction)
 
@@ -36,12 +36,6 @@ def _summable(x: Tensor) -> jax.Array:
     if x.dtype in (jnp.uint8, jnp.uint16):
         return x.astype("uint32")
     return x
-
-
-def _compared(x: Tensor) -> jax.Array:
-    """An array of `x` whose gradient of an extreme is sound: see `computed_once`."""
-    x = array(x)
-    return computed_once(x) if is_inexact(x) else x
 
 
 @op
@@ -79,7 +73,12 @@ def max(
     x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None
 ) -> jax.Array:
     """The largest element along `axis`, `initial` at least."""
-    return jnp.max(_compared(x), axis=axes_of(axis), keepdims=keepdims, initial=initial)
+    x, axis = array(x), axes_of(axis)
+    if initial is None:
+        return largest(x, axis, keepdims)
+    if 0 in x.shape:
+        return jnp.max(x, axis=axis, keepdims=keepdims, initial=initial)
+    return jnp.maximum(largest(x, axis, keepdims), jnp.asarray(initial, x.dtype))
 
 
 @op
@@ -87,25 +86,31 @@ def min(
     x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None
 ) -> jax.Array:
     """The smallest element along `axis`, `initial` at most."""
-    return jnp.min(_compared(x), axis=axes_of(axis), keepdims=keepdims, initial=initial)
+    x, axis = array(x), axes_of(axis)
+    if initial is None:
+        return smallest(x, axis, keepdims)
+    if 0 in x.shape:
+        return jnp.min(x, axis=axis, keepdims=keepdims, initial=initial)
+    return jnp.minimum(smallest(x, axis, keepdims), jnp.asarray(initial, x.dtype))
 
 
 @op
 def amax(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The largest element along `axis`."""
-    return jnp.max(_compared(x), axis=axes_of(axis), keepdims=keepdims)
+    return largest(array(x), axes_of(axis), keepdims)
 
 
 @op
 def amin(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The smallest element along `axis`."""
-    return jnp.min(_compared(x), axis=axes_of(axis), keepdims=keepdims)
+    return smallest(array(x), axes_of(axis), keepdims)
 
 
 @op
 def ptp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The largest minus the smallest element along `axis`."""
-    return jnp.ptp(_compared(x), axis=axes_of(axis), keepdims=keepdims)
+    x, axis = array(x), axes_of(axis)
+    return largest(x, axis, keepdims) - smallest(x, axis, keepdims)
 
 
 @op
@@ -224,13 +229,25 @@ def nanstd(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
 @op
 def nanmax(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The largest element along `axis` that is not NaN."""
-    return jnp.nanmax(_compared(x), axis=axes_of(axis), keepdims=keepdims)
+    return _of_numbers(largest, -jnp.inf, array(x), axes_of(axis), keepdims)
 
 
 @op
 def nanmin(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The smallest element along `axis` that is not NaN."""
-    return jnp.nanmin(_compared(x), axis=axes_of(axis), keepdims=keepdims)
+    return _of_numbers(smallest, jnp.inf, array(x), axes_of(axis), keepdims)
+
+
+def _of_numbers(
+    extreme: Any, furthest: float, x: jax.Array, axis: Any, keepdims: bool
+) -> jax.Array:
+    """The extreme of what is not NaN; NaN where all is."""
+    if not is_inexact(x):
+        return extreme(x, axis, keepdims)
+    is_nan = jnp.isnan(x)
+    found = extreme(jnp.where(is_nan, jnp.asarray(furthest, x.dtype), x), axis, keepdims)
+    is_none = jnp.all(is_nan, axis=axis, keepdims=keepdims)
+    return jnp.where(is_none, jnp.asarray(jnp.nan, x.dtype), found)
 
 
 @op

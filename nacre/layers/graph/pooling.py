@@ -10,7 +10,7 @@ from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.graph import structure
-from nacre.ops.kernels.derivatives import computed_once
+from nacre.ops.kernels.extremes import largest
 
 
 class GraphPooling(Layer):
@@ -93,5 +93,5 @@ class GraphMaxPooling(GraphPooling):
 
     def _pool(self, nodes: Any, kept: Any) -> Any:
         lowest = jnp.asarray(jnp.finfo(nodes.dtype).min, nodes.dtype)
-        largest = jnp.max(computed_once(jnp.where(kept, nodes, lowest)), axis=1)
-        return jnp.where(jnp.any(kept, axis=1), largest, jnp.zeros((), nodes.dtype))
+        found = largest(jnp.where(kept, nodes, lowest), axis=1)
+        return jnp.where(jnp.any(kept, axis=1), found, jnp.zeros((), nodes.dtype))

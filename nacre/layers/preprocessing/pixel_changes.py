@@ -18,7 +18,7 @@ from nacre import ops
 from nacre.core import safety
 from nacre.layers.preprocessing.image_layer import per_image
 from nacre.ops.boxes.moves import mapped
-from nacre.ops.kernels.derivatives import computed_once
+from nacre.ops.kernels.extremes import largest, smallest
 
 Images: TypeAlias = jax.Array
 Numbers: TypeAlias = jax.Array
@@ -117,9 +117,8 @@ def solarized(
 
 def stretched(images: Images, low: float, high: float) -> Images:
     """Each channel of each image spread over the whole range; constant ones stay."""
-    images = computed_once(images)
-    lowest = jnp.min(images, axis=(1, 2), keepdims=True)
-    width = jnp.max(images, axis=(1, 2), keepdims=True) - lowest
+    lowest = smallest(images, axis=(1, 2), keepdims=True)
+    width = largest(images, axis=(1, 2), keepdims=True) - lowest
     spread = (images - lowest) * ((high - low) / jnp.where(width > 0, width, 1)) + low
     return jnp.where(width > 0, jnp.clip(spread, low, high), images)
 

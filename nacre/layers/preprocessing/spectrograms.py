@@ -16,7 +16,7 @@ from nacre.core.numbers import whole_number
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
-from nacre.ops.kernels.derivatives import computed_once
+from nacre.ops.kernels.extremes import largest
 
 _MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 _SMALLEST_POWER = 1e-7  # Keras's epsilon: a magnitude has a finite logarithm and gradient
@@ -138,10 +138,9 @@ class MelSpectrogram(Layer):
     def _decibels(self, power: jax.Array) -> jax.Array:
         decibels = 10 * jnp.log10(jnp.maximum(power, jnp.asarray(self.min_power, power.dtype)))
         decibels = decibels - 10 * np.log10(max(self.ref_power, self.min_power))
-        if self.top_db is None:
+        if self.top_db is None or 0 in decibels.shape:
             return decibels
-        decibels = computed_once(decibels)
-        return jnp.maximum(decibels, jnp.max(decibels, initial=-jnp.inf) - self.top_db)
+        return jnp.maximum(decibels, largest(decibels) - self.top_db)
 
 
 @register("layers/STFTSpectrogram")
