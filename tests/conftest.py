@@ -43,6 +43,8 @@ collect_ignore_glob = [
     "saving/make_*.py",
     "field/old_files/*.py",
     "architecture/editor/*.py",
+    "tf/prepared/*.py",
+    "tf/scripts/*.py",
 ]
 
 

@@ -22,6 +22,7 @@ NAMESPACES = [
         *nacre._NAMESPACES,
         "data",
         "optimizers.schedules",
+        "testing",
         *(f"datasets.{name}" for name in datasets.__all__),
     )
     if hasattr(importlib.import_module(f"nacre.{name}"), "__all__")

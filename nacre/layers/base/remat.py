@@ -17,6 +17,7 @@ from nacre.core.context import changed, current, put
 from nacre.core.errors import ArgumentError, message, nearest
 from nacre.core.tracing import is_tracing
 from nacre.ops.control import with_effects
+from nacre.ops.kernels.products import PRODUCT
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -128,6 +129,13 @@ def is_recomputed(layer: Any, args: tuple[Any, ...]) -> bool:
     return layer._remat.covers(layer, shape)
 
 
+# Those that a compiled kernel makes are no `dot_general` that JAX could see.
+_PRODUCTS = jax.checkpoint_policies.save_from_both_policies(
+    jax.checkpoint_policies.dots_saveable,
+    jax.checkpoint_policies.save_only_these_names(PRODUCT),
+)
+
+
 def recomputed(
     call: Callable[..., Any],
     args: tuple[Any, ...],
@@ -142,7 +150,7 @@ def recomputed(
         layer: What is called, where it is a layer.
     """
     keeps_products = layer is not None and layer._remat.mode == "activations"
-    policy = jax.checkpoint_policies.dots_saveable if keeps_products else None
+    policy = _PRODUCTS if keeps_products else None
     structures: list[Any] = []
 
     def run(body: scope.Body, values: list[Any]) -> tuple[Any, list[Any]]:

@@ -37,12 +37,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.ad_checkpoint import checkpoint_name
 
 from nacre.ops.kernels import placement as places
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, derived_from, push
 from nacre.ops.kernels.native import library, table
 
 Shaped = Array | jax.ShapeDtypeStruct
+PRODUCT = "nacre.product"  # what compiled products are kept by where activations are recomputed
 
 
 def when_compiled(x: Array, kernel: Array, bias: Array | None = None) -> table.WhenUsed:
@@ -123,7 +125,7 @@ def _run(always, x, kernel, bias):
 
 
 def _run_forward(always, x, kernel, bias):
-    return _forward(x, kernel, bias), (x, kernel, bias)
+    return checkpoint_name(_forward(x, kernel, bias), PRODUCT), (x, kernel, bias)
 
 
 def _run_backward(always, kept, d_outputs):
