@@ -135,6 +135,10 @@ class TracedValueError(NacreError, TypeError):
     """Code that is compiled asks a tensor for its value, which is only known when it runs."""
 
 
+class TracedSizeError(TracedValueError):
+    """A size that must be known is computed by the code that is compiled."""
+
+
 class MissingPackageError(NacreError, ImportError):
     """An optional package is not installed."""
 

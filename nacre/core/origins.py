@@ -91,6 +91,8 @@ def is_unforeseen(error: BaseException) -> bool:
     """
     if not isinstance(error, _FALLS) or isinstance(error, NacreError) or origin(error) != "nacre":
         return False
+    if type(error).__module__.startswith(("jax.", "jaxlib.")):
+        return False  # raised by JAX, which may have cut its own frames off
     if isinstance(error, TypeError) and _MISCALLED.search(str(error)):
         return False
     return not _is_raised(error)

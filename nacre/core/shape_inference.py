@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jax import export
 
 from nacre.core import leftovers, tree
-from nacre.core.errors import SerializationError, TracedValueError
+from nacre.core.errors import SerializationError, TracedSizeError, TracedValueError
 from nacre.core.scope import StatelessScope, symbolic_scope
 from nacre.core.strings import strings_refused
 from nacre.core.symbolic import KerasTensor
@@ -118,6 +118,8 @@ def _may_be_due_to_sizes(error: Exception) -> bool:
     """
     if isinstance(error, AttributeError):
         return "_DimExpr" in str(error)
+    if isinstance(error, TracedSizeError):  # computed from sizes, it is known where they are
+        return True
     return not isinstance(error, _WHATEVER_THE_SIZES)
 
 

@@ -13,6 +13,7 @@ from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
 from nacre.core.random import SeedGenerator, draw_key
 from nacre.core.registry import deserialize_keras_object, register, serialize_keras_object
+from nacre.core.safety import reads_config
 from nacre.core.tape import GradientTape
 from nacre.core.tracing import is_tracer
 from nacre.data.batches import unpack_x_y_sample_weight
@@ -245,8 +246,8 @@ class MeanTensor(Metric):
         >>> mean = tf.keras.metrics.MeanTensor()
         >>> mean.update_state([1.0, 5.0])
         >>> mean.update_state([3.0, 5.0])
-        >>> mean.result().numpy()
-        array([2., 5.], dtype=float32)
+        >>> np.asarray(mean.result()).tolist()
+        [2.0, 5.0]
     """
 
     def __init__(
@@ -376,6 +377,7 @@ class SharpnessAwareMinimization(Model):
         }
 
     @classmethod
+    @reads_config
     def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
         """The same with a model of its own."""
         model = deserialize_keras_object(config["model"], custom_objects=custom_objects)

@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 import jax.export
+import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, message
 from nacre.core.symbolic import KerasTensor
@@ -24,6 +25,8 @@ from nacre.core.tracing import is_tracing
 from nacre.ops._calls import OpCall
 from nacre.ops._op import Op
 from nacre.tf.dtypes import DType
+from nacre.tf.sizes import Sizes
+from nacre.tf.values import tensor
 
 PATH = "tf.with_sizes"  # what the node's class is called in files
 
@@ -140,7 +143,10 @@ def _run(inputs: Any, call: dict[str, Any], places: dict[str, Any]) -> Any:
 
     function = made(home_of(module, name), name)
     kwargs = {key: given(value) for key, value in call["kwargs"].items()}
-    return function(*map(given, call["args"]), **kwargs)
+    found = function(*map(given, call["args"]), **kwargs)
+    if isinstance(found, Sizes):
+        return jnp.stack([tensor(size) for size in found])
+    return tensor(found) if jax.export.is_symbolic_dim(found) else found
 
 
 _MODULES = ("", "math", "nn", "linalg", "random", "image", "signal")

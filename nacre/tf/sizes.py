@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import ArgumentError, TracedValueError, message
+from nacre.core.errors import ArgumentError, TracedSizeError, message
+from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 
@@ -38,23 +40,27 @@ class Sizes(tuple[Any, ...]):
         found = tuple.__getitem__(self, int(key) if isinstance(key, np.ndarray) else key)
         return Sizes(found) if isinstance(key, slice) else found
 
-    def __add__(self, other: Any) -> Sizes:  # type: ignore[override]
+    def __add__(self, other: Any) -> Any:  # type: ignore[override]
         return _each(operator.add, self, other)
 
-    def __mul__(self, other: Any) -> Sizes:  # type: ignore[override]
+    def __mul__(self, other: Any) -> Any:  # type: ignore[override]
         return _each(operator.mul, self, other)
 
     __rmul__ = __mul__  # type: ignore[assignment]
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Sizes:
+    def __sub__(self, other: Any) -> Any:
         return _each(operator.sub, self, other)
 
-    def __floordiv__(self, other: Any) -> Sizes:
+    def __floordiv__(self, other: Any) -> Any:
         return _each(operator.floordiv, self, other)
 
 
-def _each(function: Callable[..., Any], sizes: Sizes, other: Any) -> Sizes:
+def _each(function: Callable[..., Any], sizes: Sizes, other: Any) -> Any:
+    if isinstance(other, jax.Array):
+        return function(jnp.stack([jnp.asarray(n, sizes.dtype) for n in sizes]), other)
+    if isinstance(other, KerasTensor):
+        return NotImplemented
     others = other if isinstance(other, list | tuple | np.ndarray) else [other] * len(sizes)
     return Sizes(function(a, b) for a, b in zip(sizes, others, strict=True))
 
@@ -63,14 +69,14 @@ def plain(value: Any) -> Any:
     """Whole numbers as Python's, lists as tuples; symbols stay what they are.
 
     Raises:
-        TracedValueError: One is computed by the program that is being traced.
+        TracedSizeError: One is computed by the program that is being traced.
     """
     if isinstance(value, list | tuple):
         return tuple(map(plain, value))
     if isinstance(value, Variable):
         value = value.numpy()
     if is_tracer(value):
-        raise TracedValueError(
+        raise TracedSizeError(
             message(
                 "tf",
                 "sizes and axes must be known when a function is compiled",

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from nacre.core.symbolic import any_symbolic
+from nacre.core.tracing import is_tracing
 from nacre.ops._calls import OpCall
 from nacre.ops._op import Op
+from nacre.tf.kept_sizes import KEEPING, NOT_KEPT, kept_sizes, standing_for, with_sizes
 from nacre.tf.ragged_calls import holds_ragged, ragged_call
 from nacre.tf.sized_calls import is_of_model, note_sizes, sized_call
 
@@ -36,9 +38,16 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if holds_ragged(args) or (kwargs and holds_ragged(kwargs.values())):
             return ragged_call(function, path, args, kwargs)
+        is_symbolic = any_symbolic(args, kwargs)
+        if is_symbolic:
+            args, kwargs = with_sizes(args), with_sizes(kwargs)
+        if path in KEEPING and (kept := kept_sizes(path, args, kwargs)) is not NOT_KEPT:
+            # While a model is described it must also meet the model's other tensors.
+            is_size = is_tracing() or type(kept) is list
+            return kept if is_size else standing_for(kept, sized_call(path, args, kwargs))
         if is_of_model(args, kwargs):
             return sized_call(path, args, kwargs)
-        if not any_symbolic(args, kwargs):
+        if not is_symbolic:
             return function(*args, **kwargs)
         kwargs.pop("name", None)
         given, attributes = op().split(args, kwargs)

@@ -384,5 +384,10 @@ def test_rows_of_different_lengths_have_what_scripts_ask() -> None:
             wrong()
     with pytest.raises(ValueError, match="must rise from 0 to 3"):
         tf.RaggedTensor.from_row_splits([1, 2, 3], [0, 2])
-    with pytest.raises(ValueError, match="Leave these out"):
-        tf.ragged.constant([[[1]]], ragged_rank=1)
+    kept = tf.ragged.constant([[[1, 2]], []], ragged_rank=1)
+    assert kept.ragged_rank == 1 and kept.shape.as_list() == [2, None, 2]
+    for lists, options in (([[1, [2]]], {}), ([[1]], {"ragged_rank": 2})):
+        with pytest.raises(ValueError, match="must be lists throughout, as deep as ragged_rank"):
+            tf.ragged.constant(lists, **options)
+    with pytest.raises(ValueError, match=r"values must have shape \(2,\)"):
+        tf.ragged.constant([[[1]]], ragged_rank=1, inner_shape=(2,))

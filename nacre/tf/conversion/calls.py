@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from nacre.core import readings
-from nacre.core.errors import TracedValueError, message
+from nacre.core.errors import TracedSizeError, message
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 from nacre.data import HostTensor
@@ -35,7 +35,7 @@ class Counted:
         )
 
     def _refuse(self, *_: Any) -> Any:
-        raise TracedValueError(
+        raise TracedSizeError(
             message(
                 "tf.range",
                 "its numbers must be known when a function is compiled, but in `for i in "
