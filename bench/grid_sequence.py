@@ -263,7 +263,8 @@ def main(words: list[str] | None = None) -> None:
     cores = keep_to_cores(options.cores)
     peers = machine.versions(options.peer_python) if options.peer_python else {"packages": {}}
     facts = machine.facts(machine.versions(sys.executable), peers, cores)
-    facts["command"] = f"python -m bench.grid_sequence {options.table} --peer-python …"
+    name = "grid_dense" if options.table == "dense" else f"grid_sequence {options.table}"
+    facts["command"] = f"python -m bench.{name} --peer-python …"
     torch = TorchSide(options.peer_python) if options.peer_python else None
     first, last = (int(word) if word else None for word in options.only.split(":"))
     cells: dict[str, Any] = {}
