@@ -20,14 +20,7 @@ def exact_readers(graph: Graph) -> list[Reader]:
 
 
 def _readers(graph: Graph) -> list[Reader]:
-    positions = {id(tensor): i for i, tensor in enumerate(graph.inputs)}
-    return [
-        (positions[id(tensor)], layer, inner_place)
-        for node in graph.nodes
-        for place, tensor in enumerate(node.inputs)
-        if id(tensor) in positions
-        for layer, inner_place in _node_readers(node, place)
-    ]
+    return graph.readers(_node_readers)
 
 
 def _node_readers(node: Node, place: int) -> list[tuple[Layer, int]]:

@@ -68,6 +68,23 @@ class Graph:
             self._found[find] = find(self)
         return self._found[find]
 
+    def readers(
+        self, of_node: Callable[[Node, int], Sequence[tuple[Layer, int]]]
+    ) -> list[tuple[int, Layer, int]]:
+        """The layers that are given an input of this graph: (its position, layer, a number of it).
+
+        Args:
+            of_node: (node, place among what it is given) -> layers that read it, and a number each.
+        """
+        positions = {id(tensor): i for i, tensor in enumerate(self.inputs)}
+        return [
+            (positions[id(tensor)], layer, number)
+            for node in self.nodes
+            for place, tensor in enumerate(node.inputs)
+            if id(tensor) in positions
+            for layer, number in of_node(node, place)
+        ]
+
     def _entries(self) -> list[InputLayer]:
         entries: list[InputLayer] = []
         for tensor in self.inputs:

@@ -24,14 +24,7 @@ def readers_of(graph: Graph) -> list[Reader]:
 
 
 def _readers(graph: Graph) -> list[Reader]:
-    positions = {id(tensor): i for i, tensor in enumerate(graph.inputs)}
-    return [
-        (positions[id(tensor)], layer, limit)
-        for node in graph.nodes
-        for input_index, tensor in enumerate(node.inputs)
-        if id(tensor) in positions
-        for layer, limit in _node_readers(node, input_index)
-    ]
+    return graph.readers(_node_readers)
 
 
 def _node_readers(node: Node, input_index: int) -> list[tuple[Layer, int]]:

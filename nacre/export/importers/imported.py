@@ -91,6 +91,9 @@ class Program(Protocol):
         ...
 
 
+# What computing a damaged graph may raise, in all formats.
+FAULTS = (ValueError, TypeError, IndexError, KeyError, ZeroDivisionError, OverflowError,
+          AttributeError, AssertionError)  # fmt: skip
 # Kind -> the function that opens the bytes that `without_weights` gives.
 KINDS: dict[str, str] = {
     "tflite": "nacre.export.importers.litert.program:opened",
@@ -406,6 +409,7 @@ def model_of(program: Program, name: str | None = None) -> ImportedModel:
 
 
 __all__ = [
+    "FAULTS",
     "KINDS",
     "Call",
     "ImportedGraph",

@@ -42,21 +42,25 @@ def smallest(x: jax.Array, axis: Axes = None, keepdims: bool = False) -> jax.Arr
 
 def _extreme(x: jax.Array, axis: Axes, keepdims: bool, is_largest: bool) -> jax.Array:
     if not (is_tracer(x) and jnp.issubdtype(x.dtype, jnp.floating)):
-        return (jnp.max if is_largest else jnp.min)(x, axis=axis, keepdims=keepdims)
+        return _by_jax(is_largest)(x, axis=axis, keepdims=keepdims)
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     places = tuple(a + x.ndim if a < 0 else a for a in axes)
     found = _reduced(places, is_largest, x)
     return found if keepdims else jnp.squeeze(found, places)
 
 
+def _by_jax(is_largest: bool) -> Any:
+    return jnp.max if is_largest else jnp.min
+
+
 @derived_by_hand(nondiff_argnums=(0, 1))
 def _reduced(axes: tuple[int, ...], is_largest: bool, x: jax.Array) -> jax.Array:
-    return (jnp.max if is_largest else jnp.min)(x, axis=axes, keepdims=True)
+    return _by_jax(is_largest)(x, axis=axes, keepdims=True)
 
 
 def _forward(axes: tuple[int, ...], is_largest: bool, x: jax.Array):
     x = computed_once(x)
-    found = (jnp.max if is_largest else jnp.min)(x, axis=axes, keepdims=True)
+    found = _by_jax(is_largest)(x, axis=axes, keepdims=True)
     places = _places(axes, x)
     one = places == _first_place(axes, is_largest, x, found, places)
     equal = one | (x == found)

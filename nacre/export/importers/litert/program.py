@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.errors import FileFormatError, NacreError, ShapeError, listed, message
-from nacre.export.importers.imported import Call, ImportedModel, Port, Weight, model_of
+from nacre.export.importers.imported import FAULTS, Call, ImportedModel, Port, Weight, model_of
 from nacre.export.importers.litert.ops import control  # they register themselves
 from nacre.export.importers.litert.quantized import dequantized, quantized, same_scales
 from nacre.export.importers.litert.read import (
@@ -34,9 +34,7 @@ _FLOATS = ("float32", "float16", "bfloat16", "float64")
 # Operators that hand on what they read to another subgraph, or keep it.
 _HANDS_ON = ("WHILE", "IF", "CALL", "ASSIGN_VARIABLE")
 _DEFAULT = "serving_default"
-# What computing a damaged graph may raise.
-_FAULTS = (ValueError, TypeError, IndexError, KeyError, ZeroDivisionError, OverflowError,
-           AttributeError, AssertionError, NotImplementedError)  # fmt: skip
+_FAULTS = (*FAULTS, NotImplementedError)  # what computing a damaged graph may raise
 
 
 class LiteProgram:

@@ -37,7 +37,7 @@ from nacre.core.wire.tensorflow.graph import (
 )
 from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, SignatureDef, TensorInfo
 from nacre.core.wire.tensorflow.tensors import shape_of, to_message
-from nacre.export.importers.imported import Call, ImportedModel, Port, Weight, model_of
+from nacre.export.importers.imported import FAULTS, Call, ImportedModel, Port, Weight, model_of
 from nacre.export.importers.tensorflow.program import SavedModelProgram, frozen_graph
 from nacre.export.importers.tfjs.read import Content
 
@@ -49,9 +49,7 @@ _TYPES = {
     "DT_RESOURCE": "resource", "DT_VARIANT": "variant",
 }  # fmt: skip
 _CALL = "serving_default"
-# What computing a damaged graph may raise.
-_FAULTS = (ValueError, TypeError, IndexError, KeyError, ZeroDivisionError, OverflowError,
-           AttributeError, AssertionError, RecursionError)  # fmt: skip
+_FAULTS = (*FAULTS, RecursionError)  # what computing a damaged graph may raise
 
 
 class GraphProgram:
