@@ -44,7 +44,7 @@ from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, d
 from nacre.ops.kernels.native import library, table
 
 Shaped = Array | jax.ShapeDtypeStruct
-PRODUCT = "nacre.product"  # what compiled products are kept by where activations are recomputed
+PRODUCT = "compiled_product"  # what compiled products are kept by where activations are recomputed
 
 
 def when_compiled(x: Array, kernel: Array, bias: Array | None = None) -> table.WhenUsed:
