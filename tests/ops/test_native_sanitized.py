@@ -6,6 +6,7 @@ same source in which every array ends where its block ends. `handler_driver.cc` 
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 import subprocess
@@ -53,6 +54,16 @@ def dense():
         bare(products._forward)(x, kernel, draw(3, units))
         bare(products._input_gradient)(g, kernel)
         bare(products._kernel_gradient)(x, g)
+    for rows, features, units in sizes:  # three samples, as under `jax.vmap`
+        x, kernel, g = (
+            draw(0, 3, rows, features),
+            draw(1, 3, features, units),
+            draw(2, 3, rows, units),
+        )
+        products._call("dense_forward", g.shape)(x, kernel, draw(3, 3, units))
+        products._call("dense_input_gradient", x.shape)(g, kernel)
+        slopes = products._call("dense_kernel_gradient", kernel.shape, (3, units))
+        slopes(x, g, features=np.int64(features), units=np.int64(units))
 
 
 def activations():
@@ -69,6 +80,15 @@ def norms():
             for is_centred in (False, True):
                 statistics = bare(layer_norm._kept_forward)(1e-3, is_centred, x, scale, offset)[1]
                 bare(layer_norm._gradients)(1e-3, is_centred, x, scale, offset, statistics, g)
+    for rows, size in [(1, 1), (33, 15), (5, 1000)]:  # three samples, as under `jax.vmap`
+        x, g = draw(0, 3, rows, size), draw(1, 3, rows, size)
+        for given in (size, 0):
+            scale, offset = draw(2, 3, given), draw(3, 3, given)
+            shapes, epsilons = (x.shape, (3, rows, 3)), jnp.full((3,), 1e-3)
+            run = functools.partial(layer_norm._call, is_centred=True)
+            _, kept = run("layer_norm_forward", shapes, (x, scale, offset, epsilons))
+            shapes = x.shape, (3, size), (3, size)
+            run("layer_norm_backward", shapes, (x, scale, offset, kept, g))
 
 
 def attentions():

@@ -93,5 +93,6 @@ def _gradient(kind, x, gradients):
 
 
 def _call(handler, kind, x, *rest):
-    call = library.ACTIVATION.call(handler, jax.ShapeDtypeStruct(x.shape, jnp.float32))
+    result = jax.ShapeDtypeStruct(x.shape, jnp.float32)
+    call = library.ACTIVATION.call(handler, result, takes_samples=True)
     return call(x, *rest, kind=np.int64(_NUMBERS[kind]))

@@ -22,6 +22,7 @@ from nacre.ops.kernels.derivatives import (
     derived_from,
     push,
 )
+from nacre.ops.kernels.mapping import over_rows
 from nacre.ops.kernels.native import library, table
 
 
@@ -166,8 +167,14 @@ def _gradients(scale, causal, mask, query, key, value, outputs, norms, d_outputs
 
 
 def _call(handler: str, shapes: list[Any], arguments: list[Any], causal: bool) -> Any:
-    mask = arguments[4]
-    arguments[4] = jnp.zeros((0,), bool) if mask is None else mask
-    results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    call = library.ATTENTION.call(handler, results)
-    return call(*arguments, causal=np.int64(causal), masked=np.int64(mask is not None))
+    is_masked = arguments[4] is not None
+    arguments[4] = arguments[4] if is_masked else jnp.zeros((0,), bool)
+    is_rows = [i != 3 and (i != 4 or is_masked) for i in range(len(arguments))]
+
+    def run(*arguments):
+        sizes = [(arguments[0].shape[0], *shape[1:]) for shape in shapes]
+        results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in sizes]
+        call = library.ATTENTION.call(handler, results)
+        return call(*arguments, causal=np.int64(causal), masked=np.int64(is_masked))
+
+    return over_rows(run, is_rows, *arguments)

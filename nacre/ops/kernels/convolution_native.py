@@ -18,6 +18,7 @@ from jax import Array
 from nacre.ops.kernels import convolution_lowerings as lowerings
 from nacre.ops.kernels.convolution_geometry import Geometry
 from nacre.ops.kernels.derivatives import derived_from
+from nacre.ops.kernels.mapping import over_rows
 from nacre.ops.kernels.native import library
 
 
@@ -25,18 +26,26 @@ from nacre.ops.kernels.native import library
 def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
     """The convolution."""
     filters = kernel.shape[-1]
-    numbers = shape_numbers(geometry, x.shape[0], x.shape[-1], filters)
-    shape = (x.shape[0], *geometry.outputs, filters)
-    return _call("convolution_slide", shape, x, kernel, numbers, backward=np.int64(0))
+
+    def run(x: Array, kernel: Array) -> Array:
+        numbers = shape_numbers(geometry, x.shape[0], x.shape[-1], filters)
+        shape = (x.shape[0], *geometry.outputs, filters)
+        return _call("convolution_slide", shape, x, kernel, numbers, backward=np.int64(0))
+
+    return over_rows(run, (True, False), x, kernel)
 
 
 @derived_from(lowerings.conv_input, static=1)
 def input_gradient(geometry: Geometry, dy: Array, kernel: Array) -> Array:
     """Its gradient by the input, or a transposed convolution."""
     channels = kernel.shape[-2] * geometry.groups
-    numbers = shape_numbers(geometry, dy.shape[0], channels, kernel.shape[-1])
-    shape = (dy.shape[0], *geometry.sizes, channels)
-    return _call("convolution_slide", shape, dy, kernel, numbers, backward=np.int64(1))
+
+    def run(dy: Array, kernel: Array) -> Array:
+        numbers = shape_numbers(geometry, dy.shape[0], channels, kernel.shape[-1])
+        shape = (dy.shape[0], *geometry.sizes, channels)
+        return _call("convolution_slide", shape, dy, kernel, numbers, backward=np.int64(1))
+
+    return over_rows(run, (True, False), dy, kernel)
 
 
 @derived_from(lowerings.conv_kernel, static=1)

@@ -124,6 +124,6 @@ def _given(array: Array | None) -> Array:
 
 def _call(handler: str, shapes: Any, arguments: Any, is_centred: bool) -> Any:
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    call = library.LAYER_NORM.call(handler, results)
+    call = library.LAYER_NORM.call(handler, results, takes_samples=True)
     size = np.int64(arguments[0].shape[-1])
     return call(*arguments, size=size, centred=np.int64(is_centred))

@@ -16,26 +16,39 @@ from jax import Array
 
 from nacre.ops.kernels import convolution_native
 from nacre.ops.kernels.convolution_geometry import Geometry
+from nacre.ops.kernels.mapping import over_rows
 from nacre.ops.kernels.native import library
 
 
 def highest(geometry: Geometry, x: Array) -> Array:
     """The largest value of each window; a NaN is larger than all."""
-    return _call("pooling_highest", [_output(geometry, x)], geometry, x, winners=np.int64(0))[0]
+
+    def run(x: Array) -> Array:
+        return _call("pooling_highest", [_output(geometry, x)], geometry, x, winners=np.int64(0))[0]
+
+    return over_rows(run, (True,), x)
 
 
 def highest_and_winners(geometry: Geometry, x: Array) -> tuple[Array, Array]:
     """The largest value of each window, and the number of the first tap that holds it (uint8)."""
-    results = [_output(geometry, x), _output(geometry, x, jnp.uint8)]
-    largest, winners = _call("pooling_highest", results, geometry, x, winners=np.int64(1))
-    return largest, winners
+
+    def run(x: Array) -> tuple[Array, Array]:
+        results = [_output(geometry, x), _output(geometry, x, jnp.uint8)]
+        largest, winners = _call("pooling_highest", results, geometry, x, winners=np.int64(1))
+        return largest, winners
+
+    return over_rows(run, (True,), x)
 
 
 def put_at_winners(geometry: Geometry, winners: Array, dy: Array) -> Array:
     """The gradient by the input: each window's gradient where its maximum was."""
-    shape = (dy.shape[0], *geometry.sizes, dy.shape[-1])
-    result = jax.ShapeDtypeStruct(shape, jnp.float32)
-    return _call("pooling_put", [result], geometry, winners, dy)[0]
+
+    def run(winners: Array, dy: Array) -> Array:
+        shape = (dy.shape[0], *geometry.sizes, dy.shape[-1])
+        result = jax.ShapeDtypeStruct(shape, jnp.float32)
+        return _call("pooling_put", [result], geometry, winners, dy)[0]
+
+    return over_rows(run, (True, True), winners, dy)
 
 
 def _output(geometry: Geometry, x: Array, dtype=jnp.float32) -> jax.ShapeDtypeStruct:

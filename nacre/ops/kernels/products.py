@@ -41,6 +41,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from nacre.ops.kernels import placement as places
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, derived_from, push
+from nacre.ops.kernels.mapping import over_rows
 from nacre.ops.kernels.native import library, table
 
 Shaped = Array | jax.ShapeDtypeStruct
@@ -144,7 +145,11 @@ define_derivatives(_run, _run_forward, _run_backward, _run_tangent)
 @derived_from(_by_xla, static=0)
 def _forward(x, kernel, bias):
     bias = jnp.zeros((0,), jnp.float32) if bias is None else bias
-    return _call("dense_forward", (*x.shape[:-1], kernel.shape[1]))(x, kernel, bias)
+
+    def run(x, kernel, bias):
+        return _call("dense_forward", (*x.shape[:-1], kernel.shape[1]))(x, kernel, bias)
+
+    return over_rows(run, (True, False, False), x, kernel, bias)
 
 
 def _input_gradient_by_xla(d_outputs, kernel):
@@ -153,9 +158,11 @@ def _input_gradient_by_xla(d_outputs, kernel):
 
 @derived_from(_input_gradient_by_xla, static=0)
 def _input_gradient(d_outputs, kernel):
-    return _call("dense_input_gradient", (*d_outputs.shape[:-1], kernel.shape[0]))(
-        d_outputs, kernel
-    )
+    def run(d_outputs, kernel):
+        shape = (*d_outputs.shape[:-1], kernel.shape[0])
+        return _call("dense_input_gradient", shape)(d_outputs, kernel)
+
+    return over_rows(run, (True, False), d_outputs, kernel)
 
 
 def _kernel_gradient_by_xla(x, d_outputs):
@@ -172,4 +179,5 @@ def _kernel_gradient(x, d_outputs):
 
 def _call(handler, *shapes):
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    return library.DENSE.call(handler, results if len(results) > 1 else results[0])
+    results = results if len(results) > 1 else results[0]
+    return library.DENSE.call(handler, results, takes_samples=True)

@@ -3,7 +3,7 @@
 // All three are one loop. A panel of the right factor, a few vectors of columns and at most kDepth
 // rows, stays in cache while blocks of kRows rows of the left factor pass by, with their sums in
 // registers; it is packed where it lies transposed, or where many rows pass by. The left factor is
-// read where it lies. Each number of the result is summed by one thread in one order, however many
+// read where it lies. Several samples, each with a product of its own, are one call. Each number of the result is summed by one thread in one order, however many
 // threads there are: a sum of each block of the depth, and those in turn. (Panels and blocks as in
 // Goto & van de Geijn 2008, ACM TOMS 34:3.)
 #include "handler.h"
@@ -222,12 +222,22 @@ void piece(const Product& m, int64_t begin, int64_t end, int64_t column, float* 
       store_part(m.totals + column + p * kWidth, totals[p], columns - p * kWidth);
 }
 
-template <typename Body>
-void run_pieces(const Call& call, const Product& m, int64_t count, const Body& body) {
-  const double work = static_cast<double>(m.rows) * m.depth * m.columns;
-  if (work >= kWorthThreads) return parallel(call, count, body);
-  for (int64_t i = 0; i < count; ++i) body(i);
-}
+// Products of one size; product(i) is the one of sample i.
+template <typename Function>
+struct Products {
+  int64_t samples;
+  const Function& product;
+
+  // body(product, piece), for `count` pieces of each.
+  template <typename Body>
+  void each_piece(const Call& call, int64_t count, const Body& body) const {
+    const Product first = product(0);
+    const double work = static_cast<double>(samples) * first.rows * first.depth * first.columns;
+    const auto run = [&](int64_t i) { body(product(i / count), i % count); };
+    if (work >= kWorthThreads) return parallel(call, samples * count, run);
+    for (int64_t i = 0; i < samples * count; ++i) run(i);
+  }
+};
 
 // --- few rows by a transposed factor -------------------------------------------------------------
 
@@ -274,9 +284,11 @@ void dots(const Product& m, int64_t row, int64_t column, int64_t count) {
       m.result[(row + r) * m.columns + column + c] = sum_of(kept[r][c]);
 }
 
-void few_rows(const Call& call, const Product& m) {
+template <typename Function>
+void few_rows(const Call& call, const Products<Function>& all) {
   constexpr int most = kRegisters == 32 ? kRows : 2;  // times kTogether sums stay in registers
-  run_pieces(call, m, pieces_of(m.columns, kDots), [&](int64_t piece) {
+  const int64_t pieces = pieces_of(all.product(0).columns, kDots);
+  all.each_piece(call, pieces, [&](const Product& m, int64_t piece) {
     const int64_t end = std::min(m.columns, (piece + 1) * kDots);
     for (int64_t column = piece * kDots; column < end; column += kTogether) {
       const int64_t count = std::min<int64_t>(kTogether, end - column);
@@ -298,15 +310,19 @@ void few_rows(const Call& call, const Product& m) {
 
 // --- any product ---------------------------------------------------------------------------------
 
-template <bool along_rows>
-void run(const Call& call, const Product& m) {
-  if (m.right.transposed && m.rows <= kFewRows && m.depth >= kLong) return few_rows(call, m);
-  const int64_t panels = pieces_of(m.columns, kColumns);
+template <bool along_rows, typename Function>
+void run(const Call& call, int64_t samples, const Function& product) {
+  const Products<Function> all{samples, product};
+  const Product first = product(0);
+  if (first.rows == 0 || samples == 0) return;
+  if (first.right.transposed && first.rows <= kFewRows && first.depth >= kLong)
+    return few_rows(call, all);
+  const int64_t panels = pieces_of(first.columns, kColumns);
   // Several pieces for each thread, as one may come late; packing is to be a small part of each.
-  const int64_t most = m.right.transposed ? 2 * kChunk : kChunk;
-  const int64_t chunk = m.rows > 2 * most ? most : m.rows;
-  const int64_t chunks = pieces_of(m.rows, chunk);
-  const auto run_piece = [&](int64_t i) {
+  const int64_t most = first.right.transposed ? 2 * kChunk : kChunk;
+  const int64_t chunk = first.rows > 2 * most ? most : first.rows;
+  const int64_t chunks = pieces_of(first.rows, chunk);
+  all.each_piece(call, panels * chunks, [&](const Product& m, int64_t i) {
     const int64_t begin = i / panels * chunk, end = std::min(m.rows, begin + chunk);
     const int64_t column = i % panels * kColumns;
     Scratch memory(kDepth * kColumns);
@@ -318,36 +334,73 @@ void run(const Call& call, const Product& m) {
       case 4: piece<4, along_rows>(m, begin, end, column, memory.data()); break;
 #endif
     }
-  };
-  run_pieces(call, m, panels * chunks, run_piece);
+  });
 }
 
 // --- the calls -----------------------------------------------------------------------------------
 
+// A kernel (features, units), or one for each sample.
+struct Kernels {
+  const float* data;
+  int64_t features, units, samples;
+
+  explicit Kernels(const Call& call)
+      : data(call.argument(1)), features(call.size(1, -2)), units(call.size(1, -1)) {
+    samples = call.count(1) / (features * units);
+  }
+  const float* of(int64_t sample) const { return data + sample * features * units; }
+  // How many rows of `size` numbers each sample has in an argument.
+  int64_t rows(const Call& call, int argument, int64_t size) const {
+    return call.count(argument) / (size * std::max<int64_t>(1, samples));
+  }
+};
+
 // Arguments: inputs (*batch, features), kernel (features, units), bias (units,) or (0,).
-// Result: (*batch, units).
+// Result: (*batch, units). Of several samples, all have their axes in front.
 void forward(const Call& call) {
-  const int64_t features = call.size(1, 0), units = call.size(1, 1);
-  const int64_t rows = call.count(0) / features;
-  const float* bias = call.count(2) ? call.argument(2) : nullptr;
-  run<true>(call, {{call.argument(0), features, 1}, {call.argument(1), units, false}, rows,
-                   features, units, bias, call.result(0), nullptr});
+  const Kernels kernels(call);
+  const int64_t features = kernels.features, units = kernels.units;
+  const int64_t rows = kernels.rows(call, 0, features);
+  const float *inputs = call.argument(0), *bias = call.count(2) ? call.argument(2) : nullptr;
+  float* outputs = call.result(0);
+  run<true>(call, kernels.samples, [&](int64_t i) {
+    return Product{{inputs + i * rows * features, features, 1},
+                   {kernels.of(i), units, false},
+                   rows, features, units,
+                   bias ? bias + i * units : nullptr,
+                   outputs + i * rows * units,
+                   nullptr};
+  });
 }
 
 // Arguments: gradients (*batch, units), kernel. Result: gradients of the inputs (*batch, features).
 void input_gradient(const Call& call) {
-  const int64_t features = call.size(1, 0), units = call.size(1, 1);
-  const int64_t rows = call.count(0) / units;
-  run<true>(call, {{call.argument(0), units, 1}, {call.argument(1), units, true}, rows, units,
-                   features, nullptr, call.result(0), nullptr});
+  const Kernels kernels(call);
+  const int64_t features = kernels.features, units = kernels.units;
+  const int64_t rows = kernels.rows(call, 0, units);
+  const float* gradients = call.argument(0);
+  float* slopes = call.result(0);
+  run<true>(call, kernels.samples, [&](int64_t i) {
+    return Product{{gradients + i * rows * units, units, 1},
+                   {kernels.of(i), units, true},
+                   rows, units, features,
+                   nullptr, slopes + i * rows * features, nullptr};
+  });
 }
 
-// Arguments: inputs, gradients. Results: gradients of kernel and bias.
+// Arguments: inputs, gradients. Results: gradients of kernel and bias, of each sample.
 void kernel_gradient(const Call& call) {
   const int64_t features = call.attribute("features"), units = call.attribute("units");
-  const int64_t rows = call.count(0) / features;
-  run<false>(call, {{call.argument(0), 1, features}, {call.argument(1), units, false}, features,
-                    rows, units, nullptr, call.result(0), call.result(1)});
+  const int64_t samples = call.result_count(1) / units;
+  const int64_t rows = call.count(0) / (features * std::max<int64_t>(1, samples));
+  const float *inputs = call.argument(0), *gradients = call.argument(1);
+  float *slopes = call.result(0), *sums = call.result(1);
+  run<false>(call, samples, [&](int64_t i) {
+    return Product{{inputs + i * rows * features, 1, features},
+                   {gradients + i * rows * units, units, false},
+                   features, rows, units,
+                   nullptr, slopes + i * features * units, sums + i * units};
+  });
 }
 
 }  // namespace

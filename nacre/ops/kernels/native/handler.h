@@ -74,11 +74,17 @@ class Call {
   }
   int64_t size(int argument, int axis) const {
     const XLA_FFI_Buffer* found = given(argument);
-    if (axis >= found->rank) throw Mismatch(numbered("argument", argument) + " has fewer axes");
+    if (axis < 0) axis += static_cast<int>(found->rank);  // -1 is the last
+    if (axis < 0 || axis >= found->rank) throw Mismatch(numbered("argument", argument) + " has fewer axes");
     return found->dims[axis];
   }
   // How many numbers an argument has.
   int64_t count(int argument) const { return numbers_in(given(argument)); }
+  // And a result.
+  int64_t result_count(int index) const {
+    if (index >= frame_->rets.size) throw missing("result", index);
+    return numbers_in(buffer(frame_->rets.rets[index]));
+  }
   // An attribute given as numpy.int64.
   int64_t attribute(const char* name) const {
     for (int64_t i = 0; i < frame_->attrs.size; ++i) {

@@ -4,7 +4,7 @@
 // and the result. The mean of numbers far from 0 is rounded by more than they may differ; what it
 // leaves of them is small, so the mean of that is what it was wrong by. The gradients of scale and
 // offset are sums over all rows: of kGroup rows each, and those sums in turn, so that their order is
-// one on any number of threads.
+// one on any number of threads. Of several samples, each has a scale, an offset and their gradients.
 // Formulas: Ba et al. 2016, arXiv:1607.06450; Zhang & Sennrich 2019, arXiv:1910.07467.
 #include <cmath>
 
@@ -17,15 +17,27 @@ using namespace nacre;
 constexpr int64_t kGroup = 32;  // rows of a piece of work
 
 struct Shape {
-  int64_t rows, size, groups;
+  int64_t samples, rows, size, groups;  // rows and groups of one sample
   bool is_centred;  // the mean is taken off
-  const float *scale, *offset;
+  const float *scale, *offset;  // of all samples, or null
+
+  const float* scale_of(int64_t sample) const { return scale ? scale + sample * size : nullptr; }
+  const float* offset_of(int64_t sample) const { return offset ? offset + sample * size : nullptr; }
+  // body(sample, group, first row, end) for each group, rows counted over all samples.
+  template <typename Body>
+  void each_group(const Call& call, const Body& body) const {
+    parallel(call, samples * groups, [&](int64_t i) {
+      const int64_t sample = i / groups, group = i % groups, before = sample * rows;
+      body(sample, i, before + group * kGroup, before + std::min(rows, (group + 1) * kGroup));
+    });
+  }
 };
 
 // Arguments 1 and 2 are scale and offset, of one row or empty.
-Shape shape_of(const Call& call) {
+Shape shape_of(const Call& call, int64_t samples) {
   Shape s{};
-  s.size = call.attribute("size"), s.rows = call.count(0) / s.size;
+  s.samples = samples, s.size = call.attribute("size");
+  s.rows = call.count(0) / (s.size * std::max<int64_t>(1, samples));
   s.groups = (s.rows + kGroup - 1) / kGroup;
   s.is_centred = call.attribute("centred");
   s.scale = call.count(1) ? call.argument(1) : nullptr;
@@ -62,13 +74,15 @@ NACRE_INLINE float mean_of(int64_t size, const Function& function) {
   return sum / static_cast<float>(size);
 }
 
-// Arguments: x (*batch, size), scale, offset, epsilon (). Results: y, `Statistics` of each row.
+// Arguments: x (*batch, size), scale, offset, epsilon (), of each sample. Results: y, `Statistics` of
+// each row.
 void forward(const Call& call) {
-  const Shape s = shape_of(call);
+  const Shape s = shape_of(call, call.count(3));
   const float *x = call.argument(0), epsilon = *call.argument(3);
   float *y = call.result(0), *statistics = call.result(1);
-  parallel(call, s.groups, [&](int64_t group) {
-    for (int64_t row = group * kGroup; row < std::min(s.rows, (group + 1) * kGroup); ++row) {
+  s.each_group(call, [&](int64_t sample, int64_t, int64_t begin, int64_t end) {
+    const float *scale = s.scale_of(sample), *offset = s.offset_of(sample);
+    for (int64_t row = begin; row < end; ++row) {
       const float* from = x + row * s.size;
       float* to = y + row * s.size;
       const auto at = [&](int64_t i) { return load_part(from + i, s.size - i); };
@@ -85,8 +99,8 @@ void forward(const Call& call) {
       for (int64_t i = 0; i < s.size; i += kWidth) {
         const int64_t left = s.size - i;
         Vector out = found.normal(at(i));
-        if (s.scale) out = out * load_part(s.scale + i, left);
-        if (s.offset) out = out + load_part(s.offset + i, left);
+        if (scale) out = out * load_part(scale + i, left);
+        if (offset) out = out + load_part(offset + i, left);
         store_part(to + i, out, left);
       }
       std::memcpy(statistics + 3 * row, &found, sizeof found);
@@ -99,23 +113,25 @@ void forward(const Call& call) {
 // n = (x - mean) · inverse, h = g · scale: d_x = inverse · (h - mean(h) - n · mean(h · n)), where
 // mean(h) counts as 0 if the mean was not taken off; d_scale = sum(g · n), d_offset = sum(g).
 void backward(const Call& call) {
-  const Shape s = shape_of(call);
+  const int64_t size = call.attribute("size");
+  const Shape s = shape_of(call, call.result_count(1) / size);
   const float *x = call.argument(0), *statistics = call.argument(3), *g = call.argument(4);
   float *d_x = call.result(0), *d_scale = call.result(1), *d_offset = call.result(2);
   const int64_t padded = (s.size + kWidth - 1) / kWidth * kWidth;
-  Scratch memory(2 * s.groups * padded);
-  parallel(call, s.groups, [&](int64_t group) {
+  Scratch memory(2 * s.samples * s.groups * padded);
+  s.each_group(call, [&](int64_t sample, int64_t group, int64_t begin, int64_t end) {
+    const float* scale = s.scale_of(sample);
     float* scale_sums = memory.data() + 2 * group * padded;
     float* offset_sums = scale_sums + padded;
     std::memset(scale_sums, 0, 2 * padded * sizeof(float));
-    for (int64_t row = group * kGroup; row < std::min(s.rows, (group + 1) * kGroup); ++row) {
+    for (int64_t row = begin; row < end; ++row) {
       Statistics found;
       std::memcpy(&found, statistics + 3 * row, sizeof found);
       const float *from = x + row * s.size, *slope = g + row * s.size;
       const auto normal = [&](int64_t i) { return found.normal(load_part(from + i, s.size - i)); };
       const auto scaled = [&](int64_t i) {
         const Vector one = load_part(slope + i, s.size - i);
-        return s.scale ? one * load_part(s.scale + i, s.size - i) : one;
+        return scale ? one * load_part(scale + i, s.size - i) : one;
       };
       const float along = mean_of(s.size, [&](int64_t i) { return scaled(i) * normal(i); });
       const float common = s.is_centred ? mean_of(s.size, scaled) : 0.0f;
@@ -128,15 +144,17 @@ void backward(const Call& call) {
       }
     }
   });
-  for (int64_t i = 0; i < s.size; i += kWidth) {
-    Vector scale{}, offset{};
-    for (int64_t group = 0; group < s.groups; ++group) {
-      const float* sums = memory.data() + 2 * group * padded;
-      scale += load(sums + i), offset += load(sums + padded + i);
+  parallel(call, s.samples, [&](int64_t sample) {
+    for (int64_t i = 0; i < s.size; i += kWidth) {
+      Vector scale{}, offset{};
+      for (int64_t group = sample * s.groups; group < (sample + 1) * s.groups; ++group) {
+        const float* sums = memory.data() + 2 * group * padded;
+        scale += load(sums + i), offset += load(sums + padded + i);
+      }
+      store_part(d_scale + sample * s.size + i, scale, s.size - i);
+      store_part(d_offset + sample * s.size + i, offset, s.size - i);
     }
-    store_part(d_scale + i, scale, s.size - i);
-    store_part(d_offset + i, offset, s.size - i);
-  }
+  });
 }
 
 }  // namespace

@@ -45,7 +45,12 @@ class Library:
         return build.availability(self.name, self.sources, self.handlers)
 
     def call(
-        self, handler: str, results: Any, *, in_place: Mapping[int, int] | None = None
+        self,
+        handler: str,
+        results: Any,
+        *,
+        in_place: Mapping[int, int] | None = None,
+        takes_samples: bool = False,
     ) -> Callable[..., Any]:
         """A function of arrays and attributes (`numpy.int64`) that runs a handler.
 
@@ -53,13 +58,16 @@ class Library:
             results: Shape and dtype of the result, or of each.
             in_place: argument -> the result that may lie in its memory. What is still to be read
                 there is copied by XLA before.
+            takes_samples: Under `jax.vmap` the handler gets one more axis in front of all arrays,
+                those that are not mapped repeated along it. By default it is called once for each
+                sample.
         """
         # Whoever calls has found targets before: a switch thrown in between changes nothing here.
         target = self.outcome().targets[handler]
         return jax.ffi.ffi_call(
             target,
             results,
-            vmap_method="sequential",
+            vmap_method="broadcast_all" if takes_samples else "sequential",
             input_output_aliases=None if in_place is None else dict(in_place),
         )
 
