@@ -13,6 +13,7 @@ import glob
 import importlib.metadata
 import importlib.util
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,14 +38,22 @@ from nacre.export.passes import (
     opened,
     refuse_other_sizes,
 )
+from nacre.export.precision import Measured, Precision, options_that_cost
 from nacre.export.report import Report
 from nacre.export.targets.target import Request, Runtime, Target
-from nacre.export.verification import Compared, Verification, can_compare, tolerance_for
+from nacre.export.verification import (
+    Answered,
+    Compared,
+    Verification,
+    can_compare,
+    tolerance_for,
+    write_plainly,
+)
 
 REPORT_SUFFIX = ".report.json"
 _LARGE_BYTES = 32 << 20  # of weights: below it memory is not worth a second's work
 # What may be chosen for every format, besides a format's own options.
-OF_ALL = ("verify", "samples", "metadata")
+OF_ALL = ("verify", "samples", "labels", "metadata")
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ class Plan:
         verify: 'auto' compares where a runtime is installed, True raises where none is, False does
             without.
         samples: Arguments to compare with besides drawn ones.
+        labels: For each of the samples the right answers, which tell the accuracy; empty for none.
     """
 
     target: Target
@@ -73,6 +83,7 @@ class Plan:
     metadata: Mapping[str, str]
     verify: bool | str = "auto"
     samples: Sequence[Any] = ()
+    labels: Sequence[Any] = ()
 
     def prepared(self) -> Request:
         """What is written: the graph in the format's own ops.
@@ -130,6 +141,7 @@ class Plan:
         if is_large and verification is not None:
             give_back_memory()
             request = make()
+        before = self._measured_in_full(request.options, path.name, runtime, answers, is_large)
         compared: list[Compared] = []
 
         def check(written: Path) -> None:
@@ -138,6 +150,7 @@ class Plan:
 
         further = self.target.written_beside(request, path.name)
         contents = {name: _Once(content) for name, content in self.target.write(request).items()}
+        chosen = options_that_cost(self.target, request.options)
         del request
         files: dict[str, Content] = {**contents}
         beside: dict[str, Content] = {}
@@ -152,18 +165,24 @@ class Plan:
             atomic.write_file(path.with_name(name), content)
         if runtime is not None and not compared:
             why_not = said.why_not_compared or why_not
+        size_bytes = _size(path) + sum(_size(path.with_name(name)) for name in beside)
+        precision = None
+        if before is not None:
+            after = Measured.of(size_bytes, compared)
+            precision = Precision.of(chosen, before, after, compared)
         report = Report(
             path=os.fspath(path),
             format=self.target.name,
-            size_bytes=_size(path) + sum(_size(path.with_name(name)) for name in beside),
+            size_bytes=size_bytes,
             inputs=said.inputs,
             outputs=said.outputs,
             runtime=_with_version(runtime) if compared and runtime is not None else "",
             compared=compared,
             why_not="" if compared else why_not,
-            notes=said.notes,
+            notes=(*said.notes, *_accuracy(compared if precision is None else ())),
             options=said.options,
             seconds=time.perf_counter() - start,
+            precision=precision,
         )
         atomic.write_file(path.with_name(path.name + REPORT_SUFFIX), report.to_json().encode())
         return report
@@ -187,10 +206,52 @@ class Plan:
             runtime,
             self.samples,
             self.who,
+            self.labels,
         )
 
+    def _measured_in_full(
+        self,
+        options: Mapping[str, Any],
+        name: str,
+        runtime: Runtime | None,
+        answers: Sequence[Answered],
+        is_large: bool,
+    ) -> Measured | None:
+        """The file without the options that cost digits, as it does on the same calls; None where
+        there are no such options, or no calls.
+
+        Raises:
+            FileFormatError: It computes something else than the model, by the usual tolerance.
+        """
+        chosen = options_that_cost(self.target, options)
+        if not (chosen and answers and runtime):
+            return None
+        others = {key: value for key, value in self.options.items() if key not in chosen}
+        plan = replace(self, options=others)
+        make = functools.partial(plan._request, name)
+        request = make()
+        verification = plan._verification(request, runtime, make)
+        assert verification is not None
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            write_plainly(path, self.target.write(request))
+            del request
+            compared = verification.compare(path, answers, is_large)
+            return Measured.of(_size(Path(folder)), compared)
+
     def _refuse_wrong_words(self) -> None:
-        """What does not say whether to compare, and metadata that is no text by name."""
+        """What does not say whether to compare, metadata that is no text by name, and labels of
+        other samples."""
+        if self.labels and len(self.labels) != len(self.samples):
+            rule = "labels must be those of samples, as many"
+            got = f"{len(self.labels)} of {len(self.samples)}"
+            fix = "Pass samples=x, labels=y; or lists of the same length."
+            raise ArgumentError(message(self.who, rule, got, fix))
+        if self.labels and len(self.captured.graph.outputs) != 1:
+            rule = "labels need a model with one output"
+            got = f"{len(self.captured.graph.outputs)} outputs"
+            fix = "Export a model that gives the classes alone, or leave labels out."
+            raise ArgumentError(message(self.who, rule, got, fix))
         refuse_wrong_verify(self.verify, self.who)
         for name, text in self.metadata.items():
             if not (isinstance(name, str) and isinstance(text, str)):
@@ -347,6 +408,16 @@ def _notes(graph: Graph) -> Iterator[str]:
             f"It changes no variables. Each call begins with what is in {paths} now: reset states "
             "before the export where they are to begin with zeros."
         )
+
+
+def _accuracy(compared: Sequence[Compared]) -> Iterator[str]:
+    """Of how many labelled samples it is right."""
+    count = sum(c.labelled for c in compared)
+    if count:
+        there, here = (
+            100 * sum(n) / count for n in zip(*((c.right, c.model_right) for c in compared))
+        )
+        yield f"Right on {there:.1f} % of {count} samples; the model on {here:.1f} %."
 
 
 def _size(path: Path) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nacre.export.precision import Precision, size_text
 from nacre.export.verification import Compared
 
 
@@ -25,6 +26,7 @@ class Report:
         notes: What else is to be known.
         seconds: How long it took.
         options: What was chosen of what the format lets choose.
+        precision: Where it is in fewer bits, what that cost; None where nothing was compared.
     """
 
     path: str
@@ -38,6 +40,7 @@ class Report:
     notes: Sequence[str] = ()
     seconds: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    precision: Precision | None = None
 
     @property
     def is_verified(self) -> bool:
@@ -50,7 +53,7 @@ class Report:
         return max((c.relative for c in self.compared), default=0.0)
 
     def __str__(self) -> str:
-        size = _size(self.size_bytes)
+        size = size_text(self.size_bytes)
         if self.is_verified:
             calls = f"{len(self.compared)} call{'s' * (len(self.compared) > 1)}"
             said = f"verified in {self.runtime}: {calls}, differences to "
@@ -58,6 +61,8 @@ class Report:
         else:
             said = f"written, not verified: {self.why_not}"
         lines = [f"'{self.path}' ({self.format}, {size}), {said}."]
+        if self.precision is not None:
+            lines.append(f"  {self.precision}")
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def to_json(self) -> str:
@@ -77,15 +82,10 @@ class Report:
             "why_not": self.why_not,
             "notes": list(self.notes),
             "options": dict(self.options),
+            "precision": None if self.precision is None else self.precision.to_dict(),
             "seconds": round(self.seconds, 3),
         }
         return json.dumps(found, indent=1, ensure_ascii=False, default=str) + "\n"
-
-
-def _size(count: int) -> str:
-    if count < 1_000:
-        return f"{count} bytes"
-    return f"{count / 1e6:.1f} MB" if count >= 1_000_000 else f"{count / 1e3:.1f} kB"
 
 
 __all__ = ["Report"]

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 by it
 import numpy as np
@@ -24,6 +24,7 @@ from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, FileFormatError, UnsupportedError, message
 from nacre.core.memory import give_back_memory
 from nacre.core.regions import Content, as_bytes
+from nacre.export.accuracy import hits
 from nacre.export.capture import Captured
 from nacre.export.capture.program import compiled
 from nacre.export.graph.evaluate import bound_sizes, evaluate
@@ -46,15 +47,29 @@ class Compared:
         of: What it was called with, in words.
         difference: The largest difference of two numbers.
         relative: The same, of the largest number of its output.
+        squares, model_squares: The sums of the squares of all differences, and of all numbers of
+            the model.
+        labelled: How many samples of it had a label.
+        right, model_right: How many of these the file, and the model, are right of.
     """
 
     of: str
     difference: float
     relative: float
+    squares: float = 0.0
+    model_squares: float = 0.0
+    labelled: int = 0
+    right: int = 0
+    model_right: int = 0
 
 
-# A call in words, its arrays, and what the model gives.
-Answered: TypeAlias = tuple[str, list[Array], list[Array]]
+class Answered(NamedTuple):
+    """A call in words, its arrays, what the model gives, and the labels of its samples."""
+
+    of: str
+    arrays: list[Array]
+    rights: list[Array]
+    labels: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,7 @@ class Verification:
         runtime: What runs the file.
         samples: Structures of arguments to try besides, as `call` takes them.
         who: What writes.
+        labels: For each of the samples, in their order, the right answers; empty for none.
     """
 
     target: Target
@@ -83,6 +99,7 @@ class Verification:
     runtime: Runtime
     samples: Sequence[Any]
     who: str
+    labels: Sequence[Any] = ()
 
     @functools.cached_property
     def _program(self) -> Callable[[Sequence[Array]], list[Any]] | None:
@@ -99,7 +116,10 @@ class Verification:
         found = list(self._drawn())
         for number, sample in enumerate(self.samples):
             arrays = self._arrays_of(sample)
-            found.append((f"sample {number}", arrays, self._answers(arrays)))
+            labels = np.asarray(self.labels[number]) if self.labels else None
+            call = Answered(f"sample {number}", arrays, self._answers(arrays), labels)
+            self._hits(call.rights, labels)  # which raises for labels that do not fit
+            found.append(call)
         self.__dict__.pop("_program", None)  # a large network's takes half as much as its weights
         return found
 
@@ -114,7 +134,7 @@ class Verification:
         run = self._opened(path)
         if is_large:
             give_back_memory()  # of the file's text, which a runtime makes its own arrays of
-        return [self._compare(run, *call) for call in answers]
+        return [self._compare(run, call) for call in answers]
 
     def _arrays_of(self, sample: Any) -> list[Array]:
         """A sample in the dtypes of the inputs, as the model takes it too."""
@@ -139,7 +159,7 @@ class Verification:
         gives of them."""
         for number, given in enumerate(self.chosen):
             arrays = list(given)
-            yield f"representative sample {number}", arrays, self._answers(arrays)
+            yield Answered(f"representative sample {number}", arrays, self._answers(arrays))
         if self.chosen:
             return
         graph, tries = self.captured.graph, Tries(self.captured)
@@ -154,7 +174,7 @@ class Verification:
             ):
                 if rights is not None:
                     said = ", ".join(f"{name} {size}" for name, size in sizes.items())
-                    yield said or "drawn inputs", arrays, rights
+                    yield Answered(said or "drawn inputs", arrays, rights)
             return
         if not self.samples:
             raise UnsupportedError(
@@ -187,15 +207,17 @@ class Verification:
         with scope.StatelessScope():  # leaves states of layers as they are
             return [np.asarray(x) for x in tree.flatten(self.call(*args, **kwargs))]
 
-    def _compare(
-        self, run: Run, of: str, arrays: Sequence[Array], rights: Sequence[Array]
-    ) -> Compared:
+    def _hits(self, outputs: Sequence[Array], labels: Array | None) -> int:
+        return 0 if labels is None else hits(outputs[0], labels, f"{self.who}: labels")
+
+    def _compare(self, run: Run, call: Answered) -> Compared:
+        of, arrays, rights, labels = call
         try:
             found = [np.asarray(x) for x in run(arrays)]
         except Exception as error:  # of whatever kind the runtime raises
             where = self._first_difference(arrays)
             raise self._fault(f"it does not run it ({of}): {_first_line(error)}{where}") from error
-        largest, relative = 0.0, 0.0
+        largest, relative, squares, model_squares = 0.0, 0.0, 0.0, 0.0
         for output, one, right in zip(self.captured.graph.outputs, found, rights, strict=True):
             if one.shape != right.shape:
                 got = f"output '{output.name}' has shape {one.shape}, the model's {right.shape}"
@@ -209,7 +231,12 @@ class Verification:
                 raise self._fault(got + self._first_difference(arrays))
             one_largest, one_relative = _differences(one, right)
             largest, relative = max(largest, one_largest), max(relative, one_relative)
-        return Compared(of, largest, relative)
+            one_squares, one_model = _squares(one, right)
+            squares, model_squares = squares + one_squares, model_squares + one_model
+        if labels is None:
+            return Compared(of, largest, relative, squares, model_squares)
+        counts = labels.shape[0], self._hits(found, labels), self._hits(rights, labels)
+        return Compared(of, largest, relative, squares, model_squares, *counts)
 
     def _is_rounding(self, value: Value, arrays: Sequence[Array], one: Array, right: Array) -> bool:
         """Whether whole numbers differ by one alone, and only where what they were made of lies so
@@ -365,6 +392,17 @@ def _differences(found: Array, right: Array) -> tuple[float, float]:
     largest = float(np.abs(one[finite] - other[finite]).max())
     scale = float(np.abs(other[finite]).max())
     return largest, largest / scale if scale else largest
+
+
+def _squares(found: Array, right: Array) -> tuple[float, float]:
+    """The sums of the squares of the differences, and of what is right."""
+    if right.dtype.kind in "OSUTb" or not right.size:
+        return 0.0, 0.0
+    wide = np.complex128 if right.dtype.kind == "c" else np.float64
+    one, other = found.astype(wide), right.astype(wide)
+    finite = np.isfinite(other) & np.isfinite(one)
+    one, other = one[finite], other[finite]
+    return float((np.abs(one - other) ** 2).sum()), float((np.abs(other) ** 2).sum())
 
 
 def _filled(structure: Any, arrays: Mapping[str, Array]) -> Any:

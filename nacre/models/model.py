@@ -710,6 +710,9 @@ class Model(Trainable):
                 none is, False does without. SavedModels are always read back but for False.
             samples: Inputs to compare with besides drawn ones: one as the model takes it, or a list
                 of such.
+            labels: The right answers for `samples`: indices of classes, or one-hot. Where the
+                file is in fewer bits, the report tells its accuracy beside that of the file in
+                full; its error it tells without labels too.
             metadata: Text by name, for formats that have a place for it.
             Others: What the format lets choose, such as `opset_version=18` of ONNX.
 

@@ -310,6 +310,7 @@ def export_plan(
     *,
     verify: bool | str = "auto",
     samples: Any = None,
+    labels: Any = None,
     metadata: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Plan:
@@ -336,7 +337,10 @@ def export_plan(
         raise ArgumentError(message(who, rule, repr(metadata), "Pass metadata={'author': '...'}."))
     known = {"name": name, "producer": f"nacre {nacre_version()}", **(metadata or {})}
     given = [] if samples is None else samples if isinstance(samples, list) else [samples]
-    return Plan(target, captured, call, name, who, options, known, verify, given)
+    answers: list[Any] = []
+    if labels is not None:
+        answers = labels if isinstance(samples, list) and isinstance(labels, list) else [labels]
+    return Plan(target, captured, call, name, who, options, known, verify, given, answers)
 
 
 def _with_layers(model: Any, who: str) -> Any:

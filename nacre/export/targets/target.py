@@ -87,6 +87,8 @@ class Option(NamedTuple):
         doc: What it does.
         check: What is wrong with a value, '' where nothing is.
         read: What is kept of a value, such as the samples of a generator, which gives them once.
+        costs_digits: Whether any other value than the default trades digits for bytes, or belongs
+            to an option that does: a file is compared with the one of the default then.
     """
 
     default: Any
@@ -94,6 +96,7 @@ class Option(NamedTuple):
     doc: str
     check: Callable[[Any], str] = lambda _: ""
     read: Callable[[Any], Any] = lambda value: value
+    costs_digits: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,21 @@ from nacre.export.targets.coreml.readback import RUNTIME
 from nacre.export.targets.coreml.support import DTYPES, of_input, of_value
 from nacre.export.targets.coreml.write import write
 from nacre.export.targets.support import Support
-from nacre.export.targets.target import Option, Target
+from nacre.export.targets.target import Option, Request, Target, Tolerance
 
 
 def _name_outputs(own: Sequence[str], given: Sequence[str]) -> list[str]:
     """Names of variables of MIL: letters, digits and underscores, other ones than the inputs'."""
     plain = [with_underscores(name) for name in own]
     return own_names((f"_{name}" if name[:1].isdigit() else name for name in plain), given)
+
+
+# Kept digits, of numbers that are sums of products in float16.
+_HALF = Tolerance(2e-2, 2e-2)
+
+
+def _tolerance_of(request: Request) -> Tolerance | None:
+    return _HALF if request.options["precision"] == "float16" else None
 
 
 TARGET = Target(
@@ -43,12 +51,16 @@ TARGET = Target(
     passes=(widen_floats, fuse_batch_normalization),
     known=frozenset({"Manifest.json", "Data"}),
     name_outputs=_name_outputs,
+    tolerance_of=_tolerance_of,
     options={
         "deployment": Option(
             "iOS17", ("iOS16", "iOS17", "iOS18"), "The oldest system that is to run it."
         ),
         "precision": Option(
-            "float32", ("float32", "float16"), "What it computes in where it can choose."
+            "float32",
+            ("float32", "float16"),
+            "What it computes in where it can choose.",
+            costs_digits=True,
         ),
         "largest_size": Option(1024, None, "Of sizes that vary, the largest that is allowed."),
     },

@@ -64,6 +64,7 @@ TARGET = Target(
             "float32",
             ("float32", "float16", "int8"),
             "In how many bits large weights are kept; with 'int8' one scale a filter.",
+            costs_digits=True,
         ),
         "representative_dataset": Option(
             None,
@@ -71,14 +72,16 @@ TARGET = Target(
             "Samples of data, or a function that gives them one by one: what has kernels of 8 bits "
             "is computed in them, by the range of the numbers that the samples give.",
             read=lambda given: None if given is None else Samples(given),
+            costs_digits=True,
         ),
         "require_int8": Option(
             False,
             (False, True),
             "Whether, with representative_dataset, all must be computed in 8 bits.",
+            costs_digits=True,
         ),
-        "input_type": Option("float32", _ENDS, "What the file is given."),
-        "output_type": Option("float32", _ENDS, "What the file gives."),
+        "input_type": Option("float32", _ENDS, "What the file is given.", costs_digits=True),
+        "output_type": Option("float32", _ENDS, "What the file gives.", costs_digits=True),
     },
 )
 

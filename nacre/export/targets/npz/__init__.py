@@ -28,6 +28,7 @@ TARGET = Target(
             None,
             (None, "float16", "bfloat16"),
             "With 'float16' or 'bfloat16' large weights of float32 are stored in half the bytes.",
+            costs_digits=True,
         ),
     },
     known=FILES | {"__pycache__"},  # that one is Python's, once the folder was imported

@@ -47,7 +47,10 @@ TARGET = Target(
             _opset_fault,
         ),
         "weights": Option(
-            "float32", ("float32", "float16"), "In how many bits weights of 32 bits are kept."
+            "float32",
+            ("float32", "float16"),
+            "In how many bits weights of 32 bits are kept.",
+            costs_digits=True,
         ),
         "external_data": Option(
             None,

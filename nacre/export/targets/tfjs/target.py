@@ -9,7 +9,12 @@ from nacre.export.targets.tfjs.readback import TFJS
 from nacre.export.targets.tfjs.support import SUPPORT
 from nacre.export.targets.tfjs.write import known_files, write
 
-WEIGHTS = Option("float32", ("float32", "float16"), "weights: the dtype that files keep them in.")
+WEIGHTS = Option(
+    "float32",
+    ("float32", "float16"),
+    "weights: the dtype that files keep them in.",
+    costs_digits=True,
+)
 
 TARGET = Target(
     name="tfjs",

@@ -60,7 +60,10 @@ def called(torch: Any, module: Any, arrays: Sequence[Array]) -> Sequence[Array]:
 
 
 WEIGHTS = Option(
-    "float32", ("float32", "float16", "bfloat16"), "weights: the dtype that weights are kept in."
+    "float32",
+    ("float32", "float16", "bfloat16"),
+    "weights: the dtype that weights are kept in.",
+    costs_digits=True,
 )
 
 TARGET = Target(
