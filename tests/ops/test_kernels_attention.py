@@ -71,7 +71,6 @@ def test_short_queries_soft_caps_and_other_dtypes_take_plain_xla(compiled):
     run = lambda *a, **o: attention.attention(*a, **options, **o, placement="loop")
     text = lambda *a, **o: str(jax.make_jaxpr(functools.partial(run, **o))(*a))
     assert "ffi_call" in text(query, key, value)
-    assert "ffi_call" not in text(query[:, :1], key, value)
     assert "ffi_call" not in text(query, key, value, soft_cap=5.0)
     assert "ffi_call" not in text(*(a.astype("bfloat16") for a in (query, key, value)))
 
@@ -101,6 +100,74 @@ def test_keys_of_another_shape_never_reach_the_compiled_kernel(compiled):
         assert not fits(*wrong)
     assert not fits(query[:, :, :3], key[:, :, :2], value[:, :, :2])
     assert fits(query, key[:, :, :2], value[:, :, :2], jnp.ones((64,), bool))
+
+
+FEW = [  # as above
+    (4, 1, 64, 4, 4, 32, 32, False, None),
+    (2, 1, 33, 4, 2, 20, 17, False, (2, 4, 1, 33)),
+    (2, 7, 70, 4, 1, 64, 64, True, None),
+    (3, 3, 130, 2, 2, 48, 100, True, (3, 1, 1, 130)),
+    (1, 5, 150, 2, 2, 16, 16, False, (5, 150)),
+    (2, 2, 40, 2, 2, 130, 256, False, (1, 2, 2, 1)),  # some see nothing
+    (2, 1, 18, 60, 60, 1, 1, False, (2, 1, 1, 18)),
+    (70, 2, 16, 3, 1, 15, 33, False, (70, 3, 2, 16)),
+    (2, 7, 5, 8, 8, 31, 1, True, None),  # more targets than sources
+]
+
+
+@pytest.mark.parametrize("case", FEW, ids=str)
+def test_few_queries_give_the_numbers_of_plain_xla(case, compiled):
+    arrays, options, weights = arrays_of(case)
+    ours = functools.partial(attention.attention, **options, placement="loop")
+    plain = functools.partial(attention.plain_attention, **options)
+    assert "attention_look" in jax.jit(ours).lower(*arrays).compile().as_text()
+    assert_close(jax.jit(ours)(*arrays), plain(*arrays))
+    weighted = lambda f: lambda *a: f(*a) * weights
+    assert_close(gradients(weighted(ours), *arrays), gradients(weighted(plain), *arrays))
+
+
+def test_where_few_queries_have_gradients_all_is_plain(compiled):
+    arrays, options, _ = arrays_of(FEW[3])
+    ours = functools.partial(attention.attention, **options, placement="loop")
+    slopes = jax.jit(jax.grad(lambda *a: (ours(*a) ** 2).sum(), (0, 1, 2)))
+    assert "nacre_attention" not in slopes.lower(*arrays).compile().as_text()
+    plain = functools.partial(attention.plain_attention, **options)
+    hessian = lambda f: jax.hessian(lambda s: (f(s * arrays[0], *arrays[1:]) ** 2).sum())(1.0)
+    assert_close(hessian(ours), hessian(plain))
+    columns = lambda f: jax.jit(jax.vmap(lambda q: f(q, *arrays[1:]), 1, 1))
+    several = jnp.stack([arrays[0], 2 * arrays[0]], 1)
+    pushed = lambda f: jax.jvp(columns(f), (several,), (several,))
+    assert_close(pushed(ours), pushed(plain))
+
+
+def test_what_few_queries_do_not_see_is_not_read(compiled):
+    """Keys and values past the newest token hold what was there before."""
+    (query, key, value), options, _ = arrays_of((2, 1, 50, 4, 4, 32, 32, False, None))
+    look = lambda key, value, seen: attention.attention(
+        query, key, value, **options | {"mask": jnp.arange(50)[None] < seen}, placement="own"
+    )
+    for seen in (1, 15, 16, 17, 49):
+        spoilt = key.at[:, seen:].set(jnp.nan), value.at[:, seen:].set(jnp.inf)
+        expected = attention.plain_attention(
+            query, key[:, :seen], value[:, :seen], **options | {"mask": None}
+        )
+        assert_close(look(*spoilt, seen), expected)
+    # What it sees and is no number is told.
+    assert np.isnan(look(key.at[0, 3].set(jnp.nan), value, 9)[0]).all()
+    assert np.isfinite(look(key.at[0, 3].set(jnp.nan), value, 9)[1]).all()
+    assert np.isnan(look(key, value.at[1, 3, 2, 5].set(jnp.nan), 9)[1, 0, 2, 5])
+
+
+def test_few_queries_are_left_to_xla_where_a_program_may_leave_this_machine(compiled):
+    (query, key, value), options, _ = arrays_of(FEW[0])
+    text = lambda *a, **o: str(
+        jax.make_jaxpr(functools.partial(attention.attention, **options, **o))(*a)
+    )
+    assert "ffi_call" in text(query, key, value, placement="own")
+    assert "ffi_call" not in text(query, key, value)
+    halves = [a.astype("bfloat16") for a in (query, key, value)]
+    assert "ffi_call" not in text(*halves, placement="own")
+    assert "ffi_call" not in text(query[:1], key[:1, :3], value[:1, :3], placement="own")
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (2, 5, 4), (2, 1, 3, 4)])

@@ -42,6 +42,7 @@ CASES = {
     "few rows": (dense, [(8, 300), (300, 70), (70,)]),
     "attention": (attended, [(2, 9, 4, 5), (2, 20, 2, 5), (2, 1, 9, 20)]),
     "one mask": (attended, [(2, 9, 4, 5), (2, 20, 2, 5), (1, 1, 9, 20)]),
+    "attention of few": (attended, [(2, 3, 4, 5), (2, 110, 2, 5), (2, 1, 3, 110)]),
     "convolution": (functools.partial(ops.conv, padding="same"), [(2, 9, 8, 5), (3, 3, 5, 17)]),
     "max pooling": (lambda x: ops.max_pool(x, 3, 2, padding="same"), [(2, 9, 8, 17)]),
     "average pooling": (lambda x: ops.average_pool(x, 3, 2, padding="same"), [(2, 9, 8, 17)]),

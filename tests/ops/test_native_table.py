@@ -67,6 +67,19 @@ ROWS = [
         ],
     ),
     (
+        table.FEW_QUERIES,
+        attention(queries=7, keys=16),
+        [
+            attention(bias=sized(8, 8)),
+            attention(queries=0),
+            attention(dtype="bfloat16"),
+            attention(head=512),
+            attention(queries=8, keys=16),
+            attention(queries=7, keys=15),
+            attention(queries=7, keys=16, mask=sized(8, 8)),
+        ],
+    ),
+    (
         table.RECURRENT,
         recurrent(),
         [recurrent(is_classic=False), recurrent(batch=0), recurrent(dtype="float64")],

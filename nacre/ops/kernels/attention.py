@@ -2,7 +2,8 @@
 
 XLA's CPU backend writes the scores of all heads to memory, three times over with their gradients,
 and spends as long on moving axes as on products. The compiled kernel (`native/attention.cc`) keeps
-a few rows of scores in cache and computes them again on the way back.
+a few rows of scores in cache and computes them again on the way back. A token that is new looks at
+those before it by a call of its own, which reads keys and values where they lie.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from jax import Array, lax
 
 from nacre.ops.kernels import placement as places
 from nacre.ops.kernels.derivatives import (
+    align,
     define_derivatives,
     derived_by_hand,
     derived_from,
@@ -54,11 +56,17 @@ def attention(
     work = table.AttentionWork(query, key, value, bias, mask, soft_cap)
     when_used = table.ATTENTION.when_used(work, placement)
     if when_used != "never":
-        mask = None if mask is None else jnp.expand_dims(mask, tuple(range(4 - mask.ndim)))
-        return _run(float(scale), is_causal, when_used == "always", query, key, value, mask)
+        is_always, mask = when_used == "always", _with_four_axes(mask)
+        return _run(float(scale), is_causal, is_always, query, key, value, mask)
+    if table.FEW_QUERIES.when_used(work, placement) == "always":
+        return _look(float(scale), is_causal, query, key, value, _with_four_axes(mask))
     return plain_attention(
         query, key, value, bias, mask, scale=scale, is_causal=is_causal, soft_cap=soft_cap
     )
+
+
+def _with_four_axes(mask: Array | None) -> Array | None:
+    return None if mask is None else jnp.expand_dims(mask, tuple(range(4 - mask.ndim)))
 
 
 def plain_attention(
@@ -164,6 +172,30 @@ def _gradients(scale, causal, mask, query, key, value, outputs, norms, d_outputs
             causal,
         )
     )
+
+
+# --- few queries ----------------------------------------------------------------------------------
+
+
+@derived_by_hand(nondiff_argnums=(0, 1))
+def _look(scale, causal, query, key, value, mask):
+    return _look_once(scale, causal, mask, query, key, value)
+
+
+@_look.defjvp
+def _look_jvp(scale, causal, primals, tangents):
+    """Where there is a derivative, all of it is XLA's: nothing is computed twice."""
+    *arrays, mask = primals
+    by_xla = functools.partial(_by_xla, scale, causal, mask)
+    outputs, moved = jax.jvp(by_xla, tuple(arrays), tuple(tangents[:3]))
+    return align(outputs, primals), align(moved, primals)
+
+
+@derived_from(_by_xla, static=2)
+def _look_once(scale, causal, mask, query, key, value):
+    shape = (*query.shape[:-1], value.shape[-1])
+    arguments = [query, key, value, jnp.float32(scale), mask]
+    return _call("attention_look", [shape], arguments, causal)[0]
 
 
 def _call(handler: str, shapes: list[Any], arguments: list[Any], causal: bool) -> Any:

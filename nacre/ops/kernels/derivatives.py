@@ -34,7 +34,7 @@ def derived_by_hand(nondiff_argnums: Sequence[int] = ()) -> Callable[..., jax.cu
         @functools.wraps(function)
         def aligned(*arguments: Any) -> Any:
             arrays = [a for i, a in enumerate(arguments) if i not in nondiff_argnums]
-            return _align(function(*arguments), arrays)
+            return align(function(*arguments), arrays)
 
         return jax.custom_jvp(aligned, nondiff_argnums=tuple(nondiff_argnums))
 
@@ -73,7 +73,7 @@ def define_derivatives(
         run = lambda kept, tangents: tangent(*options, kept, tangents)
         transpose = lambda kept, gradients: backward(*options, kept, gradients)
         moved = _linear(run, transpose, kept, tangents, outputs)
-        return _align(outputs, primals), moved
+        return align(outputs, primals), moved
 
     function.defjvp(rule, symbolic_zeros=True)
 
@@ -162,7 +162,7 @@ _aligned = new_primitive("aligned")
 _aligned.multiple_results = True
 
 
-def _align(results: Any, arrays: Any) -> Any:
+def align(results: Any, arrays: Any) -> Any:
     """The results; if any of the arrays is batched, all are, along the first axis."""
     results, structure = jax.tree.flatten(results)
     aligned = _aligned.bind(*results, *jax.tree.leaves(arrays), count=len(results))

@@ -1,4 +1,4 @@
-// Scaled dot-product attention, forward and backward, one head at a time.
+// Scaled dot-product attention, forward and backward, one head at a time; and of a few targets.
 //
 // A head's keys and values are packed once; then some rows of the query at a time meet all keys, so
 // that their scores never leave the cache. Nothing of size targets × sources is stored: the way back
@@ -295,6 +295,134 @@ void backward(const Call& call, const Shape& s) {
   });
 }
 
+// --- a few targets -------------------------------------------------------------------------------
+
+// A token that is new, as a rule, and all before it: keys and values are read where they lie, once,
+// and only up to the last one that may be seen.
+
+constexpr double kWorthThreads = 1 << 17;  // products that a second thread is woken for
+constexpr double kWorthClaim = 1 << 14;    // products of a piece of work
+
+// Of several vectors the sum of each: pairs are added crosswise until one is left.
+NACRE_INLINE Vector sums_of(Vector (&rows)[kWidth]) {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 4
+  for (int step = kWidth / 2; step > 0; step /= 2) {
+    Integers low, high;
+    for (int lane = 0; lane < kWidth; ++lane) {
+      low[lane] = lane & step ? kWidth + lane - step : lane;
+      high[lane] = lane & step ? kWidth + lane : lane + step;
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < step; ++i)
+      rows[i] = __builtin_shuffle(rows[i], rows[i + step], low) +
+                __builtin_shuffle(rows[i], rows[i + step], high);
+  }
+  return rows[0];
+#else
+  Vector sums{};
+  for (int i = 0; i < kWidth; ++i)
+    for (int lane = 0; lane < kWidth; ++lane) sums[i] += rows[i][lane];
+  return sums;
+#endif
+}
+
+// scores[source] = row · key of the source, for whole vectors of sources.
+void meet_keys(const float* row, const float* keys, int64_t stride, int64_t sources, int64_t size,
+               float* scores) {
+  for (int64_t first = 0; first < sources; first += kWidth) {
+    Vector sums[kWidth] = {};
+    for (int64_t k = 0; k < size; k += kWidth) {
+      const Vector factor = load_part(row + k, size - k);
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < kWidth; ++i) {  // past the end the last one again
+        const float* key = keys + std::min(first + i, sources - 1) * stride + k;
+        sums[i] += factor * load_part(key, size - k);
+      }
+    }
+    store(scores + first, sums_of(sums));
+  }
+}
+
+// to = factor · sum of weights[source] · value of the source.
+template <int P>
+void mix_values(const float* weights, const float* values, int64_t stride, int64_t sources,
+                int64_t size, float factor, float* to) {
+  for (int64_t column = 0; column < size; column += P * kWidth) {
+    Vector even[P] = {}, odd[P] = {};
+    const auto add = [&](int64_t source, Vector(&sums)[P]) __attribute__((always_inline)) {
+      const float* value = values + source * stride + column;
+      const Vector weight = fill(weights[source]);
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) {
+        const int64_t left = size - column - p * kWidth;
+        if (left > 0) sums[p] += weight * load_part(value + p * kWidth, left);
+      }
+    };
+    int64_t source = 0;
+    for (; source + 2 <= sources; source += 2) add(source, even), add(source + 1, odd);
+    if (source < sources) add(source, even);
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+      const int64_t left = size - column - p * kWidth;
+      if (left > 0) store_part(to + column + p * kWidth, (even[p] + odd[p]) * factor, left);
+    }
+  }
+}
+
+// How many sources a target reads: up to the last one that it may see, all where it may see none.
+int64_t seen_by(const Shape& s, int64_t batch, int64_t head, int64_t target) {
+  const int64_t most = s.causal ? std::min(target + 1, s.sources) : s.sources;
+  if (!s.masked) return most;
+  const uint8_t* mask = s.mask + batch * s.mask_strides[0] + head * s.mask_strides[1] +
+                        target * s.mask_strides[2];
+  for (int64_t i = most; i > 0; --i)
+    if (mask[(i - 1) * s.mask_strides[3]]) return i;
+  return s.sources;
+}
+
+// Arguments: query, key, value, scale, mask. Result: outputs.
+template <int P>
+void look(const Call& call, const Shape& s) {
+  const float *query = call.argument(0), *key = call.argument(1), *value = call.argument(2);
+  float* outputs = call.result(0);
+  const int64_t k_stride = s.key_heads * s.size, v_stride = s.key_heads * s.value_size;
+  const auto run = [&](int64_t task, float* memory) {
+    const int64_t b = task / s.key_heads, kept_head = task % s.key_heads;
+    const float* keys = key + b * s.sources * k_stride + kept_head * s.size;
+    const float* values = value + b * s.sources * v_stride + kept_head * s.value_size;
+    float *scores = memory, *row = scores + s.padded;
+    for (int64_t head = kept_head * s.repeats(); head < (kept_head + 1) * s.repeats(); ++head)
+      for (int64_t t = 0; t < s.targets; ++t) {
+        const int64_t place = (b * s.targets + t) * s.heads + head, seen = seen_by(s, b, head, t);
+        copy_rows(query + place * s.size, 0, 1, s.size, s.scale, row);
+        meet_keys(row, keys, k_stride, seen, s.size, scores);
+        hide(s, b, head, t, seen, scores);
+        float norm[2];
+        softmax(scores, round_up(seen, 4 * kWidth), norm);
+        mix_values<P>(scores, values, v_stride, seen, s.value_size, norm[1],
+                      outputs + place * s.value_size);
+      }
+  };
+  const int64_t tasks = s.batch * s.key_heads;
+  const double work = static_cast<double>(s.repeats()) * s.targets * s.sources *
+                      (s.size + s.value_size);  // of a task
+  const int64_t together = std::max<int64_t>(1, static_cast<int64_t>(kWorthClaim / work));
+  const auto run_some = [&](int64_t piece) {
+    Scratch memory(s.padded + s.size);
+    const int64_t end = std::min(tasks, (piece + 1) * together);
+    for (int64_t task = piece * together; task < end; ++task) run(task, memory.data());
+  };
+  const int64_t pieces = (tasks + together - 1) / together;
+  if (work * tasks >= kWorthThreads) return parallel(call, pieces, run_some);
+  for (int64_t piece = 0; piece < pieces; ++piece) run_some(piece);
+}
+
+void run_look(const Call& call) {
+  const Shape s = shape_of(call);
+  s.value_size <= 2 * kWidth ? look<2>(call, s) : look<4>(call, s);
+}
+
 void run_forward(const Call& call) {
   const Shape s = shape_of(call);
   std::max(s.size, s.value_size) <= 2 * kWidth ? forward<2>(call, s) : forward<4>(call, s);
@@ -308,4 +436,5 @@ void run_backward(const Call& call) {
 }  // namespace
 
 NACRE_HANDLER(attention_forward, run_forward)
+NACRE_HANDLER(attention_look, run_look)
 NACRE_HANDLER(attention_backward, run_backward)

@@ -82,7 +82,7 @@ ADAM = Library("adam", ("adam.cc", "handler.h"), ("adam_update",))
 ATTENTION = Library(
     "attention",
     ("attention.cc", "products.h", "handler.h"),
-    ("attention_forward", "attention_backward"),
+    ("attention_forward", "attention_look", "attention_backward"),
     companions=("layer_norm", "activation"),
 )
 CONVOLUTION = Library(
