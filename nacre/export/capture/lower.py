@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nacre.core.errors import UnsupportedOpError, listed, message
+from nacre.core.wide import WIDE_CALL
 from nacre.export.capture import jaxpr
 from nacre.export.capture.jaxpr import Body, Equation
 from nacre.export.capture.texts import TEXT_DTYPE
@@ -296,6 +297,7 @@ _CALLS = {
     "custom_jvp_call": "call_jaxpr",
     "custom_vjp_call": "call_jaxpr",
     "custom_vjp_call_jaxpr": "fun_jaxpr",
+    WIDE_CALL: "jaxpr",
 }
 
 

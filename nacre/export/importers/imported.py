@@ -25,10 +25,15 @@ from nacre.core.errors import (
     listed,
     message,
 )
-from nacre.core.indices import check_width
+from nacre.core.indices import check_width, fits
 from nacre.core.registry import register
-from nacre.core.tracing import is_tracer
+from nacre.core.scope import call_context
+from nacre.core.symbolic import any_symbolic
+from nacre.core.tracing import is_bare, is_tracer
+from nacre.core.typed_jax import setting
+from nacre.core.wide import in_64_bits
 from nacre.export.importers.trial_shapes import shapes_by_trial
+from nacre.export.importers.wide_work import noting
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.configs import explicit_config
 from nacre.layers.core.input_layer import Input
@@ -78,6 +83,11 @@ class Program(Protocol):
 
     @property
     def weights(self) -> Mapping[str, Weight]: ...
+
+    @property
+    def has_64_bits(self) -> bool:
+        """Whether numbers of 64 bits are computed with, or may be."""
+        ...
 
     def compute(
         self, call: str, weights: Mapping[str, Any], arrays: Sequence[Any]
@@ -139,6 +149,10 @@ class ImportedGraph(Layer):
         program: The program itself, in the place of `kind` and `content`.
     Shapes:
         inputs, outputs: as the function takes and gives them: one array, or a list
+    Precision:
+        What the file computes with 64 bits is computed with 64 bits. Around it JAX has 32, unless
+        the process asks for more (`set_floatx("float64")`): floats that the layer gives are rounded
+        to them, and whole numbers that they do not hold become the one farthest from 0.
     """
 
     traces_shapes = True
@@ -163,6 +177,8 @@ class ImportedGraph(Layer):
             raise ArgumentError(message(self._who(), rule, repr(call)))
         self._content: str | None = None
         self._by_name: dict[str, Any] = {}
+        self._needs_wide: dict[Any, bool] = {}
+        self._alone: dict[str, Any] = {}
         self._make_weights()
         self.built = True
 
@@ -227,8 +243,69 @@ class ImportedGraph(Layer):
             raise ShapeError(message(self._who(), rule, f"{len(given)}"))
         arrays = [_as_port(x, port, self._who()) for x, port in zip(given, ports, strict=True)]
         values = {name: variable.value for name, variable in self._by_name.items()}
+        if self._needs_64_bits(call, values, arrays):
+            return in_64_bits(lambda v, a: self._narrowed(call, v, a), values, arrays)
         results, updates = self._program.compute(call, values, arrays)
         return [jnp.asarray(value) for value in results], updates
+
+    def _needs_64_bits(self, call: str, values: Mapping[str, Any], arrays: list[Any]) -> bool:
+        """Whether something is computed that 32 bits may not hold, and those are what JAX has."""
+        if setting("jax_enable_x64") or not self._program.has_64_bits:
+            return False
+        key = call, tuple((tuple(map(str, a.shape)), str(a.dtype)) for a in arrays)
+        if key not in self._needs_wide:
+            with noting() as noted, jax.enable_x64(True):
+                jax.make_jaxpr(lambda v, a: self._wide(call, v, a))(values, arrays)
+            self._needs_wide[key] = bool(noted)
+        return self._needs_wide[key]
+
+    def _wide(
+        self, call: str, values: Mapping[str, Any], arrays: Sequence[Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """What the program gives in its own dtypes, where JAX has them all."""
+        ports = self._program.calls[call].inputs
+        own = [jnp.asarray(a).astype(p.dtype) for a, p in zip(arrays, ports, strict=True)]
+        results, updates = self._program.compute(call, values, own)
+        return [jnp.asarray(value) for value in results], updates
+
+    def _narrowed(
+        self, call: str, values: Mapping[str, Any], arrays: Sequence[Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The same, in 32 bits."""
+        results, updates = self._wide(call, values, arrays)
+        kept = {name: _in_32_bits(value) for name, value in updates.items()}
+        return [_in_32_bits(value) for value in results], kept
+
+    def exact(self, call: str, given: Sequence[Any]) -> list[Any]:
+        """What a function gives for arrays of the host, in the dtypes of the file: those of 64 bits
+        as arrays of NumPy, as JAX's would lose half of them in what is done with them."""
+        run = self._alone.get(call)
+        if run is None:
+            run = self._alone[call] = jax.jit(lambda v, a: self._wide(call, v, a))
+        ports = self._program.calls[call].inputs
+        if len(given) != len(ports):
+            rule = f"it takes {len(ports)} arrays: {listed([p.name for p in ports])}"
+            raise ShapeError(message(self._who(), rule, f"{len(given)}"))
+        with jax.enable_x64(True):
+            arrays = [_as_port(x, p, self._who()) for x, p in zip(given, ports, strict=True)]
+            values = {name: variable.value for name, variable in self._by_name.items()}
+            results, updates = run(values, arrays)
+            updates = {name: _in_32_bits(value) for name, value in updates.items()}
+        for name, value in updates.items():
+            self._by_name[name].assign(value)
+        return [np.asarray(value) if _is_wide(value.dtype) else value for value in results]
+
+    def wants_exact(self, call: str, given: Sequence[Any]) -> bool:
+        """Whether 32 bits hold what goes in or comes out less well than the file does, in a call
+        that nothing else is around."""
+        if not is_bare() or call_context() is not None:
+            return False
+        inputs, outputs = self._program.calls[call]
+        if any(is_tracer(value) for value in given) or any_symbolic(list(given)):
+            return False
+        if any(_is_wide(port.dtype) for port in outputs):
+            return True
+        return any(_is_wider(x, port) for x, port in zip(given, inputs, strict=False))
 
     def _wants_exact(self, place: int) -> bool:
         own = np.dtype(self.signature.inputs[place].dtype)
@@ -249,6 +326,35 @@ class ImportedGraph(Layer):
             self._content = base64.b64encode(packed).decode("ascii")
         kind, content = self._program.kind, self._content
         return explicit_config(self, kind=kind, content=content, call=self.call_name)
+
+
+def _is_wide(dtype: Any) -> bool:
+    return str(dtype) in ("int64", "uint64", "float64", "complex128")
+
+
+def _is_wider(value: Any, port: Port) -> bool:
+    """Whether an array of the host has more than 32 bits hold, and the input takes it."""
+    if not _is_wide(port.dtype) or isinstance(value, jax.Array):
+        return False
+    array = np.asarray(value)
+    if np.dtype(port.dtype).kind in "fc":
+        return array.dtype == np.float64
+    kind = np.dtype(jax.dtypes.canonicalize_dtype(port.dtype))
+    return array.dtype.kind in "iu" and not fits(array, kind)
+
+
+def _in_32_bits(value: Any) -> Any:
+    """Numbers of 64 bits in 32; those that these do not hold stand out as far as they go."""
+    narrow = {"int64": "int32", "uint64": "uint32", "float64": "float32",
+              "complex128": "complex64"}.get(str(value.dtype))  # fmt: skip
+    if narrow is None:
+        return value
+    if narrow in ("int32", "uint32"):
+        limits = jnp.iinfo(narrow)
+        farthest = limits.min if narrow == "int32" else limits.max
+        holds = (value >= limits.min) & (value <= limits.max)
+        value = jnp.where(holds, value, jnp.asarray(farthest, value.dtype))
+    return value.astype(narrow)
 
 
 def _as_port(value: Any, port: Port, who: str) -> Any:
@@ -341,7 +447,11 @@ class ImportedSignature:
             got = f"{len(args)} by place and {listed(list(kwargs)) or 'none'} by name"
             raise ArgumentError(message(f"signature '{self.name}'", rule, got))
         given |= kwargs
-        results = self._layer._computed(self.name, [given[n] for n in names])
+        values = [given[n] for n in names]
+        if self._layer.wants_exact(self.name, values):
+            results = self._layer.exact(self.name, values)
+        else:
+            results = self._layer._computed(self.name, values)
         return dict(zip(self.outputs, results, strict=True))
 
     def __repr__(self) -> str:
@@ -366,6 +476,9 @@ class ImportedModel(Model):
 
     Args:
         inputs, outputs, name: As of `Model`.
+    Precision:
+        Called with arrays, and in `predict`, it takes and gives the file's own dtypes: int64 and
+        float64 as arrays of NumPy. Within other models and `fit` see `ImportedGraph`.
     """
 
     _config_module = "nacre"
@@ -384,10 +497,87 @@ class ImportedModel(Model):
         made = {name: ImportedSignature(layer, name) for name in layer._program.calls}
         return _Signatures(made)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        given = self._exactly(args[0]) if len(args) == 1 and not set(kwargs) - _SAME else None
+        if given is None:
+            return super().__call__(*args, **kwargs)
+        results = self.imported.exact(self.imported.call_name, given)
+        return results[0] if len(results) == 1 else results
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """What calling it gives for one batch, as arrays of NumPy."""
+        given = self._exactly(x)
+        if given is None:
+            return super().predict_on_batch(x)
+        results = [np.asarray(y) for y in self.imported.exact(self.imported.call_name, given)]
+        return results[0] if len(results) == 1 else results
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """As of `Model`; where the file has int64 or float64 it shows no progress."""
+        plain = steps is None and not callbacks
+        given = self._exactly(x) if plain else None
+        if given is None or any(np.ndim(array) == 0 for array in given):
+            return super().predict(x, batch_size, verbose, steps, callbacks)
+        layer = self.imported
+        arrays = [a if isinstance(a, jax.Array) else np.asarray(a) for a in given]
+        counts = {len(array) for array in arrays}
+        shapes = [port.shape for port in layer.signature.inputs]
+        fixed = {shape[0] for shape in shapes if shape and shape[0] is not None}
+        if len(counts) > 1 or not all(counts):
+            return super().predict(x, batch_size, verbose, steps, callbacks)
+        size = min(fixed) if fixed else batch_size or 32
+        found = [
+            [
+                np.asarray(y)
+                for y in layer.exact(layer.call_name, [a[at : at + size] for a in arrays])
+            ]
+            for at in range(0, counts.pop(), size)
+        ]
+        joined = [_joined(parts) for parts in zip(*found, strict=True)]
+        return joined[0] if len(joined) == 1 else joined
+
+    def _exactly(self, x: Any) -> list[Any] | None:
+        """What to call the program with, in the order of its inputs, where 64 bits are wanted and
+        these are arrays; None elsewhere."""
+        layer = next((e for e in self.layers if isinstance(e, ImportedGraph)), None)
+        if layer is None:
+            return None
+        names = list(self.input_names)
+        if isinstance(x, Mapping):
+            given = [x.get(name) for name in names] if set(x) == set(names) else []
+        elif len(names) == 1:
+            given = [x[0] if isinstance(x, tuple) and len(x) == 1 else x]
+        else:
+            given = list(x) if isinstance(x, list | tuple) and len(x) == len(names) else []
+        is_array = (np.ndarray, jax.Array, list, tuple, int, float, np.generic)
+        if not given or not all(isinstance(value, is_array) for value in given):
+            return None
+        return given if layer.wants_exact(layer.call_name, given) else None
+
     @property
     def output_names(self) -> list[str]:
         """The names that outputs have in the file."""
         return [port.name for port in self.imported.signature.outputs]
+
+
+def _of_input(dtype: str) -> str:
+    """The dtype an input of a model has: one of float64 would switch the process to 64 bits."""
+    return "float32" if dtype == "float64" and not setting("jax_enable_x64") else dtype
+
+
+_SAME = {"training"}  # arguments that change nothing
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of batches, behind one another."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def model_of(program: Program, name: str | None = None) -> ImportedModel:
@@ -402,7 +592,7 @@ def model_of(program: Program, name: str | None = None) -> ImportedModel:
     inputs = []
     for port in call.inputs:
         own = _free_name(port.name.removesuffix(":0"), "input", taken)
-        inputs.append(Input(batch_shape=port.shape, dtype=port.dtype, name=own))
+        inputs.append(Input(batch_shape=port.shape, dtype=_of_input(port.dtype), name=own))
     layer = ImportedGraph(program=program)
     outputs = layer(inputs if len(inputs) != 1 else inputs[0])
     return ImportedModel(inputs if len(inputs) != 1 else inputs[0], outputs, name=name)

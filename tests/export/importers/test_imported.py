@@ -16,7 +16,7 @@ from nacre.export.importers.imported import Call, Port, Weight, model_of
 class Affine:
     """x @ kernel + offset, and how often it was called."""
 
-    kind = "affine"
+    kind, has_64_bits = "affine", False
 
     def __init__(self, kernel: np.ndarray) -> None:
         x, y = Port("x", "float32", (None, 3)), Port("y", "float32", (None, 2))

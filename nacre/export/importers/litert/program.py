@@ -29,6 +29,7 @@ from nacre.export.importers.litert.read import (
     refuse_unknown,
 )
 from nacre.export.importers.litert.registry import OPS, Step, StepError, is_known
+from nacre.export.importers.wide_work import afresh, note, note_constant
 
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
 # Operators that hand on what they read to another subgraph, or keep it.
@@ -128,6 +129,8 @@ class LiteProgram:
         if any(self._begins_a_loop(reader, at) for reader, at in readers):
             return False
         known = any(at in OPS[reader.op].weights for reader, at in readers)
+        if tensor.dtype == "float64":  # a variable would round it
+            return False
         if tensor.dtype in _FLOATS:
             return data.size > 1 or (known and data.size > 0)
         if tensor.scales is None or not known or np.dtype(data.dtype).kind not in "iu":
@@ -206,6 +209,12 @@ class LiteProgram:
         frame.run(outputs)
         updates = {self.variable_of(name): value for name, value in running.updates.items()}
         return [frame.value(place) for place in outputs], updates
+
+    @property
+    def has_64_bits(self) -> bool:
+        """Whether a tensor has them."""
+        wide = ("int64", "uint64", "float64", "complex128")
+        return any(t.dtype in wide for graph in self.content.subgraphs for t in graph.tensors)
 
     def variable_of(self, name: str) -> str:
         """The weight that a variable of the file is."""
@@ -437,7 +446,11 @@ class Frame:
         step = Step(operator, inputs, [tensors[p] for p in operator.outputs], self)
         try:
             values = [None if p < 0 else self.value(p) for p in operator.inputs]
+            for value in values:
+                if isinstance(value, np.ndarray):
+                    note_constant(value)
             results = computed(step, values)
+            note(operator.op, values, results)
         except NacreError:
             raise
         except _FAULTS as error:
@@ -468,7 +481,7 @@ def computed(step: Step, values: Sequence[Any]) -> list[Any]:
         found = _listed(known.function(step, *given))
         return [quantized(v, t) for v, t in zip(found, step.outputs, strict=False)]
     if not known.is_known and is_known(*values):
-        values = [v if v is None or _is_size(v) else jnp.asarray(v) for v in values]
+        values = [v if v is None or _is_size(v) else jnp.asarray(afresh(v)) for v in values]
     return _listed(known.function(step, *values))
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from nacre.core.tracing import is_tracer
 from nacre.core.wire.tflite import ACTIVATIONS, PADDINGS
 from nacre.export.importers.litert.read import Operator, Tensor
+from nacre.export.importers.wide_work import afresh
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -138,7 +139,7 @@ def as_array(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype == object:
         parts = [jnp.asarray(n) for n in value.reshape(-1)]
         return jnp.stack(parts).reshape(value.shape) if parts else jnp.zeros(value.shape, "int32")
-    return jnp.asarray(value)
+    return jnp.asarray(afresh(value) if isinstance(value, np.ndarray) else value)
 
 
 def known(value: Any, what: str) -> np.ndarray:

@@ -24,6 +24,7 @@ from nacre.core.errors import (
 )
 from nacre.core.file_errors import naming
 from nacre.core.strings import is_text as is_text_like
+from nacre.core.warning import warn
 from nacre.core.wire import onnx as wire
 from nacre.export.importers.imported import Call, Port, Weight, model_of
 from nacre.export.importers.onnx import ops as ops  # they register themselves
@@ -34,11 +35,12 @@ from nacre.export.importers.onnx.values import (
     EMPTY,
     GraphError,
     NotKnownError,
+    cast,
     dtype_of,
     is_known,
     lifted,
 )
-from nacre.export.importers.onnx.weights import hoisted, weights_of
+from nacre.export.importers.onnx.weights import hoisted, makes_64_bits, rounded, weights_of
 
 _CALL = "main"
 
@@ -69,6 +71,14 @@ def open_model(source: Path | bytes, who: str, name: str) -> Any:
     program = open_onnx(source, who)
     if not program.is_of_numbers:
         return program
+    if stay := program.rounded:
+        warn(
+            message(
+                f"'{who}'", "weights of float64 are trained as float32, where that holds them",
+                f"{listed(stay)}, which stay as they are", "To train them, call "
+                "nacre.config.set_floatx('float64') before the file is opened.",
+            )
+        )  # fmt: skip
     with of_file(who):
         return model_of(program, name)
 
@@ -103,6 +113,7 @@ class ONNXProgram:
         calls: Its inputs and outputs, under the name `main`.
         weights: By name: those that training changes, and large arrays that it does not.
         metadata: What the file says of itself.
+        rounded: Names of float64 arrays that are constants, as variables would round them.
     """
 
     kind = "onnx"
@@ -116,6 +127,8 @@ class ONNXProgram:
         _refuse_unknown(graph, name)
         hoisted(graph)
         self.weights: Mapping[str, Weight] = weights_of(graph)
+        # Weights that are float64 in the file, and float32 here.
+        self._doubles = {n for n in self.weights if graph.constants[n].dtype == np.float64}
         for weight in self.weights:
             del graph.constants[weight]
         _take_out(model, self.weights, external)
@@ -126,6 +139,14 @@ class ONNXProgram:
         self.calls: Mapping[str, Call] = {
             _CALL: Call(tuple(map(_port, self._inputs)), tuple(map(_port, outputs)))
         }
+        ports = [port.dtype for ports in self.calls[_CALL] for port in ports]
+        self.rounded = rounded(graph, self.weights)
+        self._has_64_bits = bool(self._doubles) or makes_64_bits(graph, ports)
+
+    @property
+    def has_64_bits(self) -> bool:
+        """Whether numbers of 64 bits are computed with, beside those that decide shapes."""
+        return self._has_64_bits
 
     @property
     def is_of_numbers(self) -> bool:
@@ -152,6 +173,7 @@ class ONNXProgram:
     def _run(self, weights: Mapping[str, Any], arrays: Sequence[Any]) -> list[Any]:
         values = dict(self._graph.constants)
         values |= {name: weights[name] for name in self.weights}
+        values |= {name: cast(weights[name], "float64") for name in self._doubles}
         for (name, _), value in zip(self._inputs, arrays, strict=True):
             values[name] = value
         try:

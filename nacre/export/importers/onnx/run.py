@@ -22,6 +22,7 @@ from nacre.export.importers.onnx.values import (
     lifted,
     sizes_array,
 )
+from nacre.export.importers.wide_work import note
 
 WHO = "ONNX graph"
 _SMALL = 4096  # numbers that are computed while a program is traced
@@ -82,7 +83,9 @@ def outputs_of(node: Node, scope: Scope) -> tuple[Any, ...]:
         raise _failed(node, error) from error
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
         raise (_fallen if is_unforeseen(error) else _failed)(node, error) from error
-    return tuple(map(_as_array, found if isinstance(found, tuple) else (found,)))
+    outputs = tuple(map(_as_array, found if isinstance(found, tuple) else (found,)))
+    note(node.op, inputs, outputs)
+    return outputs
 
 
 def _as_array(value: Any) -> Any:

@@ -19,6 +19,7 @@ import numpy as np
 
 from nacre.core import safety
 from nacre.core.tracing import is_tracer
+from nacre.export.importers.wide_work import afresh, note_constant
 
 _LARGEST = 1 << 33  # bytes of an array whose size a file or an input tells
 
@@ -102,6 +103,7 @@ def lifted(value: Any) -> Any:
             raise GraphError("strings where numbers are needed")
         parts = [jnp.asarray(size) for size in value.ravel().tolist()]
         return jnp.stack(parts).reshape(value.shape)
+    note_constant(value)
     dtype = computed(value.dtype)
     if dtype != value.dtype:
         if value.dtype.kind in "iu" and value.size:
@@ -114,7 +116,7 @@ def lifted(value: Any) -> Any:
             largest = np.finfo(dtype).max
             outside = np.isinf(narrow) & np.isfinite(value)
             value = np.where(outside, np.copysign(largest, narrow), narrow)
-    return jnp.asarray(value)
+    return jnp.asarray(afresh(value))
 
 
 def known(value: Any) -> np.ndarray[Any, Any]:

@@ -6,11 +6,12 @@ the file holds as statistics of training data are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nacre.core.typed_jax import setting
 from nacre.export.importers.imported import Weight
 from nacre.export.importers.onnx.reading import Graph, float_kinds
 from nacre.export.importers.onnx.registry import OPS, Node
@@ -46,12 +47,76 @@ def weights_of(graph: Graph) -> dict[str, Weight]:
             continue
         kind = array.dtype.name
         if kind in float_kinds() or kind == "float64":
-            if array.ndim:
-                value = array.astype(np.float32) if kind == "float64" else array
+            value = _as_variable(array)
+            if array.ndim and value is not None:
                 found[name] = Weight(value, _is_trained(array, uses.get(name, []), makers))
         elif array.size >= _SIZE and kind in ("int8", "uint8", "int16", "uint16", "int32", "bool"):
             found[name] = Weight(array, False)
     return found
+
+
+def _as_variable(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+    """Numbers as a variable has them; None where it would round them: they stay constants."""
+    if array.dtype != np.float64 or setting("jax_enable_x64"):
+        return array
+    with np.errstate(over="ignore"):
+        narrow = array.astype(np.float32)
+    return narrow if np.array_equal(narrow.astype(np.float64), array, equal_nan=True) else None
+
+
+def rounded(graph: Graph, weights: Mapping[str, Weight]) -> list[str]:
+    """Names of arrays that would be trained if float32 held them."""
+    makers = {name: node for node in graph.nodes for name in node.outputs}
+    uses: dict[str, list[tuple[Node, int]]] = {}
+    for node in graph.nodes:
+        for place, name in enumerate(node.inputs):
+            uses.setdefault(name, []).append((node, place))
+    return [
+        name
+        for name, array in graph.constants.items()
+        if array.dtype == np.float64 and array.size > 1 and name not in weights
+        and name in uses and _is_trained(array, uses[name], makers)
+    ]  # fmt: skip
+
+
+def makes_64_bits(graph: Graph, dtypes: Sequence[str]) -> bool:
+    """Whether some numbers of 64 bits, beside those that decide shapes, are computed with.
+
+    Args:
+        graph: The graph.
+        dtypes: Of its inputs and outputs.
+    """
+    decides = _deciding(graph)
+    arrays = [array for name, array in graph.constants.items() if name not in decides]
+    return (
+        any(kind in _WIDE for kind in dtypes)
+        or any(array.dtype.name in _WIDE for array in arrays)
+        or any(_makes_wide(node, decides) for node in graph.nodes)
+    )
+
+
+_WIDE = frozenset(("int64", "uint64", "float64", "complex128"))
+# Types of elements in attributes: 7, 11, 13 and 15 of onnx.proto.
+_WIDE_TYPES = frozenset((7, 11, 13, 15))
+# What gives int64 for whatever it is given.
+_COUNTS = frozenset(("ArgMax", "ArgMin", "TopK", "NonZero", "Unique", "TfIdfVectorizer"))
+
+
+def _makes_wide(node: Node, decides: set[str]) -> bool:
+    if node.domain or node.op in _COUNTS:
+        return True
+    inner = [v for a in node.attributes.values() for v in (a if isinstance(a, list) else [a])]
+    graphs = [v for v in inner if isinstance(v, Graph)]
+    if node.body is not None:
+        graphs.append(node.body)
+    if any(makes_64_bits(graph, ()) for graph in graphs):
+        return True
+    if node.op == "Constant":
+        value = node.get("value")
+        is_wide = isinstance(value, np.ndarray) and value.dtype.name in _WIDE
+        is_wide = is_wide or node.get("value_int") is not None or bool(node.get("value_ints"))
+        return is_wide and not decides.issuperset(node.outputs)
+    return node.get("to") in _WIDE_TYPES or node.get("dtype") in _WIDE_TYPES
 
 
 def _is_trained(
@@ -116,4 +181,4 @@ def _is_large(value: np.ndarray[Any, Any]) -> bool:
     return value.ndim > 0 and value.size >= _SIZE and value.dtype.name in float_kinds()
 
 
-__all__ = ["hoisted", "weights_of"]
+__all__ = ["hoisted", "makes_64_bits", "rounded", "weights_of"]

@@ -83,6 +83,11 @@ class GraphProgram:
         }
         self._compiled: Any = None
 
+    @property
+    def has_64_bits(self) -> bool:
+        """TF.js itself has 32 alone."""
+        return False
+
     def compute(
         self, call: str, weights: Mapping[str, Any], arrays: Sequence[Any]
     ) -> tuple[list[Any], dict[str, Any]]:

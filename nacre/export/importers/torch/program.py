@@ -31,6 +31,7 @@ from nacre.core.file_errors import naming
 from nacre.export.importers.imported import Call, Port, Weight, model_of
 from nacre.export.importers.onnx.values import GraphError, NotKnownError, lifted
 from nacre.export.importers.torch.operators import DTYPES, OPS, SIZES
+from nacre.export.importers.wide_work import note, note_constant
 
 _CALL = "forward"
 _FLOATS = ("float16", "float32", "bfloat16")
@@ -41,6 +42,7 @@ _VIEWS = frozenset(
      "chunk", "unbind", "detach", "alias", "contiguous", "to", "movedim", "swapaxes", "expand_as",
      "dropout", "lift_fresh", "broadcast_to", "clone")
 )  # fmt: skip
+_NO_END = (1 << 63) - 1  # of a slice
 # What stops a run in PyTorch, and gives nothing.
 _CHECKS = ("_assert", "sym_constrain", "_check")
 
@@ -250,6 +252,13 @@ class PT2Program:
             for i, name in enumerate(self._outputs)
         )
         self.calls: Mapping[str, Call] = {_CALL: Call(ports, outputs)}
+        wide = ("int64", "uint64", "float64", "complex128")
+        self._has_64_bits = any(DTYPES.get(v["dtype"]) in wide for v in values.values())
+
+    @property
+    def has_64_bits(self) -> bool:
+        """Whether an array of the graph has them."""
+        return self._has_64_bits
 
     def _read_inputs(self, specs: Sequence[dict[str, Any]]) -> list[str]:
         """Names of what the user gives; what else there is is held by the program."""
@@ -353,11 +362,16 @@ class PT2Program:
                 raise
             rule = f"node '{step.name}' ({step.target}) must be computed from what it is given"
             raise ShapeError(message(self._who, rule, str(error))) from error
+        for value in given.values():
+            if type(value) is int and value != _NO_END:
+                note_constant(np.asarray(value))
         names = step.outputs[0] if len(step.outputs) == 1 else step.outputs
         if isinstance(names, str):
+            note(step.op, given.values(), (found,))
             values[names] = found
             return
         given_back = found if isinstance(found, list | tuple) else (found,)
+        note(step.op, given.values(), given_back)
         values |= {
             n: v for n, v in zip(names, given_back, strict=False) if isinstance(n, str) and n
         }
