@@ -38,6 +38,7 @@ from nacre.export.passes import (
     opened,
     refuse_other_sizes,
 )
+from nacre.export.passes.whole_numbers import NARROW
 from nacre.export.precision import Measured, Precision, options_that_cost
 from nacre.export.report import Report
 from nacre.export.targets.target import Request, Runtime, Target
@@ -369,12 +370,15 @@ def _remove_outdated(path: Path, pattern: str, beside: Mapping[str, Content]) ->
 
 
 def _notes_on_names(captured: Captured, written: Graph) -> Iterator[str]:
+    dtypes = {value.name: value.dtype for value in written.inputs}
     for own, there in zip(captured.graph.outputs, written.outputs, strict=True):
         if own.name != there.name:
             yield f"Output '{own.name}' of the model is called '{there.name}' there."
     for spec, value in zip(captured.inputs, captured.graph.inputs, strict=True):
         if spec.given_name:
             yield f"Input '{spec.given_name}' of the model is called '{spec.name}' there."
+        if spec.dtype in NARROW and dtypes.get(spec.name) == "int32":
+            yield f"Input '{spec.name}' of the model is {spec.dtype}, and int32 there."
         if spec.dtype in ("int64", "uint64") and _is_narrowed(captured.graph, value):
             yield (
                 f"Input '{spec.name}' is {spec.dtype}, computed with in 32 bits: larger numbers, "

@@ -7,6 +7,7 @@ batch_normalization   folded into what is before it
 narrow_weights        weights in 16 bits
 multiples             sizes between the steps that a graph is for are refused
 widening              what is computed in 16 bits computed in 32
+whole_numbers         whole numbers of 8 and 16 bits in 32, quantized weights as what they stand for
 opening      ops that a format lacks, made of simpler ones, as `openings/` says
 """
 

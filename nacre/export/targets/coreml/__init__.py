@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from nacre.core.names import own_names, with_underscores
 from nacre.export.passes import fuse_batch_normalization, widen_floats
+from nacre.export.passes.whole_numbers import unpack_weights, widen_whole_numbers
 from nacre.export.targets.coreml.forms import FORMS
 from nacre.export.targets.coreml.readback import RUNTIME
 from nacre.export.targets.coreml.support import DTYPES, of_input, of_value
@@ -48,7 +49,7 @@ TARGET = Target(
     write=write,
     runtimes=(RUNTIME,),
     needs=("coremltools",),
-    passes=(widen_floats, fuse_batch_normalization),
+    passes=(widen_floats, unpack_weights, widen_whole_numbers, fuse_batch_normalization),
     known=frozenset({"Manifest.json", "Data"}),
     name_outputs=_name_outputs,
     tolerance_of=_tolerance_of,

@@ -46,7 +46,8 @@ def open_package(path: Path) -> Run:
     def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         values: Values = {}
         for name, array in zip(names, arrays, strict=True):
-            known = array.astype("int32") if array.dtype == bool else np.asarray(array)
+            is_short = array.dtype.kind in "biu" and array.dtype.itemsize < 4
+            known = array.astype("int32") if is_short else np.asarray(array)
             values[id(function.inputs[name])] = known
         with np.errstate(all="ignore"):
             return _block(function, values)

@@ -14,6 +14,7 @@ from nacre.core.regions import Content, Region, write_into
 from nacre.export.graph.ir import Node
 from nacre.export.targets.openvino.readback import OPENVINO
 from nacre.export.targets.openvino.sequences import apart
+from nacre.export.targets.openvino.signs import keep_bits
 from nacre.export.targets.target import Request, Target
 
 VIA = "onnx"
@@ -33,17 +34,16 @@ def over(base: Target) -> Target:
             limits={**base.support.limits, **_LIMITS},
         ),
         write=partial(_write, base),
-        passes=(*base.passes, apart),
+        passes=(*base.passes, apart, keep_bits),
         runtimes=(OPENVINO,),
         options={"weights": base.options["weights"]},
         needs=("openvino",),
     )
 
 
-def _no_signs(node: Node) -> str | None:
-    """Casts of negative numbers to unsigned ones are not those of bits."""
-    is_signed = node.outputs[0].dtype.startswith("int")
-    return "Shift numbers without a sign." if is_signed else None
+def _unknown_shift(node: Node) -> str | None:
+    """Shifts that `keep_bits` leaves, and those of signs."""
+    return "Shift by a known number, one without a sign."
 
 
 def _no_volumes(node: Node) -> str | None:
@@ -61,11 +61,12 @@ _LIMITS = {
     "sort": lambda node: "",
     **dict.fromkeys(("text_lookup", "text_of_index", "text_from_int"), _no_texts),
     "up_sampling": _no_volumes,
-    "shift_right": _no_signs,
-    "shift_left": _no_signs,
+    "shift_right": _unknown_shift,
+    "shift_left": _unknown_shift,
 }
+# Numbers of 32 and 64 bits without a sign it computes with as if they had one.
 _DTYPES = frozenset(
-    "float64 float32 float16 int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool string".split()
+    "float64 float32 float16 int64 int32 int16 int8 uint16 uint8 bool string".split()
 )
 
 

@@ -21,6 +21,8 @@ from nacre.export.targets.target import Array, Run, Runtime
 
 _RUNNER = Path(__file__).with_name("runner.js")
 PACKAGE = "@tensorflow/tfjs"
+# What TF.js has for numbers of fewer bits.
+_THERE = {"float16": "float32", **dict.fromkeys(("int8", "uint8", "int16", "uint16"), "int32")}
 _lock = threading.Lock()
 _processes: list[subprocess.Popen[str]] = []
 
@@ -39,7 +41,7 @@ def open_folder(path: Path) -> Run:
     def run(arrays: Sequence[Array]) -> Sequence[Array]:
         inputs = {}
         for name, array in zip(described, arrays, strict=True):
-            dtype = {"float16": "float32"}.get(array.dtype.name, array.dtype.name)
+            dtype = _THERE.get(array.dtype.name, array.dtype.name)
             data = base64.b64encode(np.ascontiguousarray(array, dtype).tobytes()).decode()
             inputs[name] = {"dtype": dtype, "shape": list(array.shape), "data": data}
         said = _asked({"path": place, "inputs": inputs})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nacre.export.passes import fuse_batch_normalization, widen_floats
+from nacre.export.passes.whole_numbers import unpack_weights, widen_whole_numbers
 from nacre.export.passes.widening import without_bfloat16
 from nacre.export.targets.target import Option, Target
 from nacre.export.targets.tfjs.readback import TFJS
@@ -23,7 +24,13 @@ TARGET = Target(
     support=SUPPORT,
     write=write,
     runtimes=(TFJS,),
-    passes=(without_bfloat16, widen_floats, fuse_batch_normalization),
+    passes=(
+        without_bfloat16,
+        widen_floats,
+        unpack_weights,
+        widen_whole_numbers,
+        fuse_batch_normalization,
+    ),
     options={"weights": WEIGHTS},
     known=frozenset(known_files()),
 )

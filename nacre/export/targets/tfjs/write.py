@@ -35,6 +35,7 @@ from nacre.export.targets.tfjs.rules import FORMS
 
 Json: TypeAlias = dict[str, Any]
 _SHARD_BYTES = 4 << 20  # as the converter of TF.js cuts them, so that browsers keep them
+_FEWEST = 256  # elements, of which a number in 8 bits is worth more words in the JSON
 _MOST_SHARDS = 64  # of larger models the files are larger
 _TYPES = {
     "float32": "DT_FLOAT", "int32": "DT_INT32", "bool": "DT_BOOL", "variant": "DT_VARIANT",
@@ -58,6 +59,9 @@ class Parts:
 
     def keep(self, name: str, array: np.ndarray) -> None:
         """Add an array."""
+        if array.dtype == np.int32 and array.size >= _FEWEST and np.ptp(array) < 256:
+            self._keep_bytes(name, array)
+            return
         spec: Json = {"name": name, "shape": list(array.shape), "dtype": array.dtype.name}
         if array.dtype == np.float16:
             spec |= {
@@ -66,6 +70,14 @@ class Parts:
             }
         self.specs.append(spec)
         self.arrays.append(np.ascontiguousarray(array).tobytes())
+
+    def _keep_bytes(self, name: str, array: np.ndarray) -> None:
+        """Add whole numbers that are near one another, in 8 bits each, as they are."""
+        least = int(array.min())
+        quantization = {"dtype": "uint8", "scale": 1, "min": least, "original_dtype": "int32"}
+        spec = {"name": name, "shape": list(array.shape), "dtype": "int32"}
+        self.specs.append({**spec, "quantization": quantization})
+        self.arrays.append((array - least).astype("uint8").tobytes())
 
 
 def write(request: Request) -> Mapping[str, Content]:
