@@ -43,6 +43,7 @@ class Leftovers:
         read: The attribute of a lost tensor that was used meanwhile, or nothing.
         is_new: Whether, once it is over, tensors stand where none of an earlier trace stood: no
             code has met one there yet.
+        is_trial: Whether attributes are set back when it is over; see `cleared`.
         moved: Numbers that code reads, changes and decides by: (owner, name).
     """
 
@@ -52,6 +53,7 @@ class Leftovers:
         "_was_read_first",
         "called",
         "is_new",
+        "is_trial",
         "kept",
         "moved",
         "outside",
@@ -59,7 +61,7 @@ class Leftovers:
     )
 
     def __init__(self) -> None:
-        self.is_new = False
+        self.is_new = self.is_trial = False
         self.moved: list[tuple[Any, str]] = []
         self._reads: dict[tuple[int, str], int] = {}
         self._was_read_first: dict[tuple[int, str], bool] = {}
@@ -291,6 +293,7 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
             if root is not None:
                 note_called(root)
             yield trace
+            is_trial = is_trial or trace.is_trial
     except BaseException:
         is_trial = True
         raise
@@ -308,6 +311,11 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
             outer.called |= trace.called
             outer.read = outer.read or trace.read
             outer.moved += trace.moved
+
+
+def apart() -> changed:
+    """A block whose traces are not a part of the one under way: its code runs in this one alone."""
+    return changed(leftovers=None)
 
 
 def _clear_attributes(trace: Leftovers, is_trial: bool) -> None:
@@ -483,6 +491,7 @@ __all__ = [
     "FIX_OF_METRICS",
     "MISSING",
     "LostTensor",
+    "apart",
     "cleared",
     "lose",
     "lost",

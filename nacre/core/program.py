@@ -54,6 +54,7 @@ class Program:
         donates: Whether the arrays of `values` are given to the program, which may overwrite them.
         compiled: False runs the function's Python each time, with real values, for debugging.
         name: What it computes, for messages.
+        checks: Those that its code has made where it was traced before.
 
     Example:
         >>> factor = Variable(2.0)
@@ -70,6 +71,7 @@ class Program:
         donates: bool = False,
         compiled: bool = True,
         name: str = "program",
+        checks: RunChecks | None = None,
     ) -> None:
         self.state, self.name, self.donates, self.compiled = state, name, donates, compiled
         self.traced_shapes: list[Any] = []  # of the arguments, one entry a compilation
@@ -78,7 +80,7 @@ class Program:
         self._numbers_read: tuple[tuple[Variable, Any], ...] = ()
         self._is_tracing = False
         self._calls_host = False
-        self._checks = RunChecks()
+        self._checks = RunChecks() if checks is None else checks
         self._run: Any = self._jitted() if compiled else self._run_eagerly
         if compiled:
             _note_made(self)
@@ -145,7 +147,7 @@ class Program:
         return traced
 
     def _drop_outdated(self) -> None:
-        if self._numbers_read and not _are_unchanged(self._numbers_read):
+        if self._numbers_read and not are_unchanged(self._numbers_read):
             # It was traced for numbers that have changed.
             self._numbers_read, self._run = (), self._jitted()
 
@@ -250,7 +252,7 @@ class Program:
         numbers_read = self._numbers_read
 
         def run(values: Values, *arguments: Any) -> Any:
-            if not _are_unchanged(numbers_read):  # it was compiled for other numbers
+            if not are_unchanged(numbers_read):  # it was compiled for other numbers
                 return self(values, *arguments)
             with self._checks.made():
                 return self._completed(compiled(self._complete(values), *arguments))
@@ -287,7 +289,7 @@ class CallProgram(Program):
 
     Args:
         function: `(*arguments)` -> anything; what it assigns to variables is committed.
-        state, compiled, name: See `Program`.
+        state, compiled, name, checks: See `Program`.
 
     Example:
         >>> count = Variable(0.0)
@@ -303,12 +305,13 @@ class CallProgram(Program):
         *,
         compiled: bool = True,
         name: str = "call",
+        checks: RunChecks | None = None,
     ) -> None:
         def run(values: Values, *arguments: Any) -> tuple[Updates, Any]:
             result = function(*arguments)
             return changed_in_scope(state, values), result
 
-        super().__init__(run, state, compiled=compiled, name=name)
+        super().__init__(run, state, compiled=compiled, name=name, checks=checks)
 
     def run(self, *arguments: Any) -> Any:
         """Run it on the variables' present values, and commit what it changes."""
@@ -345,7 +348,7 @@ def _as_array(leaf: Any) -> jax.Array:
     return jnp.asarray(leaf)
 
 
-def _are_unchanged(numbers_read: tuple[tuple[Variable, Any], ...]) -> bool:
+def are_unchanged(numbers_read: tuple[tuple[Variable, Any], ...]) -> bool:
     """Whether variables still have the numbers they had."""
     return all(
         v.is_holding(value) or np.array_equal(v.borrow(), value, equal_nan=True)
@@ -419,6 +422,7 @@ __all__ = [
     "CallProgram",
     "Program",
     "Programs",
+    "are_unchanged",
     "changed_in_scope",
     "programs_of",
     "settings_key",

@@ -88,6 +88,11 @@ class StatelessScope:
         self._variables[key] = variable
         self._draws.pop(key, None)
 
+    def hold(self, variable: Variable, value: Any) -> None:
+        """Let a variable have a value that it was not assigned."""
+        self._values[id(variable)] = value
+        self._variables[id(variable)] = variable
+
     def get_current_value(self, variable: Variable) -> Any:
         """The value within the scope, or None when it has none."""
         value = self._values.get(id(variable))
@@ -161,13 +166,23 @@ class ProgramRun:
         checks: The `RunChecks` of the program, for those made while it runs.
     """
 
-    __slots__ = ("checks", "created", "first_keys", "is_traced", "numbers_read", "outside")
+    __slots__ = (
+        "checks",
+        "created",
+        "first_keys",
+        "hand_in",
+        "is_traced",
+        "numbers_read",
+        "outside",
+    )
 
     def __init__(self, is_traced: bool, checks: Any = None) -> None:
         self.is_traced, self.checks = is_traced, checks
         self.outside: dict[int, Variable] = {}
         self.numbers_read: dict[int, tuple[Variable, Any]] = {}  # whose numbers Python asked for
         self.created: set[int] = set()  # ids of the variables made within
+        # What such a variable is read as, where it becomes an input of what is traced.
+        self.hand_in: Callable[[Variable, Any], Any] | None = None
         self.first_keys: dict[int, Any] = {}  # of generators made within, by their state's id
 
     def __repr__(self) -> str:
@@ -195,6 +210,17 @@ def record_outside(variable: Variable, is_assigned: bool = False) -> None:
     run = current().program
     if run is not None and (is_assigned or run.is_traced):
         run.outside[id(variable)] = variable
+
+
+def read_outside(variable: Variable, value: Any) -> Any:
+    """Record that a variable in no scope is read; what it is read as."""
+    run = current().program
+    if run is None or not run.is_traced:
+        return value
+    run.outside[id(variable)] = variable
+    if run.hand_in is None or id(variable) in run.created or current().finds_shapes:
+        return value
+    return run.hand_in(variable, value)
 
 
 def record_number_read(variable: Variable, value: Any) -> None:
@@ -245,9 +271,9 @@ def next_key_data(state: Variable) -> Any:
     key = id(state)
     base = scope._values.get(key)
     if base is None:
-        record_outside(state)
+        base = read_outside(state, state.own_value())
         created = None if context.program is None else context.program.first_keys.get(key)
-        base = state.own_value() if created is None else created
+        base = base if created is None else created
         scope._variables[key] = state
     count = scope._draws.get(key, 0)
     scope._draws[key] = count + 1

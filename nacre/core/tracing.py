@@ -68,6 +68,38 @@ def trace_of(tracer: Any) -> Any:
     return tracer._trace
 
 
+@contextlib.contextmanager
+def traced_by(trace: Any) -> Generator[None]:
+    """A block whose operations become part of this trace, whatever traces around it.
+
+    Used: `jax._src.core.set_current_trace`.
+    """
+    from jax._src import core
+
+    with core.set_current_trace(trace):
+        yield
+
+
+def eval_jaxpr(jaxpr: Any, consts: Sequence[Any], *arguments: Any) -> list[Any]:
+    """What equations give. Used: `jax.core.eval_jaxpr`, which has no types."""
+    from jax._src import core
+
+    return core.eval_jaxpr(jaxpr, consts, *arguments)
+
+
+def with_equations(jaxpr: Any, inputs: Sequence[Any], equations: Sequence[Any]) -> Any:
+    """A program of other inputs and equations; `jax._src.core.Jaxpr.replace`."""
+    names = jaxpr.debug_info._replace(arg_names=None, result_paths=None)
+    return jaxpr.replace(invars=list(inputs), eqns=list(equations), debug_info=names)
+
+
+def settings_of_traces() -> Any:
+    """JAX's settings that what is traced depends on. Used: `jax._src.config.trace_context`."""
+    from jax._src import config
+
+    return config.trace_context()
+
+
 def local_settings() -> list[tuple[Any, Any]]:
     """JAX's settings that blocks around this code have given, which hold for this thread alone.
 

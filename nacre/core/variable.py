@@ -45,9 +45,9 @@ from nacre.core.scope import (
     get_stateless_scope,
     in_symbolic_scope,
     outside_scopes,
+    read_outside,
     record_created,
     record_number_read,
-    record_outside,
     value_in_scopes,
 )
 from nacre.core.tracing import is_bare, is_tracer
@@ -426,7 +426,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         if value is None:
             value = self.own_value()
             if notes:
-                record_outside(self)
+                value = read_outside(self, value)
             else:
                 record_number_read(self, value)
         return recording.read(self, value) if recording.recording_tapes else value

@@ -38,8 +38,9 @@ class Function(Compiled[..., Any]):
         autograph: Whether its `if` and loops may ask the values of tensors.
     """
 
-    _is_plain = False
-    _seen: Any = None  # the shapes and dtypes of the arguments it was traced for
+    # Bookkeeping, on which no program depends; `_seen` has the shapes and dtypes of the arguments
+    # it was traced for.
+    __slots__ = ("_is_plain", "_seen")
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Function(Compiled[..., Any]):
         input_signature: Sequence[Any] | None = None,
         autograph: bool = True,
     ) -> None:
+        self._is_plain, self._seen = False, None
         super().__init__(python_function, input_signature)
         self._autograph = autograph
 
@@ -66,6 +68,7 @@ class Function(Compiled[..., Any]):
 
     def _note(self, args: Any, kwargs: Any) -> None:
         """Keep what it is traced for, for a file; sizes that differ are left open."""
+        args = self._without_defaults(args)
         leaves = tree.flatten(args)
         if kwargs or not all(isinstance(leaf, jax.Array) for leaf in leaves):
             return
@@ -73,6 +76,16 @@ class Function(Compiled[..., Any]):
             return
         specs = tree.map_structure(lambda x: TensorSpec(tuple(x.shape), x.dtype.name), list(args))
         self._keep(specs)
+
+    def _without_defaults(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments up to the last one that is not what it is when left out."""
+        given = list(args)
+        while given and len(given) <= len(self._places):
+            default = self._places[len(given) - 1][1]
+            if isinstance(given[-1], jax.Array) or given[-1] is not default:
+                break
+            given.pop()
+        return tuple(given)
 
     def _keep(self, specs: list[Any]) -> None:
         known = [] if self._seen is None else tree.flatten(self._seen)
@@ -166,9 +179,11 @@ def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
             `if` and loops to Python) and `experimental_...`, as `nacre.function` takes them.
 
     Source:
-        TensorFlow 2.15, tf.function. Differs: loops over tensors whose body cannot be the
-        program's own are unrolled, such as one that appends to a list, and shapes that change
-        from turn to turn make it run eagerly; a `while` by known values is unrolled at first; an
+        TensorFlow 2.15, tf.function; its Python runs as often as there, but for sizes that a
+        signature leaves open, each of which is traced. Differs: loops over tensors whose body
+        cannot be the program's own are unrolled, such as one that appends to a list of its own,
+        and shapes that change from turn to turn make it run eagerly; a `while` by known values is
+        unrolled at first; an
         `assert` that fails is raised when the whole function has run.
     Example:
         >>> import nacre.tf as tf

@@ -49,6 +49,7 @@ class Function(Versioned, Generic[P, R]):
         "_bound",
         "_calls",
         "_contents",
+        "_places",
         "_programs",
         "_who",
         "input_signature",
@@ -69,6 +70,7 @@ class Function(Versioned, Generic[P, R]):
         self._bound: dict[int, Function[..., Any]] = {}
         self._contents = Contents()
         self._calls: dict[Hashable, int] = {}
+        self._places = _places_of(python_function)
         name = getattr(python_function, "__qualname__", None)
         self._who = str(name or getattr(python_function, "name", "function"))
         self._who = self._who.replace("<locals>.", "")
@@ -133,6 +135,8 @@ class Function(Versioned, Generic[P, R]):
         """What kind of call this is, and the arrays among its arguments."""
         if self.input_signature is not None:
             args, kwargs = self._with_signature(args, kwargs)
+        else:
+            args, kwargs = self._in_order(args, kwargs)
         arrays: list[Any] = []
         fixed: list[Any] = []
 
@@ -152,6 +156,26 @@ class Function(Versioned, Generic[P, R]):
         make = self._traced_function
         made = programs.get(key, lambda: _Kind(self.python_function, structure, fixed, make))
         return made, arrays
+
+    def _in_order(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments by place as far as can be, those left out at their defaults.
+
+        So `f(x)`, `f(x, None)` and `f(x=x)` are one kind of call.
+        """
+        places = self._places
+        if not places or (not kwargs and len(args) >= len(places)):
+            return args, kwargs
+        found, named = list(args), dict(kwargs)
+        for name, default in places[len(args) :]:
+            if name in named:
+                found.append(named.pop(name))
+            elif isinstance(default, _DEFAULTS):
+                found.append(default)
+            else:
+                break
+        return tuple(found), named
 
     def _note_new_kind(self, structure: str, fixed: list[Any]) -> None:
         if not any(type(value) in (int, float) for value in fixed):
@@ -298,6 +322,21 @@ class ConcreteFunction(Generic[R]):
         if isinstance(key, str):
             return key
         return self._names[key] if key < len(self._names) else f"args_{key}"
+
+
+# Defaults that are filled in: arrays would become a program's inputs, where code may ask for them.
+_DEFAULTS = (int, float, complex, str, bytes, bool, type(None))
+
+
+def _places_of(function: Callable[..., Any]) -> tuple[tuple[str, Any], ...]:
+    """The arguments that may be given by place or by name, with their defaults; none beside `*`."""
+    try:
+        known = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a built-in one, which does not tell
+        return ()
+    if any(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL) for p in known):
+        return ()
+    return tuple((p.name, p.default) for p in known if p.kind is p.POSITIONAL_OR_KEYWORD)
 
 
 def _names_by_place(function: Callable[..., Any]) -> list[str]:

@@ -1,8 +1,9 @@
 """The program of one kind of call of a `nacre.function`.
 
-Which variables the code reads, and which of them it changes, is found by a trial trace. Those that
-change are donated, as in `fit`, so that an update needs no second copy of the weights; the others
-are only read.
+The code is traced once for each form of its arrays, and played back where a program or a gradient
+tape needs it (`core/played.py`); code that makes variables runs a second time, as in TensorFlow.
+The first trace shows which variables it reads, and which of them it changes: those are donated, as
+in `fit`, so that an update needs no second copy of the weights; the others are only read.
 """
 
 # JAX leaves arguments of its functions without types.
@@ -20,8 +21,11 @@ import numpy as np
 from nacre.core import changes, leftovers, recording, scope, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.leftovers import LostTensor
+from nacre.core.played import Played, form_of
 from nacre.core.program import CallProgram, Program, changed_in_scope
 from nacre.core.reach import Reach
+from nacre.core.recent import Recent
+from nacre.core.run_checks import RunChecks
 from nacre.core.state import State, Updates, Values
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
@@ -30,6 +34,7 @@ from nacre.summary.compiled import compiling, write_found
 from nacre.training.deferred_signals import DeferredSignals
 
 _CHANGED, _READ = "changed", "read"
+_MOST_TRACES = 64  # of one function's, each of other shapes
 
 
 class FunctionProgram:
@@ -44,6 +49,8 @@ class FunctionProgram:
     def __init__(self, call: Callable[[list[Any]], Any], who: str, reach: Reach) -> None:
         self._who, self._objects = who, reach.objects
         self._kept = kept = list[Any]()  # what its traces gave besides arrays
+        self._traces = Recent(_MOST_TRACES)
+        self._checks = RunChecks()
 
         def run(arrays: list[Any]) -> tuple[list[Any], Kept]:
             for owner in reach.objects:
@@ -75,7 +82,9 @@ class FunctionProgram:
             self._program = self._made(arrays)
         if recording.recording_tapes:  # which see through it, and keep what it is given
             if self._recorded is None:
-                self._recorded = CallProgram(self._call, self._state, name=self._who)
+                self._recorded = CallProgram(
+                    self._outcome_of, self._state, name=self._who, checks=self._checks
+                )
             leaves, kept = self._recorded.run(arrays)
         elif not self._state.groups[_CHANGED]:
             leaves, kept = self._run(self._program, arrays)
@@ -117,45 +126,61 @@ class FunctionProgram:
         )
 
     def _made(self, arrays: list[Any]) -> Program:
-        read, changed = self._variables(arrays)
-        state = self._state = State({_CHANGED: changed, _READ: read})
-        self._changing = State({_CHANGED: changed})
+        trace = self._trace_for(arrays)
+        state = self._state = State({_CHANGED: trace.changed, _READ: trace.read})
+        self._changing = State({_CHANGED: trace.changed})
 
         def run(values: Values, read: Values, arrays: list[Any]) -> Any:
             inner = scope.get_stateless_scope()
             assert inner is not None
             for variable, value in state.pairs(read):
                 inner.add_update((variable, value))
-            outcome = self._call(arrays)
+            outcome = self._outcome_of(arrays)
             new = {
                 name: [inner.get_current_value(v) for v in state.groups[name]] for name in values
             }
-            # What the trial only read: of other shapes code may do more.
+            # What the first trace only read: of other shapes code may do more.
             return state.settled(new), changed_in_scope(state, read), outcome
 
-        return Program(run, state, donates=True, name=self._who)
+        return Program(run, state, donates=True, name=self._who, checks=self._checks)
 
-    def _variables(self, arrays: list[Any]) -> tuple[list[Variable], list[Variable]]:
-        """The variables that the code only reads, and those it changes, by tracing it once."""
-        run = scope.ProgramRun(is_traced=True)
-        found: list[tuple[list[Variable], list[Variable]]] = []
+    def _outcome_of(self, arrays: list[Any]) -> tuple[list[Any], Kept]:
+        """What the code gives in the trace of a program around it."""
+        trace = self._trace_for(arrays)
+        if trace.made_variables or not trace.still_holds():
+            return self._call(arrays)
+        return trace.play(arrays)
 
-        def trial(arrays: list[Any]) -> list[Any]:
-            inner = scope.StatelessScope()
-            with scope.running_program(run), inner:
-                leaves, _ = self._call(arrays)
-                used = list(run.outside.values())
-                changed = [v for v in used if inner.get_current_value(v) is not None]
-            known = {id(v) for v in changed}
-            found.append(([v for v in used if id(v) not in known], changed))
-            return leaves
+    def _trace_for(self, arrays: list[Any]) -> Played:
+        """The trace for arrays of this form, made now if there is none."""
+        return self._traces.get(form_of(arrays), lambda: self._traced(arrays))
 
+    def _traced(self, arrays: list[Any]) -> Played:
+        run = scope.ProgramRun(is_traced=True, checks=self._checks)
         before = [(owner, dict(vars(owner))) for owner in self._objects]
-        with changes.tracing(), leftovers.cleared(is_trial=True):
-            jax.eval_shape(trial, arrays)
-        for owner, attributes in before:
-            _set_back(owner, attributes)
-        return found[-1]
+        with leftovers.apart(), changes.tracing() as left:
+            trace = Played(self._call, arrays, run)
+            left.is_trial = trace.made_variables  # it runs again, and finds all as it was
+        if left.is_trial:
+            for owner, attributes in before:
+                _set_back(owner, attributes)
+        else:
+            self._warn_of(left, arrays)
+        return trace
+
+    def _warn_of(self, left: leftovers.Leftovers, arrays: list[Any]) -> None:
+        """Say where code reads what its trace has left behind, which stands for nothing."""
+
+        def again() -> None:
+            run = scope.ProgramRun(is_traced=True)
+            with recording.paused(), scope.outside_scopes(), scope.running_program(run):
+                with scope.StatelessScope():
+                    jax.eval_shape(self._call, arrays)
+
+        if left.is_new:
+            leftovers.warn_where_read(left, again)
+        if left.moved:
+            leftovers.warn_where_counted(left, again)
 
 
 def _set_back(owner: object, before: dict[str, Any]) -> None:

@@ -308,8 +308,8 @@ def test_a_long_while_by_known_values_is_the_programs_own() -> None:
             x, i = x + 1, i + 1
         return x
 
-    # A list that it changes keeps it Python's.
-    assert float(many(tf.constant(0.0))) == 100 and len(turns) % 100 == 0
+    # Its first turns are unrolled, the others are one.
+    assert float(many(tf.constant(0.0))) == 100 and len(turns) == 51
 
     @tf.function
     def quiet(x):
@@ -604,3 +604,27 @@ def test_a_function_whose_file_has_changed_is_traced_as_it_is(
     linecache.checkcache()
     with pytest.warns(UserWarning, match="runs as plain Python"):
         assert float(tf.function(chosen)(tf.constant(1.0))) == 2.0
+
+
+def test_lists_of_the_script_note_what_is_traced_and_own_ones_what_runs() -> None:
+    noted = []
+
+    @tf.function
+    def outside(x):
+        if x > 0:
+            noted.append("positive")
+            x = x + 1
+        return x
+
+    assert [float(outside(tf.constant(v))) for v in (1.0, -1.0)] == [2, -1]
+    assert noted == ["positive"]
+
+    @tf.function
+    def own(x):
+        found = ["first"]
+        if x > 0:
+            found.append("second")
+        return tf.constant(len(found))
+
+    with pytest.warns(UserWarning, match="changes in place 'found'"):
+        assert [int(own(tf.constant(v))) for v in (1.0, -1.0)] == [2, 1]

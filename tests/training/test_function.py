@@ -247,7 +247,7 @@ def test_numbers_are_compiled_in_and_arrays_are_not():
         return x**n if isinstance(n, int) else x * n
 
     assert [float(power(np.float32(2.0), n)) for n in (2, 3, 2)] == [4.0, 8.0, 4.0]
-    assert traced == [2, 2, 3, 3]
+    assert traced == [2, 3]
     del traced[:]
     assert [float(power(np.float32(2.0), np.float32(n))) for n in (2, 3)] == [4.0, 6.0]
     assert len(traced) == 1  # what a trial appended is taken out again
@@ -266,7 +266,7 @@ def test_a_signature_casts_numbers_and_refuses_other_shapes():
         return x * rate
 
     assert [scaled([1, 2], rate).tolist() for rate in (1, 2.0, 3)] == [[1, 2], [2, 4], [3, 6]]
-    assert len(traced) == 2
+    assert len(traced) == 1
     with pytest.raises(ShapeError, match=r"an argument of shape \(2,\). Got shape \(3,\)"):
         scaled([1, 2, 3], 1.0)
     with pytest.raises(ArgumentError, match="says 2 arguments. Got 1|missing a required argument"):
@@ -390,7 +390,7 @@ def test_a_concrete_function_is_traced_before_it_is_called():
 
     concrete = double.get_concrete_function(keras.KerasTensor((3,)))
     count = len(traced)
-    assert count == 2
+    assert count == 1
     assert concrete(np.ones(3, "float32")).tolist() == [2.0, 2.0, 2.0]
     assert len(traced) == count
 
@@ -459,4 +459,4 @@ def test_flags_toggled_at_each_step_are_compiled_once_each():
             model.trainable = flag
             found.append(count(X))
     assert found == [2, 0] * 3
-    assert len(traced) == 4  # each found its variables first
+    assert len(traced) == 2

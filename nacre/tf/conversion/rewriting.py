@@ -255,10 +255,12 @@ class _Function(ast.NodeTransformer):
 
     Args:
         arguments: Its arguments.
+        around: Names of the functions it is within, up to the one that is rewritten.
     """
 
-    def __init__(self, arguments: ast.arguments) -> None:
+    def __init__(self, arguments: ast.arguments, around: frozenset[str] = frozenset()) -> None:
         self._arguments = _argument_names(arguments)
+        self._inner = around | set(self._arguments)  # names that are not from outside
         self._count = 0
         self._kept: dict[str, None] = {}  # names that blocks set
         self._globals: frozenset[str] = frozenset()
@@ -272,6 +274,7 @@ class _Function(ast.NodeTransformer):
         self._nonlocals = frozenset(
             n for x in declared if isinstance(x, ast.Nonlocal) for n in x.names
         )
+        self._inner |= set(_stores(function.body).names) - self._globals - self._nonlocals
         self._all_loads = _loads(function.body)
         for part in own:
             if self._is_block(part):
@@ -280,6 +283,10 @@ class _Function(ast.NodeTransformer):
         local = [n for n in self._kept if n not in self._globals | self._nonlocals]
         first = 1 if ast.get_docstring(function) is not None else 0
         function.body = [*body[:first], *_bound(local, function), *body[first:]]
+
+    def _is_outside(self, place: ast.expr) -> bool:
+        """Whether it is a list of the script's, not one that the function has made."""
+        return isinstance(place, ast.Name) and place.id not in self._inner
 
     def _is_block(self, part: ast.AST) -> bool:
         """Whether a statement becomes functions: not where it holds a `return` that must stay."""
@@ -399,12 +406,12 @@ class _Function(ast.NodeTransformer):
         within = _loads([node])
         later = [n for n in names if self._all_loads.get(n, 0) > within.get(n, 0)]
         changed: list[ast.expr] = [
-            ast.Tuple([_c(k), _lambda(_loaded(v))], ast.Load())
+            ast.Tuple([_c(k), _lambda(_loaded(v)), _c(self._is_outside(v))], ast.Load())
             for k, v in stores.changed.items()
             if _root(v) not in stores.names
         ]
         changed += [
-            ast.Tuple([_c(n), _lambda(_c(None))], ast.Load())
+            ast.Tuple([_c(n), _lambda(_c(None)), _c(False)], ast.Load())
             for n in stores.names
             if n in self._globals
         ]
@@ -483,11 +490,11 @@ class _Function(ast.NodeTransformer):
         if has(node.body, ast.Yield | ast.YieldFrom | ast.Await):
             return node
         node.body = Jumps().rewritten(node.body)
-        _Function(node.args).change(node)
+        _Function(node.args, self._inner).change(node)
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> Any:
-        inner = _Function(node.args)
+        inner = _Function(node.args, self._inner)
         kept = {n: None for n in self._kept if n not in _argument_names(node.args)}
         inner._kept, inner._globals = kept, self._globals
         node.body = inner.visit(node.body)

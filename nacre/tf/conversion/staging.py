@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
@@ -12,9 +14,10 @@ import numpy as np
 
 from nacre import ops
 from nacre.core import tree
-from nacre.core.attempts import Attempt
+from nacre.core.attempts import Attempt, to_undo
 from nacre.core.errors import TracedValueError, message
 from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 from nacre.data import HostTensor
 from nacre.ops.control import while_loop_with_gradient
@@ -33,7 +36,8 @@ class Block(NamedTuple):
         write: Sets them.
         names: Their names.
         later: Those that are read elsewhere in the function.
-        changed: Pairs (name, look) of what its statements may change in place.
+        changed: What its statements may change in place: (name, look, whether it is outside of
+            the function).
         stops: The line of a `raise` within it.
         line: Its line.
     """
@@ -42,7 +46,7 @@ class Block(NamedTuple):
     write: Callable[[Any], None]
     names: tuple[str, ...]
     later: tuple[str, ...]
-    changed: tuple[tuple[str, Callable[[], Any]], ...]
+    changed: tuple[tuple[str, Callable[[], Any], bool], ...]
     stops: int | None
     line: int
 
@@ -50,14 +54,34 @@ class Block(NamedTuple):
         """Refuse what a program cannot do in only some of its runs."""
         if self.stops is not None:
             raise refused(self.stops, "a `raise` that depends on the value of a tensor")
-        for name, look in self.changed:
+        for name, look, is_outside in self.changed:
             try:
                 value = look()
             except (NameError, AttributeError, LookupError):
                 continue
-            if value is None or isinstance(value, _LISTS):
-                does = "sets" if value is None else "changes in place"
-                raise refused(self.line, f"one that depends on a tensor, and {does} '{name}'")
+            if is_outside and type(value) in (list, dict):
+                to_undo(functools.partial(_put_back, value, copy.copy(value)), True)
+            elif value is None or isinstance(value, _LISTS):
+                self._refuse_change(name, "sets" if value is None else "changes in place")
+
+    def check_kept(self) -> None:
+        """Refuse tensors in a list of the script's: they stand for values of one turn or way.
+
+        Other items are what the trace has done, once, as in TensorFlow.
+        """
+        for name, look, is_outside in self.changed:
+            if is_outside and type(value := look()) in (list, dict):
+                items = value if isinstance(value, list) else value.values()
+                if any(is_tracer(leaf) for item in items for leaf in tree.flatten(item)):
+                    self._refuse_change(name, "changes in place")
+
+    def _refuse_change(self, name: str, does: str) -> NoReturn:
+        raise refused(self.line, f"one that depends on a tensor, and {does} '{name}'")
+
+
+def _put_back(value: Any, before: Any) -> None:
+    value.clear()
+    value.update(before) if isinstance(value, dict) else value.extend(before)
 
 
 class Undefined:
@@ -281,7 +305,6 @@ def _either(
     The first way that is traced says what there is; where the second knows more (a value where the
     first has none) both are traced again.
     """
-    block.check()
     before = block.read()
     layouts: list[Any] = [None] * len(names)
     dropped: set[int] = set()
@@ -297,7 +320,7 @@ def _either(
                 finally:
                     block.write(before)
                 if traced == 0:
-                    attempt.undo()  # only one of the two ways is gone
+                    attempt.undo(runs_again=False)  # only one of the two ways is gone
             traced += 1
             arrays: list[Any] = []
             for at, value in enumerate(values):
@@ -338,11 +361,13 @@ def _either(
     for _ in range(2 * len(names) + 2):
         traced = 0
         with Attempt() as attempt:
+            block.check()
             try:
                 arrays = ops.cond(pred, way(ways[0]), way(ways[1]))
             except _Again:
                 attempt.undo()
                 continue
+            block.check_kept()
         return [None if i in dropped else x for i, x in enumerate(layouts)], list(arrays)
     raise refused(block.line, "values that differ each time they are traced")
 
@@ -420,13 +445,14 @@ class _Carried:
 
 def _carrying(block: Block, run: Callable[[_Carried], list[Any]]) -> None:
     """Trace a loop, again where a turn shows more of what it carries, and set what it leads to."""
-    block.check()
     before, fills = block.read(), dict[int, Any]()
     for _ in range(2 * len(block.names) + 2):
         carried = _Carried(block, before, fills)
         with Attempt() as attempt:
+            block.check()
             try:
                 arrays = run(carried)
+                block.check_kept()
             except _Again:
                 attempt.undo()
                 continue

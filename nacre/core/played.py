@@ -1,0 +1,163 @@
+"""A trace that is made once and played back: the code behind it runs once, whatever reads it.
+
+A program must know which variables its code reads and changes before it is compiled, and a gradient
+tape sees through a program of its own. Each would run the user's Python again, and with it what
+that prints, counts and appends. So it is traced apart from both, with each variable that it reads
+as an input that is found on the way, and what was traced is played back in either.
+"""
+
+# JAX leaves its functions' arguments without types.
+# pyright: reportUnknownMemberType=false
+# A leading underscore is private to the folder, not to the class.
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import jax
+
+from nacre.core import recording, scope, tracing
+from nacre.core.program import are_unchanged
+from nacre.core.variable import Variable
+
+_READ = tracing.new_primitive("nacre_read_variable")
+
+
+def _aval_of_read(*, number: int, aval: Any) -> Any:
+    return aval
+
+
+_READ.def_abstract_eval(_aval_of_read)
+
+
+class Played:
+    """What a function did when it was traced for arrays of some shapes.
+
+    Attributes:
+        read: The variables that it read or drew from, and no others.
+        changed: Those that it assigned, or drew from.
+        numbers_read: Variables whose numbers Python asked for, and what they were.
+        made_variables: Whether it made variables: then it cannot be played back, as they would
+            have the values of the trace.
+        rest: What it gave besides arrays.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list[Any]], tuple[list[Any], Any]],
+        arrays: Sequence[Any],
+        run: scope.ProgramRun,
+    ) -> None:
+        """Trace it.
+
+        Args:
+            function: Takes arrays, and gives arrays and what else there is.
+            arrays: Those, or their shapes.
+            run: Notes what the trace uses.
+        """
+        found: list[tuple[list[Variable], Any]] = []
+        reads = Reads()
+
+        def trace(arrays: list[Any]) -> tuple[list[Any], list[Any]]:
+            inner = scope.StatelessScope()
+            run.hand_in = reads.begin(inner)
+            with scope.running_program(run), inner:
+                leaves, rest = function(arrays)
+                used = list(run.outside.values())
+                now = [(v, inner.get_current_value(v)) for v in used]
+            changed = [(v, new) for v, new in now if new is not None and not reads.gave(v, new)]
+            found.append(([v for v, _ in changed], rest))
+            return leaves, [new for _, new in changed]
+
+        with recording.paused(), scope.outside_scopes():
+            closed: Any = jax.make_jaxpr(trace)(list(arrays))
+        run.hand_in = None
+        self.changed, self.rest = found[-1]
+        known = {id(v) for v in self.changed}
+        self.read = [v for v in run.outside.values() if id(v) not in known]
+        self.numbers_read = tuple(run.numbers_read.values())
+        self.made_variables = bool(run.created)
+        self._inputs, self._jaxpr, self._consts = reads.variables, *_with_inputs(closed)
+
+    def still_holds(self) -> bool:
+        """Whether the numbers that Python asked for are what they were."""
+        return are_unchanged(self.numbers_read)
+
+    def play(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Do it with these arrays, on the variables of the scope around.
+
+        Returns:
+            The arrays that it gives, and what else there is.
+        """
+        inner = scope.get_stateless_scope()
+        assert inner is not None
+        for variable, value in self.numbers_read:
+            scope.record_number_read(variable, value)
+        given = [_raw(v) for v in self._inputs]
+        found = tracing.eval_jaxpr(self._jaxpr, self._consts, *arrays, *given)
+        count = len(found) - len(self.changed)
+        for variable, new in zip(self.changed, found[count:], strict=True):
+            inner.add_update((variable, new))
+        return found[:count], self.rest
+
+
+def _raw(variable: Variable) -> Any:
+    """A variable's value; a generator's state as it is, too."""
+    return variable._raw()
+
+
+class Reads:
+    """The variables that a trace reads, each given to it as a value of the trace's own."""
+
+    def __init__(self) -> None:
+        self.variables: list[Variable] = []
+        self._given: dict[int, Any] = {}
+
+    def begin(self, outermost: scope.StatelessScope) -> Callable[[Variable, Any], Any]:
+        """What a variable is read by that no scope holds, in the trace that begins here.
+
+        Args:
+            outermost: The scope that keeps its value.
+        """
+        trace = tracing.current_trace()
+
+        def hand_in(variable: Variable, value: Any) -> Any:
+            aval = jax.typeof(value)
+            number = len(self.variables)
+            with tracing.traced_by(trace):  # not by the loop or branch that reads it first
+                given = _READ.bind(number=number, aval=aval)
+            self.variables.append(variable)
+            self._given[id(variable)] = given
+            outermost.hold(variable, given)
+            return given
+
+        return hand_in
+
+    def gave(self, variable: Variable, value: Any) -> bool:
+        """Whether a value is the one that a variable was read as."""
+        return self._given.get(id(variable)) is value
+
+
+def _with_inputs(closed: Any) -> tuple[Any, list[Any]]:
+    """The equations, with what variables were read as among their inputs, and their constants."""
+    jaxpr = closed.jaxpr
+    reads = [e for e in jaxpr.eqns if e.primitive is _READ]
+    reads.sort(key=lambda equation: equation.params["number"])
+    rest = [e for e in jaxpr.eqns if e.primitive is not _READ]
+    inputs = [*jaxpr.invars, *(e.outvars[0] for e in reads)]
+    return tracing.with_equations(jaxpr, inputs, rest), closed.consts
+
+
+def form_of(arrays: Sequence[Any]) -> Hashable:
+    """All that a trace for arrays depends on besides its code: their kinds, and JAX's settings."""
+    return tuple(map(_kind_of, arrays)), tracing.settings_of_traces()
+
+
+def _kind_of(array: Any) -> Hashable:
+    shape: tuple[int, ...] = tuple(array.shape)
+    return shape, jax.dtypes.canonicalize_dtype(array.dtype), getattr(array, "weak_type", False)
+
+
+__all__ = ["Played", "form_of"]
