@@ -11,7 +11,7 @@ from nacre.core.registry import register
 from nacre.losses.checking import as_array, indexed_pair, one_hot_pair, paired, same_rank
 from nacre.metrics._define import metric_function
 from nacre.metrics.reduction import BuiltinMean
-from nacre.ops.cross_entropy import picked
+from nacre.ops.kernels.classes import picked, place_of_highest
 
 
 def _as_number(claim: Any) -> Any:
@@ -80,7 +80,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
         [1.0]
     """
     y_true, y_pred = one_hot_pair("metric 'categorical_accuracy'", y_true, y_pred)
-    return _as_number(jnp.argmax(y_true, axis=-1) == jnp.argmax(y_pred, axis=-1))
+    return _as_number(place_of_highest(y_true) == place_of_highest(y_pred))
 
 
 @metric_function
@@ -98,7 +98,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
         [1.0]
     """
     labels, y_pred = indexed_pair("metric 'sparse_categorical_accuracy'", y_true, y_pred)
-    right = _as_number(labels == jnp.argmax(y_pred, axis=-1).astype(labels.dtype))
+    right = _as_number(labels == place_of_highest(y_pred).astype(labels.dtype))
     known = (labels >= 0) & (labels < y_pred.shape[-1])
     return jnp.where(known, right, jnp.nan)
 
@@ -129,7 +129,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
         [1.0]
     """
     y_true, y_pred = one_hot_pair("metric 'top_k_categorical_accuracy'", y_true, y_pred)
-    return _in_top_k(jnp.argmax(y_true, axis=-1), y_pred, k)
+    return _in_top_k(place_of_highest(y_true), y_pred, k)
 
 
 @metric_function

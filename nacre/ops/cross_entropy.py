@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from nacre.core.config import epsilon
+from nacre.ops.kernels.classes import label_entropy, picked
 
 # Logarithm of a probability of nothing: finite, so that differences of it are no NaN.
 _NEVER = -1e5
@@ -47,26 +48,11 @@ def sparse_terms(labels: jax.Array, outputs: jax.Array, from_logits: bool, axis:
     known = (labels >= 0) & (labels < outputs.shape[axis])
     safe = jnp.where(known, labels, 0)
     if from_logits:
-        # The exponentials are those of the softmax itself, which a program then computes once.
-        highest = jax.lax.stop_gradient(jnp.max(outputs, axis=axis, keepdims=True))
-        shifted = outputs - highest
-        values = jnp.log(jnp.sum(jnp.exp(shifted), axis=axis)) - picked(shifted, safe, axis)
+        values = label_entropy(outputs, safe, axis)
     else:
         p = picked(outputs, safe, axis) / jnp.sum(outputs, axis=axis)
         values = -jnp.log(clip_probabilities(p))
     return jnp.where(known, values, jnp.nan)
-
-
-def picked(values: jax.Array, labels: jax.Array, axis: int) -> jax.Array:
-    """The value at each label, along `axis`.
-
-    A comparison and a sum instead of a gather: both fuse with what is round them, and so does the
-    gradient, which for a gather would be a scatter.
-    """
-    axis %= values.ndim
-    classes = jax.lax.broadcasted_iota(labels.dtype, values.shape, axis)
-    here = classes == jnp.expand_dims(labels, axis)
-    return jnp.sum(jnp.where(here, values, jnp.zeros((), values.dtype)), axis=axis)
 
 
 def ctc_terms(

@@ -23,6 +23,7 @@ from nacre.ops._arrays import (
     together,
 )
 from nacre.ops._define import Family
+from nacre.ops.kernels.classes import place_of_highest
 from nacre.ops.kernels.extremes import largest, smallest
 
 op = Family("numpy", masks=masks.reduction)
@@ -116,7 +117,11 @@ def ptp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
 @op
 def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
     """The index of the largest element along `axis`, the first when several are equal."""
-    return jnp.argmax(array(x), axis=axis, keepdims=keepdims).astype("int32")
+    x = array(x)
+    if axis is None:
+        return jnp.argmax(x, keepdims=keepdims).astype("int32")
+    found = place_of_highest(x, axis)
+    return jnp.expand_dims(found, axis) if keepdims else found
 
 
 @op

@@ -21,6 +21,7 @@ from nacre.ops.kernels import (
     activation,
     adam_native,
     attention,
+    classes,
     guard_native,
     layer_norm,
     products,
@@ -119,6 +120,14 @@ def choices():
         guard_native.choose(jnp.asarray(is_fine), table.GuardWork(old, changed, 3))
 
 
+def scores():
+    for rows, size in [(1, 1), (33, 15), (5, 1000), (3, 64), (700, 65)]:
+        x, labels = draw(0, rows, size), jnp.arange(rows, dtype="int32") % (size + 1) - 1
+        bare(classes._highest)(x)
+        _, norms = bare(classes._kept_forward)(x, labels)
+        bare(classes._gradient)(x, labels, norms, draw(1, rows))
+
+
 @pytest.fixture
 def noted(monkeypatch):
     """Calls made in a test: handler, attributes, arguments and results."""
@@ -187,6 +196,7 @@ def driver(folder: Path, source: str, kind: str) -> Path:
         (library.ACTIVATION, activations),
         (library.LAYER_NORM, norms),
         (library.ATTENTION, attentions),
+        (library.CLASSES, scores),
         (library.ADAM, updates),
         (library.GUARD, choices),
     ],

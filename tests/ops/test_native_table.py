@@ -46,6 +46,10 @@ def layer_norm(*shape, size=None, is_last=True, dtype="float32"):
     return table.LayerNormWork(sized(*shape, dtype=dtype), scale, None, is_last)
 
 
+def scores(*shape, axis=-1, dtype="float32"):
+    return table.ScoresWork(sized(*shape, dtype=dtype), axis)
+
+
 def guard(*shapes, dtype="float32"):
     arrays = [sized(*shape, dtype=dtype) for shape in shapes]
     return table.GuardWork(arrays, arrays, 1)
@@ -122,6 +126,26 @@ ROWS = [
             dense(dtype="bfloat16"),
             dense(rows=3, units=4096),
             dense(rows=4, units=31),
+        ],
+    ),
+    (
+        table.HIGHEST,
+        scores(128, 32, axis=1),
+        [
+            scores(128, 32, axis=0),
+            scores(SYMBOL, 32),
+            scores(128, 32, dtype="bfloat16"),
+            scores(256, 31),
+        ],
+    ),
+    (
+        table.CROSS_ENTROPY,
+        scores(2, 64, 96),
+        [
+            scores(2, 64, 96, axis=1),
+            scores(0, 96),
+            scores(128, 96, dtype="float64"),
+            scores(128, 95),
         ],
     ),
     (

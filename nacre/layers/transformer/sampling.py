@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nacre.ops.kernels.classes import place_of_highest
+
 
 def keep_top_k(logits: Any, k: int) -> Any:
     """Logits with -inf at all but the `k` largest of each row; ties with the last stay.
@@ -76,7 +78,7 @@ def sample_tokens(
     """
     logits = jnp.asarray(logits).astype("float32")
     if temperature == 0:
-        return jnp.argmax(logits, axis=-1).astype("int32")
+        return place_of_highest(logits)
     logits = logits / temperature
     logits = logits if top_k is None else keep_top_k(logits, top_k)
     logits = logits if top_p is None else keep_top_p(logits, top_p)

@@ -85,6 +85,12 @@ ATTENTION = Library(
     ("attention_forward", "attention_look", "attention_backward"),
     companions=("layer_norm", "activation"),
 )
+CLASSES = Library(
+    "classes",
+    ("classes.cc", "handler.h"),
+    ("classes_highest", "classes_entropy", "classes_entropy_gradient"),
+    companions=("adam",),
+)
 CONVOLUTION = Library(
     "convolution",
     ("convolution.cc", "depthwise.h", "handler.h", "sliding.h"),
@@ -102,7 +108,7 @@ LAYER_NORM = Library(
     "layer_norm",
     ("layer_norm.cc", "handler.h"),
     ("layer_norm_forward", "layer_norm_backward"),
-    companions=("attention", "dense", "activation", "adam"),
+    companions=("attention", "dense", "activation", "adam", "classes"),
 )
 POOLING = Library(
     "pooling",
@@ -121,6 +127,7 @@ LIBRARIES = (
     ACTIVATION,
     ADAM,
     ATTENTION,
+    CLASSES,
     CONVOLUTION,
     DENSE,
     GUARD,

@@ -42,6 +42,7 @@ FEWEST_ELEMENTS = 2**12  # of an activation or a normalisation: fewer cost less 
 # Of a product: one row takes XLA 0.7 of the time; with 8 it takes 1.2 times ours, or more.
 FEWEST_ROWS = 8
 FEWEST_PRODUCTS = 2**13  # fewer cost less than a call
+FEWEST_SCORES = 2**12  # fewer cost less than a call
 MANY_ARRAYS = 32  # XLA makes the choice of fewer in the loops of their update
 
 
@@ -195,6 +196,14 @@ class LayerNormWork:
     scale: Array | None
     offset: Array | None
     is_last: bool
+
+
+@dataclass(frozen=True)
+class ScoresWork:
+    """Scores, and the axis of their classes."""
+
+    x: Array
+    axis: int
 
 
 @dataclass(frozen=True)
@@ -421,6 +430,33 @@ LAYER_NORM: Kernel[LayerNormWork] = Kernel(
         Condition(f"{FEWEST_ELEMENTS} numbers or more", lambda w: w.x.size >= FEWEST_ELEMENTS),
     ),
 )
+
+
+def _of_classes(fewest: int) -> tuple[Condition[ScoresWork], ...]:
+    is_last = lambda w: w.x.ndim > 0 and w.axis in (-1, w.x.ndim - 1)
+    return (
+        Condition("classes on the last axis", is_last),
+        Condition(_KNOWN, lambda w: _are_known(w.x)),
+        Condition("float32", lambda w: _are_float32(w.x)),
+        Condition(
+            f"{fewest} classes or more, {FEWEST_SCORES} scores or more",
+            lambda w: fewest <= w.x.shape[-1] <= LARGEST and w.x.size >= FEWEST_SCORES,
+        ),
+    )
+
+
+HIGHEST: Kernel[ScoresWork] = Kernel(
+    "highest",
+    "accuracy of classes, ops.argmax, models.generate",
+    library.CLASSES,
+    _of_classes(32),
+)
+CROSS_ENTROPY: Kernel[ScoresWork] = Kernel(
+    "cross-entropy",
+    "SparseCategoricalCrossentropy of logits, or of a softmax at the end of a model",
+    library.CLASSES,
+    _of_classes(96),  # 64 take as long by XLA
+)
 GUARD: Kernel[GuardWork] = Kernel(
     "guard",
     "fit of one small step an epoch",
@@ -439,6 +475,8 @@ KERNELS = (
     MAX_POOLING,
     AVERAGE_POOLING,
     DENSE,
+    HIGHEST,
+    CROSS_ENTROPY,
     ACTIVATION,
     LAYER_NORM,
     ADAM,
