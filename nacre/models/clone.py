@@ -15,7 +15,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.input_layer import InputLayer
 from nacre.models import doors
-from nacre.models.functional import Functional
+from nacre.models.functional import Function, Functional
 from nacre.models.model import Model
 from nacre.models.sequential import Sequential
 from nacre.ops._calls import OpCall
@@ -160,7 +160,8 @@ class _Cloner:
                     known.setdefault(id(old), new)
         inputs = tree.map_structure(cloned, model._nested_inputs)
         outputs = tree.map_structure(cloned, model._nested_outputs)
-        clone = Functional(inputs, outputs, name=model.name)
+        kind = Function if model._keeps_list_of_one else Functional
+        clone = kind(inputs, outputs, name=model.name)
         if graph.losses:
             clone.add_loss([known[id(loss)] for loss in graph.losses])
         return clone

@@ -12,7 +12,7 @@ from nacre.core.symbolic import KerasTensor, Node, any_symbolic
 from nacre.layers.base import calling
 from nacre.layers.base.layer import Layer
 from nacre.models.graph import Graph
-from nacre.models.graph_calls import MASKS_END_AT_OPS
+from nacre.models.graph_calls import KEEPS_LIST_OF_ONE, MASKS_END_AT_OPS
 from nacre.models.model import Model
 from nacre.models.old_graphs import calls as old_calls
 from nacre.ops._calls import OpCall
@@ -31,7 +31,8 @@ class Function(Model):
     which Keras opens too.
 
     Inputs are matched, cast and checked as those of a model; more than Keras's are taken (a list of
-    one, a dict by name).
+    one, a dict by name). Outputs come in the structure that was given, a list of one too, where a
+    model gives the tensor alone.
 
     Args:
         inputs: Symbolic tensors: an `Input`, what a layer or op gave, or a list or dict of them.
@@ -55,6 +56,7 @@ class Function(Model):
     """
 
     _config_registered_name = "Functional"  # as Keras writes it
+    _keeps_list_of_one = True
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
@@ -75,6 +77,8 @@ class Functional(Function):
         >>> model.output_shape
         (None, 2)
     """
+
+    _keeps_list_of_one = False
 
 
 # -------------------------------------------------------------------- configs
@@ -114,6 +118,8 @@ def _graph_config(model: Model) -> dict[str, Any]:
     if graph.losses:
         config["added_losses"] = [_tensor_address(graph, t) for t in graph.losses]
     config[MASKS_END_AT_OPS] = model._masks_end_at_ops
+    if model._keeps_list_of_one:
+        config[KEEPS_LIST_OF_ONE] = True
     return config
 
 
@@ -197,6 +203,8 @@ def _from_config(
         inputs, outputs = _alone(inputs), _alone(outputs)
     extra = {k: config[k] for k in ("trainable",) if k in config}
     kind = Functional if cls is Model or issubclass(cls, Functional) else cls
+    if config.get(KEEPS_LIST_OF_ONE) and kind is Functional:
+        kind = Function
     model = kind(inputs=inputs, outputs=outputs, name=config.get("name"), **extra)
     model._masks_end_at_ops = ends
     if config.get("added_losses"):

@@ -32,11 +32,15 @@ if TYPE_CHECKING:
 
 # In configs of graphs and stacks: whether masks end at ops, as in Keras, which writes no such key.
 MASKS_END_AT_OPS = "masks_end_at_ops"
+# In configs of graphs: that an output in a list is given in one, where it is, as Keras has no form.
+KEEPS_LIST_OF_ONE = "keeps_list_of_one"
 
 
 def attach_graph(model: Model, inputs: Any, outputs: Any) -> None:
     """Make `model` compute the graph between `inputs` and `outputs`."""
-    inputs, outputs = _without_extra_list(inputs), _without_list_of_one(outputs)
+    inputs = _without_extra_list(inputs)
+    if not model._keeps_list_of_one:
+        outputs = _without_list_of_one(outputs)
     for label, structure in (("inputs", inputs), ("outputs", outputs)):
         leaves = tree.flatten(structure)
         wrong = [leaf for leaf in leaves if not isinstance(leaf, KerasTensor)]

@@ -107,6 +107,7 @@ class Model(Trainable):
     _is_model = True
     _is_chain = False  # whether each of its layers is applied to what the one before it gave
     _is_of_graph = False  # whether every model of the class has a graph, or gets one
+    _keeps_list_of_one = False  # whether an output that was given in a list is given in one
 
     __slots__ = (
         "_called_with",

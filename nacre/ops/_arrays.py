@@ -12,6 +12,7 @@ from nacre.core import config, interop
 from nacre.core.dtypes import host_dtype, standardize_dtype
 from nacre.core.host_arrays import plain_array, refuse_wide_integers
 from nacre.core.indices import check_width
+from nacre.core.typed_jax import setting
 from nacre.core.variable import Variable
 
 # A tensor is an array, a traced or symbolic tensor, a Variable, a number or nested lists of them.
@@ -94,6 +95,38 @@ def operand(x: Tensor) -> Any:
     return array(x)
 
 
+def operands(*xs: Tensor) -> list[Any]:
+    """What `operand` gives of each. Whole numbers and Python's floats together are in floatx.
+
+    JAX would give them 64 bits in a process that has any.
+    """
+    found = [operand(x) for x in xs]
+    return _in_floatx(found) if setting("jax_enable_x64") else found
+
+
+def arrays(*xs: Tensor) -> list[jax.Array]:
+    """`operands`, each an array."""
+    return [array(x) for x in operands(*xs)]
+
+
+def _in_floatx(xs: list[Any]) -> list[Any]:
+    floats = [type(x) is float or (not isinstance(x, int) and is_inexact(x)) for x in xs]
+    if any(is_float and not _is_weak(x) for x, is_float in zip(xs, floats, strict=True)):
+        return xs
+    wide = {np.dtype("complex128"): "complex64"} if config.floatx() != "float64" else {}
+    return [
+        jnp.asarray(x, wide.get(jnp.result_type(x), config.floatx()))
+        if is_float and (type(x) is float or x.dtype in (*wide, np.float64))
+        else x
+        for x, is_float in zip(xs, floats, strict=True)
+    ]
+
+
+def _is_weak(x: Any) -> bool:
+    """Whether numbers were Python's, and have no dtype anybody asked for."""
+    return type(x) is float or x.weak_type
+
+
 def floating(x: Tensor) -> jax.Array:
     """An array of `x` with a float (or complex) dtype: floatx for integers and booleans."""
     x = array(x)
@@ -119,9 +152,9 @@ def axes_of(axis: Axis) -> int | tuple[int, ...] | None:
 
 def together(*xs: Tensor) -> list[jax.Array]:
     """The arrays, all of the dtype they promote to."""
-    arrays = [array(x) for x in xs]
-    dtype = jnp.result_type(*arrays)
-    return [a.astype(dtype) for a in arrays]
+    found = arrays(*xs)
+    dtype = jnp.result_type(*found)
+    return [x.astype(dtype) for x in found]
 
 
 def to_pair(value: Any, count: int) -> tuple[int, ...]:

@@ -46,9 +46,14 @@ def norm(x: Array, order: Any = None, axis: Axes = None, keepdims: bool = False)
     if not (is_vector or is_euclidean or is_frobenius):
         return jnp.linalg.norm(x, ord=order, axis=axis, keepdims=keepdims)
     power = order if is_vector else 2
-    size = jnp.abs(x)
+    size = jnp.abs(wide(x))
     powers = jnp.square(size) if power == 2 else size**power
-    return root(jnp.sum(powers, axis=axes, keepdims=keepdims), power)
+    return root(jnp.sum(powers, axis=axes, keepdims=keepdims), power).astype(jnp.abs(x).dtype)
+
+
+def wide(x: Array) -> Array:
+    """float32 for 16-bit floats: the square of 256 is no number of float16, nor is that of 1e-4."""
+    return x.astype(jnp.float32) if x.dtype in (jnp.float16, jnp.bfloat16) else x
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))

@@ -208,15 +208,22 @@ def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
 @op(composite=True)
 def squareplus(x: Tensor, b: float = 4) -> jax.Array:
     """(x + sqrt(x² + b)) / 2: like softplus, without exponentials."""
-    x = floating(x)
-    return (x + jnp.sqrt(jnp.square(x) + b)) / 2
+    given = floating(x)
+    x = _roots.wide(given)
+    size = jnp.abs(x)
+    unit = lax.stop_gradient(jnp.sqrt(jnp.maximum(size, 1)))  # the square of a large x overflows
+    larger = size / 2 + unit / 2 * jnp.sqrt(jnp.square(x / unit) + b / unit / unit)
+    is_negative = x < 0  # the product of both roots is b / 4
+    found = jnp.where(is_negative, b / 4 / jnp.where(is_negative, larger, 1), larger)
+    return found.astype(given.dtype)
 
 
 @op(composite=True)
 def sparse_plus(x: Tensor) -> jax.Array:
     """0 for x ≤ -1, x for x ≥ 1, and (x + 1)² / 4 between."""
     x = floating(x)
-    return jnp.where(x <= -1, 0, jnp.where(x >= 1, x, jnp.square(x + 1) / 4))
+    between = jnp.square(jnp.clip(x, -1, 1) + 1) / 4  # the square of a large x overflows
+    return jnp.where(x <= -1, 0, jnp.where(x >= 1, x, between))
 
 
 @op(composite=True)
@@ -258,7 +265,10 @@ def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
         Martins & Astudillo 2016, arXiv:1602.02068, algorithm 1. Differs: Keras 3.15 gives results
         that do not sum to 1.
     """
-    x = floating(x)
+    given = floating(x)
+    x = _roots.wide(given)
+    # The same without the largest: totals of large numbers have no digits of 1.
+    x = x - lax.stop_gradient(jnp.max(x, axis=axis, keepdims=True))
     ordered = jnp.flip(jnp.sort(x, axis=axis), axis=axis)
     totals = jnp.cumsum(ordered, axis=axis)
     count = x.shape[axis]
@@ -268,7 +278,7 @@ def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
     supported = ranks * ordered > totals - 1
     support = jnp.sum(supported, axis=axis, keepdims=True)
     chosen = jnp.take_along_axis(totals, support - 1, axis=axis)
-    return jnp.maximum(x - (chosen - 1) / support.astype(x.dtype), 0)
+    return jnp.maximum(x - (chosen - 1) / support.astype(x.dtype), 0).astype(given.dtype)
 
 
 @op
@@ -284,11 +294,12 @@ def normalize(
 @composite(name="normalize")
 def _normalize(x: Tensor, axis: int | None, order: int, epsilon: float) -> jax.Array:
     x = floating(x)
+    wide = _roots.wide(x)
     if order == 2:
-        squares = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
-        return x * _roots.inverse_length(squares, epsilon)
-    norm = _roots.norm(x, order, axis, keepdims=True)
-    return x / jnp.maximum(norm, epsilon)
+        squares = jnp.sum(jnp.square(wide), axis=axis, keepdims=True)
+        return (wide * _roots.inverse_length(squares, epsilon)).astype(x.dtype)
+    norm = _roots.norm(wide, order, axis, keepdims=True)
+    return (wide / jnp.maximum(norm, epsilon)).astype(x.dtype)
 
 
 __all__, __dir__ = op.shown()

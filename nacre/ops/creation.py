@@ -13,7 +13,7 @@ from nacre.core.dtypes import result_type
 from nacre.core.indices import check_width
 from nacre.core.symbolic import KerasTensor
 from nacre.ops import mask_rules as masks
-from nacre.ops._arrays import DType, Shape, Tensor, dtype_of
+from nacre.ops._arrays import DType, Shape, Tensor, arrays, dtype_of
 from nacre.ops._arrays import array as to_array
 from nacre.ops._define import Family
 from nacre.ops._explain import explains
@@ -142,7 +142,7 @@ def geomspace(
 
 def _ends(start: Tensor, stop: Tensor) -> tuple[jax.Array, jax.Array]:
     """Both ends in the float dtype they promote to; Python numbers alone give floatx."""
-    start, stop = to_array(start), to_array(stop)
+    start, stop = arrays(start, stop)
     dtype = jnp.result_type(start, stop)
     if (start.weak_type and stop.weak_type) or not jnp.issubdtype(dtype, jnp.inexact):
         dtype = config.floatx()

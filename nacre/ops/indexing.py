@@ -14,7 +14,7 @@ from nacre.core.indices import outside_as
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.ops import mask_rules as masks
-from nacre.ops._arrays import DType, Shape, Tensor, array, operand
+from nacre.ops._arrays import DType, Shape, Tensor, array, operands
 from nacre.ops._define import Family, composite
 
 op = Family("numpy")
@@ -113,7 +113,7 @@ def where(condition: Tensor, x1: Tensor = None, x2: Tensor = None) -> Any:
         return tuple(i.astype("int32") for i in jnp.nonzero(condition))
     if condition.dtype != bool:
         condition = condition != 0
-    return jnp.where(condition, operand(x1), operand(x2))
+    return jnp.where(condition, *operands(x1, x2))
 
 
 @op(masks=masks.FLATTENS, shape_rule=_place_shapes)
@@ -126,8 +126,8 @@ def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
 def select(condlist: Sequence[Tensor], choicelist: Sequence[Tensor], default: Tensor = 0) -> Any:
     """From the first choice whose condition holds, element by element."""
     conditions = [array(c) for c in condlist]
-    choices = [array(c) for c in choicelist]
-    return jnp.select(conditions, choices, default=operand(default))
+    *choices, otherwise = operands(*choicelist, default)
+    return jnp.select(conditions, [array(c) for c in choices], default=otherwise)
 
 
 @op(keras="math", masks=masks.last_axis)

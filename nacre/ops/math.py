@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ import jax.scipy.special
 from nacre.core import config
 from nacre.core.errors import ShapeError, message
 from nacre.ops import mask_rules as masks
-from nacre.ops._arrays import Tensor, array, floating, is_inexact, operand
+from nacre.ops._arrays import Tensor, array, arrays, floating, is_inexact, operands
 from nacre.ops._define import Family
 
 op = Family("numpy", masks=masks.elementwise)
@@ -22,7 +23,7 @@ def _result_float(x1: Tensor, x2: Tensor) -> tuple[jax.Array, jax.Array]:
 
     Each is cast once: by way of an unsigned integer dtype, the number -1 would become a large one.
     """
-    x1, x2 = array(x1), array(x2)
+    x1, x2 = arrays(x1, x2)
     dtype = jnp.result_type(x1, x2)
     if not jnp.issubdtype(dtype, jnp.inexact):
         dtype = config.floatx()
@@ -32,25 +33,25 @@ def _result_float(x1: Tensor, x2: Tensor) -> tuple[jax.Array, jax.Array]:
 @op
 def add(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 + x2, with broadcasting."""
-    return jnp.add(operand(x1), operand(x2))
+    return jnp.add(*operands(x1, x2))
 
 
 @op
 def subtract(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 - x2, with broadcasting."""
-    return jnp.subtract(operand(x1), operand(x2))
+    return jnp.subtract(*operands(x1, x2))
 
 
 @op
 def multiply(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 · x2, with broadcasting."""
-    return jnp.multiply(operand(x1), operand(x2))
+    return jnp.multiply(*operands(x1, x2))
 
 
 @op
 def divide(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 / x2, a float also for integers."""
-    x1, x2 = operand(x1), operand(x2)
+    x1, x2 = operands(x1, x2)
     return jnp.true_divide(*_result_float(x1, x2)) if _both_exact(x1, x2) else jnp.divide(x1, x2)
 
 
@@ -77,49 +78,49 @@ def divide_no_nan(x1: Tensor, x2: Tensor) -> jax.Array:
 @op
 def floor_divide(x1: Tensor, x2: Tensor) -> jax.Array:
     """The largest whole number not above x1 / x2."""
-    return jnp.floor_divide(operand(x1), operand(x2))
+    return jnp.floor_divide(*operands(x1, x2))
 
 
 @op
 def mod(x1: Tensor, x2: Tensor) -> jax.Array:
     """The remainder of x1 / x2, with the sign of x2."""
-    return jnp.mod(operand(x1), operand(x2))
+    return jnp.mod(*operands(x1, x2))
 
 
 @op
 def fmod(x1: Tensor, x2: Tensor) -> jax.Array:
     """The remainder of x1 / x2, with the sign of x1."""
-    return jnp.fmod(operand(x1), operand(x2))
+    return jnp.fmod(*operands(x1, x2))
 
 
 @op
 def power(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 to the power x2."""
-    return jnp.power(operand(x1), operand(x2))
+    return jnp.power(*operands(x1, x2))
 
 
 @op
 def maximum(x1: Tensor, x2: Tensor) -> jax.Array:
     """The larger of two values; NaN wins."""
-    return jnp.maximum(operand(x1), operand(x2))
+    return jnp.maximum(*operands(x1, x2))
 
 
 @op
 def minimum(x1: Tensor, x2: Tensor) -> jax.Array:
     """The smaller of two values; NaN wins."""
-    return jnp.minimum(operand(x1), operand(x2))
+    return jnp.minimum(*operands(x1, x2))
 
 
 @op
 def fmax(x1: Tensor, x2: Tensor) -> jax.Array:
     """The larger of two values; a NaN loses."""
-    return jnp.fmax(operand(x1), operand(x2))
+    return jnp.fmax(*operands(x1, x2))
 
 
 @op
 def fmin(x1: Tensor, x2: Tensor) -> jax.Array:
     """The smaller of two values; a NaN loses."""
-    return jnp.fmin(operand(x1), operand(x2))
+    return jnp.fmin(*operands(x1, x2))
 
 
 @op
@@ -161,13 +162,13 @@ def heaviside(x1: Tensor, x2: Tensor) -> jax.Array:
 @op
 def gcd(x1: Tensor, x2: Tensor) -> jax.Array:
     """The greatest common divisor."""
-    return jnp.gcd(operand(x1), operand(x2))
+    return jnp.gcd(*operands(x1, x2))
 
 
 @op
 def lcm(x1: Tensor, x2: Tensor) -> jax.Array:
     """The least common multiple."""
-    return jnp.lcm(operand(x1), operand(x2))
+    return jnp.lcm(*operands(x1, x2))
 
 
 @op
@@ -365,7 +366,11 @@ def rad2deg(x: Tensor) -> jax.Array:
 @op
 def sinc(x: Tensor) -> jax.Array:
     """sin(πx) / (πx), and 1 at 0."""
-    return jnp.sinc(floating(x))
+    x = floating(x)
+    # Near 0 the quotient's slope is a difference of large numbers.
+    is_small = jnp.abs(x) < float(jnp.finfo(x.dtype).eps) ** 0.25
+    series = 1 - jnp.square(math.pi * jnp.where(is_small, x, 0)) / 6
+    return jnp.where(is_small, series, jnp.sinc(jnp.where(is_small, 1, x)))
 
 
 @op
@@ -466,8 +471,9 @@ def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> jax.Array:
     x = array(x)
     if x.dtype == bool:
         x = x.astype("int32")
-    low, high = (None if limit is None else operand(limit) for limit in (x_min, x_max))
-    return jnp.clip(x, low, high)
+    x, *given = operands(x, *(limit for limit in (x_min, x_max) if limit is not None))
+    low = None if x_min is None else given[0]
+    return jnp.clip(x, low, None if x_max is None else given[-1])
 
 
 @op

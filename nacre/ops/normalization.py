@@ -9,18 +9,15 @@ import jax.numpy as jnp
 from jax import lax
 
 from nacre.core import config
+from nacre.ops import _roots
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Axis, Tensor, array, axes_of, floating
 from nacre.ops._define import Family, composite
 from nacre.ops.kernels import layer_norm
+from nacre.ops.kernels.centring import centred
 from nacre.ops.kernels.native.table import WhenUsed
 
 op = Family("nn", masks=masks.elementwise)
-
-
-def _wide(x: jax.Array) -> jax.Array:
-    """float32 for 16-bit floats, in which sums of squares overflow or lose too much."""
-    return x.astype("float32") if x.dtype in (jnp.float16, jnp.bfloat16) else x
 
 
 def _along(parameter: Any, x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
@@ -44,18 +41,20 @@ def batch_normalization(
     """`scale` · (x - mean) / sqrt(variance + epsilon) + `offset`, one of each per index of `axis`.
 
     Precision:
-        The factor and the shift are worked out in the statistics' dtype, then cast.
+        16-bit inputs are normalized in float32; the result is cast back. The mean is taken off
+        first: where it is large, x · factor and mean · factor have no digits of their difference.
     """
     x = floating(x)
     axes = (axis % x.ndim,)
+    wide = _roots.wide(x)
     factor = lax.rsqrt(floating(variance) + epsilon)
     if scale is not None:
         factor = factor * array(scale)
-    shift = -array(mean) * factor
+    mean, factor = (_along(a, x, axes).astype(wide.dtype) for a in (mean, factor))
+    outputs = (wide - mean) * factor
     if offset is not None:
-        shift = shift + array(offset)
-    factor, shift = _along(factor, x, axes), _along(shift, x, axes)
-    return (x * factor.astype(x.dtype) + shift.astype(x.dtype)).astype(x.dtype)
+        outputs = outputs + _along(offset, x, axes).astype(wide.dtype)
+    return outputs.astype(x.dtype)
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
@@ -84,11 +83,10 @@ def _layer_normalization(
         scale, offset = (None if a is None else array(a) for a in (gamma, beta))
         return layer_norm.layer_norm(x, scale, offset, epsilon, is_centred=True, compiled=compiled)
     axes = _axes(axis, x.ndim)
-    wide = _wide(x)
-    mean = jnp.mean(wide, axes, keepdims=True)
-    centred = wide - mean
-    variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
-    outputs = centred * lax.rsqrt(variance + epsilon)
+    wide = _roots.wide(x)
+    around = centred(wide, axes)
+    variance = jnp.mean(jnp.square(around), axes, keepdims=True)
+    outputs = around * lax.rsqrt(variance + epsilon)
     if gamma is not None:
         outputs = outputs * _along(gamma, x, axes).astype(wide.dtype)
     if beta is not None:
@@ -99,7 +97,7 @@ def _layer_normalization(
 def _over_deviation(x: Tensor, gamma: Tensor, axis: Axis, epsilon: float) -> jax.Array:
     x = floating(x)
     axes = _axes(axis, x.ndim)
-    wide = _wide(x)
+    wide = _roots.wide(x)
     outputs = wide * lax.rsqrt(jnp.var(wide, axes, keepdims=True) + epsilon)
     if gamma is not None:
         outputs = outputs * _along(gamma, x, axes).astype(wide.dtype)
@@ -139,7 +137,7 @@ def _rms_normalization(
         scale = None if scale is None else array(scale)
         return layer_norm.layer_norm(x, scale, None, epsilon, is_centred=False, compiled=compiled)
     axes = _axes(axis, x.ndim)
-    wide = _wide(x)
+    wide = _roots.wide(x)
     mean_square = jnp.mean(jnp.square(wide), axes, keepdims=True)
     outputs = wide * lax.rsqrt(mean_square + epsilon)
     if scale is not None:
@@ -183,12 +181,11 @@ def group_normalization(
     axis = axis % x.ndim
     channels = x.shape[axis]
     shape = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :])
-    wide = _wide(jnp.reshape(x, shape))
+    wide = _roots.wide(jnp.reshape(x, shape))
     axes = tuple(a for a in range(1, len(shape)) if a != axis)
-    mean = jnp.mean(wide, axes, keepdims=True)
-    centred = wide - mean
-    variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
-    outputs = jnp.reshape(centred * lax.rsqrt(variance + epsilon), x.shape)
+    around = centred(wide, axes)
+    variance = jnp.mean(jnp.square(around), axes, keepdims=True)
+    outputs = jnp.reshape(around * lax.rsqrt(variance + epsilon), x.shape)
     if gamma is not None:
         outputs = outputs * _along(gamma, x, (axis,)).astype(wide.dtype)
     if beta is not None:

@@ -12,7 +12,7 @@ import jax.scipy.linalg
 
 from nacre.core.symbolic import any_symbolic
 from nacre.ops import mask_rules as masks
-from nacre.ops._arrays import Tensor, array, floating, together
+from nacre.ops._arrays import Tensor, array, arrays, floating, together
 from nacre.ops._define import Family, composite
 from nacre.ops.kernels.native.table import WhenUsed
 from nacre.ops.kernels.placement import may_be_compiled
@@ -25,7 +25,7 @@ op = Family("numpy", masks=masks.ON_MATRICES)
 @op(masks=masks.matrix_product)
 def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
     """The matrix product over the last two axes; int8 by int8 gives int32."""
-    x1, x2 = array(x1), array(x2)
+    x1, x2 = arrays(x1, x2)
     if x1.dtype == x2.dtype == jnp.int8:
         return jnp.matmul(x1, x2, preferred_element_type=jnp.int32)
     compiled = when_compiled(x1, x2)
@@ -57,37 +57,38 @@ def _dense(x: Tensor, kernel: Tensor, bias: Tensor, compiled: WhenUsed) -> jax.A
 @op(masks=masks.matrix_product)
 def dot(x1: Tensor, x2: Tensor) -> jax.Array:
     """The sum of products over the last axis of `x1` and the last but one of `x2`."""
-    return jnp.dot(array(x1), array(x2))
+    return jnp.dot(*arrays(x1, x2))
 
 
 @op(masks=masks.contraction(masks.uncontracted_axes))
 def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> jax.Array:
     """The sum of products over the axes given for each."""
-    return jnp.tensordot(array(x1), array(x2), axes=axes)
+    return jnp.tensordot(*arrays(x1, x2), axes=axes)
 
 
 @op(masks=masks.matrix_product)
 def inner(x1: Tensor, x2: Tensor) -> jax.Array:
     """The sum of products over the last axes."""
-    return jnp.inner(array(x1), array(x2))
+    return jnp.inner(*arrays(x1, x2))
 
 
 @op
 def outer(x1: Tensor, x2: Tensor) -> jax.Array:
     """The product of every element with every element."""
-    return jnp.outer(array(x1), array(x2))
+    x1, x2 = arrays(x1, x2)
+    return jnp.outer(x1, x2)
 
 
 @op
 def vdot(x1: Tensor, x2: Tensor) -> jax.Array:
     """The sum of products of all elements, the first conjugated."""
-    return jnp.vdot(array(x1), array(x2))
+    return jnp.vdot(*arrays(x1, x2))
 
 
 @op
 def kron(x1: Tensor, x2: Tensor) -> jax.Array:
     """The Kronecker product."""
-    return jnp.kron(array(x1), array(x2))
+    return jnp.kron(*arrays(x1, x2))
 
 
 @op
@@ -100,7 +101,8 @@ def cross(
     axis: int | None = None,
 ) -> jax.Array:
     """The cross product of vectors with two or three elements."""
-    return jnp.cross(array(x1), array(x2), axisa, axisb, axisc, axis)
+    x1, x2 = arrays(x1, x2)
+    return jnp.cross(x1, x2, axisa, axisb, axisc, axis)
 
 
 @op

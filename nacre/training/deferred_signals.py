@@ -8,6 +8,9 @@ that comes while a run ends, until callbacks have restored weights and closed fi
 meets nacre's own bookkeeping, such as a block of the context that is being left, until the next
 step has ended. Such code takes microseconds; what takes long (a compiler, a wait for data, a user's
 code) is elsewhere. A second signal acts at once.
+
+What a handler raises within a callback of a weak reference, a `__del__` or the search for garbage
+is lost: Python prints it and goes on. Here the signal counts as one that waits.
 """
 
 from __future__ import annotations
@@ -59,6 +62,8 @@ class DeferredSignals:
         self._is_committing = False
         self._is_ending = False
         self._pending: int | None = None  # a signal that waits
+        self._raised: tuple[int, BaseException] | None = None  # what a handler made of a signal
+        self._show_lost: Callable[[sys.UnraisableHookArgs], Any] | None = None
 
     def __enter__(self) -> DeferredSignals:
         if threading.current_thread() is threading.main_thread():
@@ -67,6 +72,8 @@ class DeferredSignals:
                 if callable(handler):
                     self._handlers[number] = handler
                     _handle(number, self._on_signal)
+            if self._handlers:
+                self._show_lost, sys.unraisablehook = sys.unraisablehook, self._on_lost
         return self
 
     def __exit__(
@@ -79,6 +86,9 @@ class DeferredSignals:
             present = _handle(number, handler)
             if present != self._on_signal:  # a callback has set its own
                 _handle(number, present)
+        if self._show_lost is not None and sys.unraisablehook == self._on_lost:
+            sys.unraisablehook = self._show_lost
+        self._raised = None
         if not isinstance(error, KeyboardInterrupt):
             self._is_ending = False
             self.deliver()
@@ -90,7 +100,17 @@ class DeferredSignals:
             self._pending = number
         else:
             self._pending = None
-            self._handlers[number](number, frame)
+            try:
+                self._handlers[number](number, frame)
+            except BaseException as error:
+                self._raised = number, error
+                raise
+
+    def _on_lost(self, lost: sys.UnraisableHookArgs) -> None:
+        if self._raised is not None and lost.exc_value is self._raised[1]:
+            self._pending, self._raised = self._raised[0], None
+        elif self._show_lost is not None:
+            self._show_lost(lost)
 
     def run(
         self,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -211,8 +214,77 @@ def test_a_handler_of_the_users_own_is_called_and_stays():
         signal.signal(signal.SIGTERM, before)
 
 
+class Left:
+    """An object that is asked for at its end, as Python's own caches ask for many."""
+
+
+def _interrupted_in_a_weak_reference():
+    left = Left()
+    watched = weakref.ref(left, lambda _: signal.raise_signal(signal.SIGINT))
+    del left
+    assert watched() is None
+
+
+class Closing:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def _interrupted_while_garbage_is_searched():
+    def look(phase, found):
+        if phase == "start":
+            signal.raise_signal(signal.SIGINT)
+
+    gc.callbacks.append(look)
+    try:
+        gc.collect()
+    finally:
+        gc.callbacks.remove(look)
+
+
+@pytest.mark.parametrize(
+    "interrupted",
+    [_interrupted_in_a_weak_reference, Closing, _interrupted_while_garbage_is_searched],
+)
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_a_ctrl_c_that_python_loses_is_raised_after_the_step(method, interrupted):
+    model, after, shown = dense(), [], []
+    before = sys.unraisablehook
+
+    def hook(*_):
+        after.append(1)
+        if len(after) == 2:
+            interrupted()
+
+    hooks = {"fit": "on_train_batch_end", "evaluate": "on_test_batch_end"}
+    callbacks = [LambdaCallback(**{hooks[method]: hook})]
+    try:
+        sys.unraisablehook = mine = lambda lost: shown.append(lost.exc_type)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(model, method)(X, X, batch_size=4, verbose=0, callbacks=callbacks)
+        assert sys.unraisablehook is mine
+    finally:
+        sys.unraisablehook = before
+    assert len(after) <= 3 and shown == []
+    model.fit(X, X, verbose=0)
+
+
+def test_what_else_is_lost_in_a_training_is_shown_as_ever():
+    class Failing:
+        def __del__(self):
+            raise ValueError("in __del__")
+
+    shown, before = [], sys.unraisablehook
+    try:
+        sys.unraisablehook = lambda lost: shown.append(lost.exc_type)
+        dense().fit(X, X, verbose=0, callbacks=[LambdaCallback(on_epoch_end=lambda *_: Failing())])
+    finally:
+        sys.unraisablehook = before
+    assert shown == [ValueError]
+
+
 def press_ctrl_c_during(call, after):
-    """Ctrl-C after so many seconds, and again should Python have swallowed it (as in `__del__`)."""
+    """Ctrl-C after so many seconds, and again should Python have lost it before the call began."""
     ended = threading.Event()
 
     def press():

@@ -44,6 +44,46 @@ def test_policies_change_images(name: str) -> None:
     assert changed.dtype == "float32" and np.isfinite(np.asarray(changed)).all()
 
 
+BINARY = [
+    "add", "subtract", "multiply", "divide", "true_divide", "divide_no_nan", "floor_divide", "mod",
+    "fmod", "power", "maximum", "minimum", "fmax", "fmin", "arctan2", "hypot", "logaddexp", "outer",
+    "dot", "kron", "heaviside", "linspace",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_whole_numbers_and_a_float_of_python_are_floatx(name: str) -> None:
+    op = getattr(nacre.ops, name)
+    for dtype in ("bool", "uint8", "int32"):
+        if name == "subtract" and dtype == "bool":
+            continue
+        x = nacre.ops.ones((2,), dtype)
+        found = [op(x, 2.5), op(2.5, x), op(x, jax.numpy.asarray(2.5)), jax.jit(op)(x, 2.5)]
+        symbol = nacre.KerasTensor((2,), dtype)
+        found += [op(symbol, 2.5), op(2.5, symbol)]
+        assert {str(y.dtype) for y in found} == {"float32"}, (name, dtype)
+    for dtype in ("float16", "bfloat16", "float32", "float64"):
+        assert op(nacre.ops.ones((2,), dtype), 2.5).dtype == dtype
+
+
+def test_other_places_where_whole_numbers_meet_a_float_of_python() -> None:
+    x, ops = nacre.ops.ones((2,), "int32"), nacre.ops
+    found = [
+        ops.where(x > 0, x, 2.5),
+        ops.select([x > 0], [x], 2.5),
+        ops.clip(x, 0.5, None),
+        ops.clip(x, None, 1.5),
+        ops.tensordot(x, 2.5, 0),
+        nacre.Variable([1, 2], dtype="int32") * 2.5,
+        2.5 - nacre.Variable([1, 2], dtype="int32"),
+        ops.add(1, 2.5),
+        nacre.Input((2,), dtype="int32") * 2.5,
+    ]
+    assert {str(y.dtype) for y in found} == {"float32"}
+    assert ops.multiply(x, 1j).dtype == "complex64"
+    assert ops.multiply(x, 2).dtype == "int32" and ops.clip(x, 0, 1).dtype == "int32"
+
+
 def test_boxes_stay_float32() -> None:
     anchors = np.array([[0, 0, 4, 4], [4, 0, 8, 4]], "float32")
     none = np.zeros((0, 4), "float32")

@@ -82,6 +82,56 @@ def test_a_large_mean_costs_no_digits() -> None:
     np.testing.assert_allclose(np.std(y, axis=0), 1.0, rtol=2e-2)
 
 
+FAR = (1e6 + np.random.default_rng(3).integers(-32, 32, (16, 4, 6)) / 16).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("layer", "axes"),
+    [
+        (layers.LayerNormalization(), (2,)),
+        (layers.LayerNormalization(axis=1), (1,)),
+        (layers.LayerNormalization(axis=[1, 2]), (1, 2)),
+        (layers.GroupNormalization(1), (1, 2)),
+        (layers.GroupNormalization(-1), (1,)),
+    ],
+    ids=["last", "first", "both", "one_group", "groups_of_one"],
+)
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_samples_far_from_zero_lose_no_digits(layer, axes, training, compiled) -> None:
+    call = lambda x: layer(x, training=training)
+    wide = FAR.astype("float64")
+    around = wide - wide.mean(axes, keepdims=True)
+    inverse = 1 / np.sqrt(np.square(around).mean(axes, keepdims=True) + 1e-3)
+    expected = around * inverse
+    np.testing.assert_allclose((jax.jit(call) if compiled else call)(FAR), expected, atol=3e-6)
+    g = np.cos(np.arange(FAR.size, dtype="float32")).reshape(FAR.shape)
+    found = jax.grad(lambda x: jnp.sum(call(x) * g))(FAR)
+    mean = lambda x: x.mean(axes, keepdims=True)
+    slope = inverse * (g - mean(g) - expected * mean(g * expected))
+    np.testing.assert_allclose(found, slope, atol=2e-5)
+
+
+def test_masked_samples_far_from_zero_lose_no_digits() -> None:
+    mask = np.ones((16, 4), bool)
+    mask[:, -1] = False
+    layer = layers.GroupNormalization(1)
+    found = layer(np.where(mask[..., None], FAR, np.nan), mask=mask)[:, :3]
+    np.testing.assert_allclose(found, layer(FAR[:, :3]), atol=3e-6)
+
+
+def test_averages_far_from_zero_cost_no_digits() -> None:
+    layer = layers.BatchNormalization(epsilon=1e-7)
+    layer.build(FAR.shape)
+    layer.moving_mean.assign(np.full(6, 1e6))
+    expected = FAR - np.float32(1e6)
+    np.testing.assert_allclose(layer(FAR), expected, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(layer)(FAR), expected, atol=1e-6)
+    half = layers.BatchNormalization(epsilon=1e-7, dtype="mixed_bfloat16")
+    half.build(FAR.shape)
+    assert half(FAR).dtype == "bfloat16"
+
+
 def test_training_moves_the_averages_and_inference_does_not() -> None:
     layer = layers.BatchNormalization(momentum=0.5)
     layer(X)

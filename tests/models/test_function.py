@@ -31,6 +31,58 @@ def test_it_is_called_with_arrays_in_the_structure_it_was_made_from() -> None:
         _doubling()({"p": X[:, :2], "q": X})
 
 
+@nacre.saving.register_keras_serializable("function")
+class First(nacre.Model):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, inputs):
+        return self.function([inputs])[0]
+
+    def get_config(self):
+        return {"function": nacre.saving.serialize_keras_object(self.function)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(nacre.saving.deserialize_keras_object(config["function"]))
+
+
+def test_a_list_of_one_output_is_given_as_a_list(tmp_path) -> None:
+    x = nacre.Input((3,))
+    function = nacre.Function([x], [nacre.layers.Dense(2)(x)])
+    expected = nacre.Model([x], function.outputs)(X)  # a model's is a tensor
+    copies = [
+        function,
+        nacre.Function.from_config(function.get_config()),
+        nacre.models.clone_model(function),
+    ]
+    for copy in copies:
+        copy.set_weights(function.get_weights())
+        for found in (copy([X]), copy(X), copy.predict(X, verbose=0)):
+            assert len(found) == 1 and found[0].shape[0] == 2
+        np.testing.assert_array_equal(copy([X])[0], expected)
+        assert copy.compute_output_shape((5, 3)) == [(5, 2)]
+        assert [t.shape for t in copy(nacre.Input((3,)))] == [(None, 2)]
+    model = First(function)
+    model.compile("sgd", "mse")
+    model.fit(X, expected, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = nacre.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(X), model(X))
+
+
+def test_a_function_of_one_output_in_a_list_is_trained_too() -> None:
+    x = nacre.Input((3,))
+    function = nacre.Function([x], [nacre.layers.Dense(2)(x)])
+    function.compile("sgd", "mse", metrics=["mae"])
+    targets = np.ones((2, 2), "float32")
+    losses = function.fit(X, targets, epochs=2, verbose=0).history["loss"]
+    assert losses[1] < losses[0]
+    loss = np.mean((function(X)[0] - targets) ** 2)
+    np.testing.assert_allclose(function.evaluate(X, [targets], verbose=0)[0], loss, rtol=1e-5)
+
+
 def test_it_tells_shapes_and_operations() -> None:
     function = _doubling()
     shapes = function.compute_output_shape({"p": (5, 3), "q": (5, 3)})

@@ -261,8 +261,9 @@ class GroupNormalization(AffineNormalization):
         axes = tuple(a for a in range(1, len(split)) if a != axis)
         weights = jnp.asarray(mask).reshape((*mask.shape, *(1,) * (len(split) - len(mask.shape))))
         x = x.reshape(split)
-        mean, variance = moments(x, axes, weights)
-        outputs = ((x - mean) / jnp.sqrt(variance + self.epsilon)).reshape(shape)
+        around = x - moments(x, axes, weights)[0]
+        rest, variance = moments(around, axes, weights)  # what the mean was rounded by
+        outputs = ((around - rest) / jnp.sqrt(variance + self.epsilon)).reshape(shape)
         wide = [1] * len(shape)
         wide[axis] = -1
         if self.gamma is not None:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from nacre.ops.kernels.centring import centred
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand
 
 Axes = tuple[int, ...]
@@ -58,7 +59,7 @@ def normalize_batch(
         dbeta = sum(dy); dgamma = sum(dy · h); dx = gamma · r · (dy - mean(dy) - h · mean(dy · h))
     """
     scale = lax.rsqrt(variance + epsilon) * gamma
-    return x * scale + (beta - mean * scale)
+    return (x - mean) * scale + beta
 
 
 def _batch_forward(
@@ -71,13 +72,12 @@ def _batch_forward(
 def _batch_backward(axes: Axes, epsilon: float, saved: Any, dy: Any) -> Any:
     x, mean, variance, gamma = saved
     inverse = lax.rsqrt(variance + epsilon)
-    centred = dy * (x - mean)
+    along = dy * (x - mean)
     dbeta = jnp.sum(dy, axes, keepdims=True)
-    dgamma = jnp.sum(centred, axes, keepdims=True) * inverse
+    dgamma = jnp.sum(along, axes, keepdims=True) * inverse
     scale = gamma * inverse
-    by_x = -scale * jnp.square(inverse) * jnp.mean(centred, axes, keepdims=True)
-    constant = -scale * jnp.mean(dy, axes, keepdims=True) - by_x * mean
-    dx = dy * scale + x * by_x + constant
+    by_x = -scale * jnp.square(inverse) * jnp.mean(along, axes, keepdims=True)
+    dx = (dy - jnp.mean(dy, axes, keepdims=True)) * scale + (x - mean) * by_x
     return dx, None, None, dgamma, dbeta
 
 
@@ -120,7 +120,7 @@ def normalize_counted(
         dx = gamma · r · (dy - w · (sum(dy) + h · sum(dy · h)) / n)
     """
     scale = lax.rsqrt(variance + epsilon) * gamma
-    return x * scale + (beta - mean * scale)
+    return (x - mean) * scale + beta
 
 
 def _counted_forward(axes: Axes, epsilon: float, *arrays: Any) -> Any:
@@ -136,8 +136,7 @@ def _counted_backward(axes: Axes, epsilon: float, saved: Any, dy: Any) -> Any:
     along = jnp.sum(dy * (x - mean), axes, keepdims=True)
     scale = gamma * inverse
     by_x = -scale * jnp.square(inverse) * along / count
-    constant = -scale * dbeta / count - by_x * mean
-    dx = dy * scale + weights * (x * by_x + constant)
+    dx = dy * scale + weights * ((x - mean) * by_x - scale * dbeta / count)
     return dx, None, None, along * inverse, dbeta, None
 
 
@@ -174,9 +173,9 @@ def standardize(x: Any, axes: Axes, epsilon: float) -> jax.Array:
 
 
 def _standardize_forward(axes: Axes, epsilon: float, x: Any) -> Any:
-    mean, variance = moments(x, axes)
-    inverse = lax.rsqrt(variance + epsilon)
-    result = (x - mean) * inverse
+    around = centred(x, axes)
+    inverse = lax.rsqrt(jnp.mean(jnp.square(around), axes, keepdims=True) + epsilon)
+    result = around * inverse
     return result, (result, inverse)
 
 

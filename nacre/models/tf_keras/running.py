@@ -74,13 +74,7 @@ def function(
         rule = "there are no sessions, so neither updates nor their options"
         raise ArgumentError(message("K.function", rule, f"{updates or kwargs!r:.80}"))
     graph = Function(inputs, outputs)
-    is_alone = isinstance(outputs, list | tuple) and len(outputs) == 1
-
-    def call(values: Any) -> Any:
-        found = tree.map_structure(np.asarray, graph(values))
-        return [found] if is_alone else found  # a model gives such an output alone
-
-    return call
+    return lambda values: tree.map_structure(np.asarray, graph(values))
 
 
 def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:

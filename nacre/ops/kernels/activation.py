@@ -16,6 +16,7 @@ by 200 of them at -12.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Literal
 
 import jax
@@ -55,7 +56,19 @@ def activation(kind: Kind, x: Array, compiled: table.WhenUsed = "never") -> Arra
 def _plain(kind, x):
     if kind == "silu":
         return x * lax.logistic(x)
-    return jax.nn.gelu(x, kind == "tanh_gelu")
+    wide = x.astype(jnp.float32) if x.dtype in (jnp.float16, jnp.bfloat16) else x
+    form = _tanh_gelu if kind == "tanh_gelu" else functools.partial(jax.nn.gelu, approximate=False)
+    return form(wide).astype(x.dtype)
+
+
+def _tanh_gelu(x):
+    """x / 2 · (1 + tanh(u)) = x · sigmoid(2u), u = sqrt(2 / π) · (x + 0.044715 x³).
+
+    The cube of a large x, or its slope, overflows; at ±22 the sigmoid is 0 and 1 in 64 bits too.
+    """
+    bounded = jnp.clip(x, -22, 22)
+    u = math.sqrt(2 / math.pi) * (bounded + 0.044715 * bounded * jnp.square(bounded))
+    return x * lax.logistic(2 * u)
 
 
 @derived_by_hand(nondiff_argnums=(0, 1))

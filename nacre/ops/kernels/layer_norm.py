@@ -20,6 +20,7 @@ import numpy as np
 from jax import Array, lax
 
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels.centring import centred
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, derived_from, push
 from nacre.ops.kernels.native import library, table
 
@@ -56,9 +57,9 @@ def layer_norm(
 
 
 def _plain(epsilon, is_centred, x, scale, offset):
-    centred = x - jnp.mean(x, axis=-1, keepdims=True) if is_centred else x
-    square = jnp.mean(jnp.square(centred), axis=-1, keepdims=True)
-    outputs = centred * lax.rsqrt(square + epsilon)
+    around = centred(x, -1) if is_centred else x
+    square = jnp.mean(jnp.square(around), axis=-1, keepdims=True)
+    outputs = around * lax.rsqrt(square + epsilon)
     outputs = outputs if scale is None else outputs * scale
     return outputs if offset is None else outputs + offset
 
