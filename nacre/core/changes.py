@@ -7,7 +7,8 @@ arrays of NumPy of 16 items at most stay the user's own and are compared each ti
 report changes in place; there are few. So is what a user's functions read from outside of them
 (`readings.py`). Books that a script keeps on its objects, which no program reads, do not count
 (`attribute_reads.py`).
-What cannot be seen is documented: changes inside larger arrays of NumPy and in deeper objects.
+What cannot be seen is documented: changes inside larger arrays of NumPy and in deeper objects, and
+where an `itertools.cycle` is.
 """
 
 # Values are anything; isinstance() leaves what they hold unknown, and asking in another way would
@@ -218,7 +219,7 @@ def tracing() -> Generator[leftovers.Leftovers]:
     with leftovers.cleared() as left:
         yield left
     for snapshot in settled:
-        snapshot.accept_lists()
+        left.changed += snapshot.accept_lists()
 
 
 _snapshots: weakref.WeakSet[Snapshot] = weakref.WeakSet()
@@ -351,8 +352,12 @@ class Snapshot:
                 return False
         return True
 
-    def accept_lists(self) -> None:
-        """Accept lists and dicts as they are now; new parts count as changes."""
+    def accept_lists(self) -> list[tuple[Any, Any]]:
+        """Accept lists and dicts as they are now; new parts count as changes.
+
+        Returns:
+            What changed, each with what was noted of it.
+        """
         changed = [(now, then) for now, then in self._watched if not is_same(now, then)]
         if changed and not any(holds_parts(now) for now, _ in changed):
             for reading, then in changed:
@@ -361,6 +366,7 @@ class Snapshot:
                 else:  # an attribute's list or dict, that code adds to
                     self._records[id(reading)] = reading, frozenset()
             self._note()
+        return changed
 
     def take_present_value(self, cls: type, name: str) -> None:
         """Note what an attribute of the objects of a class is now."""

@@ -26,7 +26,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapp
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from nacre.core import attribute_reads, readings
+from nacre.core import attribute_reads, moved, readings
 from nacre.core.context import changed, current
 from nacre.core.errors import NotThereError, TracedValueError, message
 from nacre.core.tracing import is_tracer
@@ -45,6 +45,8 @@ class Leftovers:
             code has met one there yet.
         is_trial: Whether attributes are set back when it is over; see `cleared`.
         moved: Numbers that code reads, changes and decides by: (owner, name).
+        changed: What else programs depend on and the trace changed, each with what it was before.
+        iterators: Those in attributes of layers that were called: (owner, name, where it was).
     """
 
     __slots__ = (
@@ -52,8 +54,10 @@ class Leftovers:
         "_values",
         "_was_read_first",
         "called",
+        "changed",
         "is_new",
         "is_trial",
+        "iterators",
         "kept",
         "moved",
         "outside",
@@ -63,6 +67,8 @@ class Leftovers:
     def __init__(self) -> None:
         self.is_new = self.is_trial = False
         self.moved: list[tuple[Any, str]] = []
+        self.changed: list[tuple[Any, Any]] = []
+        self.iterators: list[tuple[Any, str, Any]] = []
         self._reads: dict[tuple[int, str], int] = {}
         self._was_read_first: dict[tuple[int, str], bool] = {}
         self._values: dict[tuple[int, str], list[Any]] = {}  # numbers, before each setting
@@ -209,6 +215,8 @@ def note_called(owner: Any) -> None:
     trace = current().leftovers
     if trace is not None and id(owner) not in trace.called:
         trace.called[id(owner)] = owner
+        if readings.is_users(type(owner)):
+            trace.iterators += moved.iterators_of(owner)
         for cls in readings.classes_of(owner):
             for function in readings.functions_of(cls):
                 note_function(function)
@@ -311,6 +319,7 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
             outer.called |= trace.called
             outer.read = outer.read or trace.read
             outer.moved += trace.moved
+            outer.iterators += trace.iterators
 
 
 def apart() -> changed:
@@ -435,18 +444,15 @@ def warn_where_counted(trace: Leftovers, run: Callable[[], object]) -> None:
     for (key, name), (owner, value) in found.items():
         object.__setattr__(owner, name, value)
         if (key, name) in moved_again:
-            rule = (
-                "a number that code changes whenever it runs stands still where steps are compiled"
-            )
-            got = "code that reads and sets it: it runs when a step is compiled, not in each step"
-            warn(message(f"{_who(owner)}.{name}", rule, got, _COUNT))
+            moved.warn_of(f"{_who(owner)}.{name}")
 
 
-_COUNT = (
-    "Keep it in a variable, self.count = self.add_weight(shape=(), dtype='int32', "
-    "trainable=False), with self.count.assign_add(1), and choose by nacre.ops.cond; or "
-    "compile(run_eagerly=True), where it runs in each step."
-)
+def warn_where_taken(trace: Leftovers) -> None:
+    """Warn of iterators in layers' attributes that a trace took something of."""
+    for owner, name, before in trace.iterators:
+        now = moved.place(vars(owner).get(name))
+        if now is not None and now != before:
+            moved.warn_of(f"{_who(owner)}.{name}", "an iterator that code takes from")
 
 
 def _without_tracers(value: Any, where: str, fix: str = FIX, depth: int = 100) -> Any:
@@ -501,4 +507,5 @@ __all__ = [
     "refuse_lost",
     "warn_where_counted",
     "warn_where_read",
+    "warn_where_taken",
 ]

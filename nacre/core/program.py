@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core import attribute_reads, changes, config, context, leftovers, recording, scope
+from nacre.core import attribute_reads, changes, config, context, leftovers, moved, recording, scope
 from nacre.core.equations import calls_host
 from nacre.core.errors import message
 from nacre.core.layout import current_layout
@@ -204,17 +204,22 @@ class Program:
                 leftovers.warn_where_read(left, lambda: self._trace_again(values, *arguments))
             if left.moved:
                 leftovers.warn_where_counted(left, lambda: self._trace_again(values, *arguments))
+            elif left.changed:
+                again = lambda: self._trace_again(values, *arguments)
+                moved.warn_where_decisive(left.changed, [*left.called.values()], again)
+            leftovers.warn_where_taken(left)
         return result
 
-    def _trace_again(self, values: Values, *arguments: Any) -> None:
-        """Trace it for what its code meets there; nothing of it stays."""
+    def _trace_again(self, values: Values, *arguments: Any) -> object:
+        """Trace it for what its code meets there; nothing of it stays. Returns its program."""
 
         def run(values: Values, *arguments: Any) -> Any:
             inner = scope.StatelessScope(self.state.pairs(values))
             with scope.running_program(scope.ProgramRun(True, self._checks)), inner:
                 return self._function(values, *arguments)
 
-        jax.eval_shape(run, values, *arguments)
+        # Of another function each time: JAX keeps what it traced under the function.
+        return jax.make_jaxpr(functools.partial(run))(values, *arguments)
 
     def _run_eagerly(self, values: Values, *arguments: Any) -> Any:
         arrays = [jax.tree.map(_as_array, argument) for argument in arguments]

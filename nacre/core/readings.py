@@ -353,12 +353,13 @@ def _flatten(value: Any, found: list[Any], depth: int) -> None:
         found.append(value)
     elif depth and is_settings(value):
         found.append(type(value))
-        for name, item in _attributes(value):
+        for name, item in attributes_of(value):
             found.append(name)
             _flatten(item, found, depth - 1)
 
 
-def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
+def attributes_of(owner: Any) -> Iterator[tuple[str, Any]]:
+    """The names and values of an object of settings."""
     yield from list(getattr(owner, "__dict__", {}).items())  # another thread may add one
     for cls in type(owner).__mro__:
         slots = vars(cls).get("__slots__", ())
@@ -375,6 +376,7 @@ __all__ = [
     "Reading",
     "Settings",
     "are_same",
+    "attributes_of",
     "classes_of",
     "content_of",
     "functions_of",

@@ -1,8 +1,14 @@
-"""Numbers that a script's code counts in steps that are compiled: told, as they stand still."""
+"""What a script's code counts in steps that are compiled: told, as it stands still."""
 
 from __future__ import annotations
 
+import collections
+import dataclasses
+import itertools
+import re
+import types
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -93,3 +99,154 @@ def test_what_is_remembered_of_shapes_is_no_counter() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(nacre.Model, Table()).predict(X, verbose=0)
+
+
+# ------------------------------------------------------------ kept elsewhere
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def next(self) -> int:
+        self.count += 1
+        return self.count
+
+
+class Slotted:
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+@dataclasses.dataclass
+class Record:
+    count: int = 0
+
+
+class Around:
+    def __init__(self) -> None:
+        self.inner = Counter()
+
+
+def raised(holder: Any) -> int:
+    holder.count += 1
+    return holder.count
+
+
+def raised_in(holder: Any, key: Any) -> int:
+    holder[key] += 1
+    return int(holder[key])
+
+
+TOTAL = 0
+KEPT = {"count": 0}
+
+
+def raised_name() -> int:
+    global TOTAL
+    TOTAL += 1
+    return TOTAL
+
+
+class Holding(layers.Layer):
+    """Multiplies by what a function makes of an object it holds."""
+
+    seen = 0
+
+    def __init__(self, held: Any, turn: Callable[[Any], int]) -> None:
+        super().__init__()
+        self.held, self.turn = held, turn
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * float(self.turn(self.held))
+
+
+def appended(held: list[int]) -> int:
+    held.append(1)
+    return len(held)
+
+
+def raised_in_class(_: Any) -> int:
+    Holding.seen += 1
+    return Holding.seen
+
+
+ELSEWHERE = {
+    "object": (Counter, raised, "held.count"),
+    "method": (Counter, Counter.next, "held.count"),
+    "slots": (Slotted, raised, "held.count"),
+    "dataclass": (Record, raised, "held.count"),
+    "namespace": (lambda: types.SimpleNamespace(count=0), raised, "held.count"),
+    "within": (Around, lambda o: o.inner.next(), "held.count"),
+    "in a list": (lambda: [Counter()], lambda o: o[0].next(), "Counter.count"),
+    "dict": (lambda: {"n": 0}, lambda d: raised_in(d, "n"), "held"),
+    "counter": (collections.Counter, lambda d: raised_in(d, "n"), "held"),
+    "list": (lambda: [0], lambda d: raised_in(d, 0), "held"),
+    "length": (list, appended, "held"),
+    "array": (lambda: np.zeros(2), lambda a: raised_in(a, 0), "held"),
+    "name": (object, lambda _: raised_name(), "'TOTAL' in raised_name"),
+    "dict outside": (object, lambda _: raised_in(KEPT, "count"), "a dict"),
+    "class": (object, raised_in_class, "Holding.seen"),
+    "count": (lambda: itertools.count(1), next, "held"),
+    "generator": (lambda: (i for i in range(1, 99)), next, "held"),
+    "iterator": (lambda: iter([1, 2, 3, 4]), next, "held"),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_counter_wherever_it_is_kept_is_told_of_and_goes_on_where_it_was(name: str) -> None:
+    make, turn, place = ELSEWHERE[name]
+    layer = Holding(make(), turn)
+    first = turn(make() if name in ("count", "generator", "iterator") else layer.held)
+    with pytest.warns(UserWarning, match=re.escape(place) + ".*stands still") as told:
+        fit(nacre.Model, layer)
+    assert len(told) == 1
+    # The looking itself moved nothing: on arrays it goes on from the trial and the one trace.
+    runs = [float(layer(np.ones((1, 1)))[0, 0]) for _ in range(2)]
+    assert runs[1] == runs[0] + 1 and runs[0] <= first + 3
+
+
+def test_a_counter_of_a_loss_and_of_a_closure_is_told_of() -> None:
+    held, calls = Counter(), 0
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return ops.mean((y_true - y_pred) ** 2) * calls
+
+    for own in (loss, lambda t, p: ops.mean((t - p) ** 2) * held.next()):
+        model = nacre.Sequential([nacre.Input((1,)), layers.Dense(1)])
+        model.compile("sgd", own)
+        with pytest.warns(UserWarning, match="stands still"):
+            model.fit(X, X, verbose=0)
+
+
+class Noting(layers.Layer):
+    """Keeps records of its calls, and what it needs once: nothing that it computes hangs on them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log, self.tables, self.counter = [], {}, Counter()
+
+    def call(self, inputs: Any) -> Any:
+        self.log.append(tuple(inputs.shape))
+        self.counter.next()
+        if inputs.shape[-1] not in self.tables:
+            self.tables[inputs.shape[-1]] = np.ones(inputs.shape[-1], "float32")
+        return inputs * self.tables[inputs.shape[-1]]
+
+
+def test_records_that_decide_nothing_are_not_told_of() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(nacre.Model, Noting()).predict(X, verbose=0)
+
+
+def test_counters_count_where_steps_run_eagerly() -> None:
+    layer = Holding(Counter(), Counter.next)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(nacre.Model, layer, run_eagerly=True)
+    assert layer.held.count >= 8
