@@ -37,6 +37,9 @@ from nacre.export.trials import Tries, asked_sizes, groups_of_sizes
 Call = Callable[..., Any]
 _FEW_NODES = 60  # whose ops, compiled one by one, other models have compiled already
 _NEAR = 1e-3  # to the middle between two whole numbers
+_LAST_DIGITS = 2.0**-21  # of float32, which has 24 bits
+# Ops whose numbers are among those they take, or their negatives.
+_KEEP_SIZE = frozenset("reshape transpose slice broadcast_to relu relu6 abs neg reverse".split())
 
 
 @dataclass(frozen=True)
@@ -239,8 +242,11 @@ class Verification:
         return Compared(of, largest, relative, squares, model_squares, *counts)
 
     def _is_rounding(self, value: Value, arrays: Sequence[Array], one: Array, right: Array) -> bool:
-        """Whether whole numbers differ by one alone, and only where what they were made of lies so
-        near to the middle that any rounding of it tips it to either side."""
+        """Whether numbers differ by rounding alone: whole ones by one, where what they were made of
+        lies so near to the middle that any rounding of it tips it to either side; others by what is
+        left of two numbers that nearly are the same."""
+        if one.dtype == np.float32 and right.dtype == np.float32:
+            return self._is_difference(value, arrays, one, right)
         source = _made_whole(self.captured.graph, value)
         if source is None or one.dtype.kind not in "iu":
             return False
@@ -250,6 +256,23 @@ class Verification:
         steps = np.abs(one.astype("int64") - right.astype("int64"))
         near = np.broadcast_to(from_middle < _NEAR, right.shape)
         return bool(np.all((steps == 0) | ((steps == 1) & near)))
+
+    def _is_difference(
+        self, value: Value, arrays: Sequence[Array], one: Array, right: Array
+    ) -> bool:
+        """Whether what differs is what is left of two numbers that are nearly the same: some digits
+        of them, which any other order of operations changes."""
+        graph = self.captured.graph
+        makers = graph.producers()
+        while (node := makers.get(value)) is not None and node.op in _KEEP_SIZE:
+            assert node.inputs[0] is not None
+            value = node.inputs[0]
+        if node is None or node.op not in ("add", "sub") or value.dtype != "float32":
+            return False
+        known = evaluate(graph, arrays).values
+        parts = [known[v.name] for v in node.inputs if v is not None]
+        finite = [np.abs(x[np.isfinite(x)]).max(initial=0) for x in parts]
+        return bool(np.all(np.isclose(one, right, 0, _LAST_DIGITS * max(finite), equal_nan=True)))
 
     def _first_difference(self, arrays: Sequence[Array]) -> str:
         """Which layer is the first that differs, for the end of a sentence."""

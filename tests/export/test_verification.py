@@ -328,3 +328,13 @@ def test_an_address_is_refused_where_a_report_lies_beside(tmp_path):
     with pytest.raises(ArgumentError, match=r"to a disk.*'m\.graph'") as found:
         model().export("memory://user:secret@host/m.graph", verbose=False)
     assert "secret" not in str(found.value)
+
+
+def test_what_is_left_of_two_numbers_that_nearly_are_the_same_is_rounding(tmp_path):
+    x = nacre.Input((4,))
+    net = nacre.Model(x, nacre.ops.relu(x * 1.000001 - x))
+    WRONG["mul"] = 1 + 2.0**-22  # a last digit, and more than the whole result
+    assert net.export(tmp_path / "m.graph", verbose=False).is_verified
+    WRONG["mul"] = 1 + 2.0**-19
+    with pytest.raises(FileFormatError, match="where the model gives"):
+        net.export(tmp_path / "m.graph", verbose=False)

@@ -188,3 +188,12 @@ def test_a_trace_takes_sizes_that_are_equal_to_other_axes(name: str, tmp_path: A
     samples = [np.zeros((batch, steps, 3), "float32") for batch, steps in ((2, 4), (4, 4), (1, 1))]
     report = net(name).export(tmp_path / "net.pt2", verbose=False, samples=samples)
     assert report is not None and report.is_verified
+
+
+@pytest.mark.parametrize("name", ["slice", "split"])
+def test_a_trace_of_a_part_takes_a_batch_of_one(name: str, tmp_path: Any) -> None:
+    x = nacre.Input((6, 4))
+    part = x[:, 1:5] if name == "slice" else nacre.ops.split(x, 2, axis=1)[1]
+    model = nacre.Model(x, layers.Dense(3)(part))
+    report = model.export(tmp_path / "m.pt2", verbose=False)
+    assert report is not None and [c.of for c in report.compared] == ["batch 2", "batch 1"]

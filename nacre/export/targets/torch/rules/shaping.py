@@ -63,7 +63,8 @@ def _concat(make: Program, node: Node, inputs: Sequence[str]) -> str:
 
 
 @FORMS.form("slice")
-def _slice(make: Program, node: Node, inputs: Sequence[str]) -> str:
+def slice_(make: Program, node: Node, inputs: Sequence[str]) -> str:
+    """A view of a part."""
     parts = []
     names = ("starts", "stops", "strides")
     for size, start, stop, step in zip(shape_of(node), *(node.attributes[n] for n in names)):
@@ -76,7 +77,8 @@ def _slice(make: Program, node: Node, inputs: Sequence[str]) -> str:
 
 
 @FORMS.form("split")
-def _split(make: Program, node: Node, inputs: Sequence[str]) -> list[str]:
+def split(make: Program, node: Node, inputs: Sequence[str]) -> list[str]:
+    """Views of all parts."""
     sizes, axis = node.attributes["sizes"], node.attributes["axis"]
     # By name: TorchScript knows `torch.split` with sizes in a list as this one.
     parts = f"torch.split_with_sizes({inputs[0]}, {make.sizes(sizes)}, {axis})"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from nacre.export.graph.ir import Graph, Node
 from nacre.export.targets.support import Forms
 from nacre.export.targets.torch.program import Form, Program
+from nacre.export.targets.torch.rules.shaping import slice_, split
 
 TRACED_ONLY: Forms[Form] = Forms()
 
@@ -30,6 +31,19 @@ def _transpose(make: Program, node: Node, inputs: Sequence[str]) -> str:
 def _broadcast_to(make: Program, node: Node, inputs: Sequence[str]) -> str:
     """A copy, for the same reason."""
     return f"{inputs[0]}.expand({make.sizes(node.attributes['shape'])}){_COPY}"
+
+
+@TRACED_ONLY.form("slice")
+def _slice(make: Program, node: Node, inputs: Sequence[str]) -> str:
+    """A copy, for the same reason."""
+    part = slice_(make, node, inputs)
+    return part if part == inputs[0] else f"{part}{_COPY}"
+
+
+@TRACED_ONLY.form("split")
+def _split(make: Program, node: Node, inputs: Sequence[str]) -> list[str]:
+    """Copies, for the same reason."""
+    return [f"{part}{_COPY}" for part in split(make, node, inputs)]
 
 
 def _apart(make: Program, tensors: Sequence[str]) -> list[str]:
