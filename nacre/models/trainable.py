@@ -48,7 +48,7 @@ class Trainable(GeneratorMethods, Stepping):
     __slots__ = ("_trainer", "_training_lock", "compiled", "history", "stop_training")
 
     _trainer: CompiledTraining | None
-    optimizer: Optimizer
+    optimizer: Optimizer = None  # pyright: ignore[reportAssignmentType]  # before compile(), as in tf.keras 2
     compiled: bool
     history: Any  # History, None before the first fit
     stop_training: bool

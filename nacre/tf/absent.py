@@ -189,9 +189,9 @@ ABSENT: dict[str, str] = {
     **{
         f"compat.v1.{name}": "session"
         for name in (
-            "ConfigProto GPUOptions Graph InteractiveSession Session disable_eager_execution "
-            "disable_v2_behavior get_default_graph get_variable global_variables "
-            "global_variables_initializer placeholder reset_default_graph variable_scope"
+            "Graph disable_eager_execution disable_v2_behavior get_default_graph get_variable "
+            "global_variables global_variables_initializer placeholder reset_default_graph "
+            "variable_scope"
         ).split()
     },
     "keras.estimator": "estimator",

@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass, field
 
 from nacre.core.errors import NotThereError
-from nacre.tf.absent import PACKAGES
+from nacre.tf.absent import PACKAGES, REASONS
 from nacre.tf.differing import DIFFERS
 from nacre.tf.namespaces import Namespace, and_above, find, is_module, names_in
 from nacre.tf.takeover import path_of
@@ -76,10 +76,15 @@ def check(text: str) -> Findings:
     return Findings(sorted(reader.uses.values(), key=lambda use: (use.line, use.name)))
 
 
+_SESSIONS = ("Session", "InteractiveSession")
+
+
 class _Reader(ast.NodeVisitor):
     def __init__(self) -> None:
         self.uses: dict[str, Use] = {}
         self._modules: dict[str, str] = {}  # name in the program -> path below tensorflow
+        self._imported: set[str] = set()
+        self._sessions: set[str] = set()  # names of what may be made, but not run
 
     # ------------------------------------------------------------ imports
 
@@ -107,6 +112,7 @@ class _Reader(ast.NodeVisitor):
             if item.name == "*":
                 self._modules.update(_modules_of(path))
                 continue
+            self._imported.add(item.asname or item.name)
             found = self._name(path, item.name, node.lineno)
             if found is not None:
                 self._modules[item.asname or item.name] = found
@@ -121,6 +127,8 @@ class _Reader(ast.NodeVisitor):
     def _module(self, path: str, line: int) -> bool:
         """Whether a module is here; it is noted where it is not."""
         at = ""
+        if path.startswith("python."):  # insides that scripts take public names from
+            return is_module(path)
         for part in path.split(".") if path else ():
             inner = self._name(at, part, line)
             if inner is None:
@@ -137,12 +145,34 @@ class _Reader(ast.NodeVisitor):
         path = self._path(node.value)
         for target in node.targets:
             if isinstance(target, ast.Name):
+                self._sessions.discard(target.id)
+                if self._is_session(node.value):
+                    self._sessions.add(target.id)
                 if path is not None:
                     self._modules[target.id] = path
                 else:
                     self._modules.pop(target.id, None)
 
+    def visit_With(self, node: ast.With) -> None:
+        for item in node.items:
+            if isinstance(item.optional_vars, ast.Name) and self._is_session(item.context_expr):
+                self._sessions.add(item.optional_vars.id)
+        self.generic_visit(node)
+
+    def _is_session(self, node: ast.expr) -> bool:
+        """Whether an expression makes a session of TensorFlow 1."""
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(called, ast.Name):
+            return called.id in _SESSIONS and called.id in self._imported
+        if not isinstance(called, ast.Attribute) or called.attr not in _SESSIONS:
+            return False
+        return self._path(called.value) is not None
+
     def visit_Attribute(self, node: ast.Attribute) -> None:
+        of = node.value
+        is_named = isinstance(of, ast.Name) and of.id in self._sessions
+        if node.attr in ("run", "graph") and (is_named or self._is_session(of)):
+            self._add(f"tensorflow.compat.v1.Session.{node.attr}", node.lineno, REASONS["session"])
         chain = [node.attr]
         value = node.value
         while isinstance(value, ast.Attribute):

@@ -146,11 +146,12 @@ class Checkpoint:
 
     def write(self, file_prefix: Any, options: Any = None) -> str:
         """Write the files of this very name; gives it."""
-        path = Path(os.fspath(_text(file_prefix)))
+        name = _text(file_prefix)
+        path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         _ = self.save_counter
         save_objects(self, path, f"tf.train.Checkpoint.write('{path}')")
-        return str(path)
+        return name  # as it was given: './ckpt' stays './ckpt', which scripts print and compare
 
     def save(self, file_prefix: Any, options: Any = None) -> str:
         """Write files whose name ends in the number of the save; gives it."""
@@ -251,7 +252,8 @@ class CheckpointManager:
             raise ArgumentError(
                 message(who, rule, "None", "Pass step_counter=optimizer.iterations.")
             )
-        self._checkpoint, self._folder = checkpoint, Path(_text(directory))
+        self._checkpoint, self._directory = checkpoint, _text(directory)
+        self._folder = Path(self._directory)
         self._max_to_keep, self._hours = max_to_keep, keep_checkpoint_every_n_hours
         self._name, self._step_counter = checkpoint_name, step_counter
         self._interval, self._init_fn = checkpoint_interval, init_fn
@@ -261,8 +263,8 @@ class CheckpointManager:
 
     @property
     def directory(self) -> str:
-        """The folder."""
-        return str(self._folder)
+        """The folder, as it was given."""
+        return self._directory
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -277,7 +279,7 @@ class CheckpointManager:
     @property
     def checkpoints(self) -> list[str]:
         """The beginnings of the files' names, the newest last."""
-        return [str(self._folder / name) for name in self._kept]
+        return [os.path.join(self._directory, name) for name in self._kept]
 
     @property
     def latest_checkpoint(self) -> str | None:
@@ -308,7 +310,7 @@ class CheckpointManager:
         if checkpoint_number is None and step is not None:
             number = step
         name = f"{self._name}-{number}"
-        path = self._checkpoint.write(self._folder / name)
+        path = self._checkpoint.write(os.path.join(self._directory, name))
         self._last_step = step
         self._kept = [*(other for other in self._kept if other != name), name]
         removed = self._too_old()
@@ -375,9 +377,11 @@ def _escaped(name: str) -> str:
 
 def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -> str | None:
     """The beginning of the files' names of a folder's newest checkpoint; None for none."""
-    folder = Path(_text(checkpoint_dir))
-    found = find(folder) if folder.is_dir() else None
-    return None if found is None else str(found)
+    directory = _text(checkpoint_dir)
+    found = find(Path(directory)) if Path(directory).is_dir() else None
+    if found is None:
+        return None
+    return str(found) if found.is_absolute() else os.path.join(directory, found.name)
 
 
 class CheckpointState(NamedTuple):
@@ -405,7 +409,8 @@ def get_checkpoint_state(
     if newest is None:
         return None
     folder = Path(_text(checkpoint_dir))
-    others = [str(folder / name) for name in _others(folder, Path(newest).name)]
+    directory = _text(checkpoint_dir)
+    others = [os.path.join(directory, name) for name in _others(folder, Path(newest).name)]
     return CheckpointState(newest, [*others, newest])
 
 

@@ -53,6 +53,41 @@ def _listed(prefix: str, wanted: str | None) -> list[PhysicalDevice]:
     return [device for device in found if wanted in (None, device.device_type)]
 
 
+class DeviceAttributes(NamedTuple):
+    """What `device_lib.list_local_devices` tells of a device.
+
+    Attributes:
+        name: Its name, '/device:CPU:0'.
+        device_type: 'CPU', 'GPU' or 'TPU'.
+        memory_limit: 0, as JAX takes what it needs.
+        physical_device_desc: What JAX calls it; '' of the processor.
+    """
+
+    name: str
+    device_type: str
+    memory_limit: int = 0
+    physical_device_desc: str = ""
+
+
+def list_local_devices(session_config: Any = None) -> list[DeviceAttributes]:
+    """The devices there are, as `tensorflow.python.client.device_lib` lists them.
+
+    Args:
+        session_config: Accepted for compatibility.
+
+    Example:
+        >>> list_local_devices()[0].name
+        '/device:CPU:0'
+    """
+    told = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    return [
+        DeviceAttributes(
+            name, kind, physical_device_desc="" if kind == "CPU" or not told else told[0]
+        )
+        for name, kind in _listed("/device", None)
+    ]
+
+
 def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:
     """All devices: which are used is told by CUDA_VISIBLE_DEVICES before the start."""
     return list_physical_devices(device_type)

@@ -28,10 +28,12 @@ from nacre.core.array_classes import ARRAY, TRACER
 from nacre.core.dtypes import host_dtype
 from nacre.core.errors import ArgumentError, PositionError, ShapeError, message
 from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
 from nacre.core.user_code import rewrite_with
 from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged, TensorSpec
+from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.tf.dtypes import as_dtype
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
@@ -74,6 +76,16 @@ def _to_device(self: Any) -> jax.Array:
     return jnp.asarray(array, host_dtype(array.dtype))
 
 
+def _device(self: Any) -> str:
+    """The name of the device it is on, as TensorFlow spells it."""
+    value = self.value if isinstance(self, Variable) else self
+    found = next(iter(value.devices())) if isinstance(value, ARRAY) else None
+    kind = "CPU" if found is None or found.platform == "cpu" else str(found.platform).upper()
+    number = 0 if found is None else found.id
+    kind = "GPU" if kind in ("CUDA", "ROCM") else kind
+    return f"/job:localhost/replica:0/task:0/device:{kind}:{number}"
+
+
 def _ref(self: Any) -> Reference:
     return Reference(self)
 
@@ -83,6 +95,16 @@ def _set_shape(self: Any, shape: Any) -> None:
     if not TensorShape(self.shape).is_compatible_with(shape):
         rule = f"the shape must fit {tuple(shape)}"
         raise ShapeError(message("Tensor.set_shape", rule, f"{tuple(self.shape)}"))
+
+
+def _with_texts(call: Any) -> Any:
+    """A call of a layer that works on the host: its strings are a tensor outside of models."""
+
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        found = call(self, *args, **kwargs)
+        return tensor(found) if type(found) is np.ndarray and call_context() is None else found
+
+    return called
 
 
 class Reference:
@@ -320,6 +342,9 @@ def lend_methods() -> None:
     )
     _lend(KerasTensor, shape=_kept_shape(), get_shape=_get_shape, ref=_ref)
     _lend(Ragged, **RAGGED)
+    for cls in (ARRAY, HostTensor, Variable):
+        _lend(cls, device=property(_device))
+    _lend(HostLayer, __call__=_with_texts(HostLayer.__call__))
 
 
 def take_methods_back() -> None:

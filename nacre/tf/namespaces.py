@@ -22,9 +22,47 @@ SECOND_PATHS = {
     "_api.v2.v2": "",
     "_api.v2": "",
     "compat.v2": "",
+    # Files of tf.keras that older scripts import from.
+    **{
+        f"{start}keras.{path}.{inner}": f"keras.{path}"
+        for start in ("python.", "")
+        for path, inners in {
+            "utils": "np_utils vis_utils data_utils generic_utils layer_utils",
+            "layers": "core convolutional recurrent embeddings merge pooling advanced_activations "
+            "wrappers noise local dense_attention convolutional_recurrent",
+        }.items()
+        for inner in inners.split()
+    },
+    **{
+        f"{start}keras.{inner}": path
+        for start in ("python.", "")
+        for inner, path in {
+            "engine.base_layer": "keras.layers", "engine.input_layer": "keras.layers",
+            "engine.input_spec": "keras.layers", "engine.sequential": "keras.models",
+            "engine.training": "keras.models", "engine.functional": "keras.models",
+            "engine": "keras.layers", "optimizer_v2": "keras.optimizers",
+            "saving.save": "keras.models",
+        }.items()
+    },
     "compat.v1.keras": "keras",
+    # Modules of its insides that scripts take public names from.
+    **{
+        f"python.{inner}": path
+        for inner, path in {
+            "client.device_lib": "python.client.device_lib", "client": "python.client",
+            "eager.backprop": "", "eager.def_function": "", "eager": "python.eager",
+            "framework.constant_op": "", "framework.dtypes": "dtypes", "framework.ops": "",
+            "framework.tensor_shape": "", "framework": "python.framework",
+            "ops.array_ops": "", "ops.check_ops": "debugging", "ops.clip_ops": "",
+            "ops.image_ops": "image", "ops.linalg_ops": "linalg", "ops.math_ops": "math",
+            "ops.nn_ops": "nn", "ops.nn": "nn", "ops.random_ops": "random",
+            "ops.string_ops": "strings", "ops.variables": "", "ops": "python.ops",
+            "platform.gfile": "compat.v1.gfile", "platform.tf_logging": "compat.v1.logging",
+            "platform": "python.platform", "util.nest": "nest", "util": "python.util",
+        }.items()
+    },
     "python": "",
-}
+}  # fmt: skip
 
 
 _PACKAGES = ("hub", "tfds")  # modules that are packages of their own, beside `tensorflow`
@@ -72,7 +110,7 @@ def namespace(path: str) -> Namespace:
 
 def is_module(path: str) -> bool:
     """Whether there is a module of a name below `tensorflow`."""
-    if not path or path in MODULES or path in ROWS:
+    if not path or path in MODULES or path in ROWS or path in SECOND_PATHS.values():
         return True
     if in_second_version(path) is not None:
         return True

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -47,12 +48,14 @@ class Strategy:
 
     @contextmanager
     def scope(self) -> Iterator[Strategy]:
-        """A block in which variables are made as outside of it."""
-        yield self
+        """A block in which variables are made as outside of it; `get_strategy` tells of it."""
+        with _set(_around, self), _set(_runs, False):
+            yield self
 
     def run(self, fn: Callable[..., Any], args: Any = (), kwargs: Any = None) -> Any:
         """Call a function, as the one replica does."""
-        return fn(*args, **(kwargs or {}))
+        with _set(_around, self), _set(_runs, True):
+            return fn(*args, **(kwargs or {}))
 
     def reduce(self, reduce_op: Any, value: Any, axis: Any) -> Any:
         """What replicas gave, put together: of one what it gave, reduced along an axis."""
@@ -82,9 +85,27 @@ class Strategy:
         """The data set: one replica takes it all."""
         return dataset
 
+    def experimental_distribute_values_from_function(self, value_fn: Callable[..., Any]) -> Any:
+        """What a function gives for the one replica; it is asked with a `ReplicaContext`."""
+        return value_fn(ReplicaContext())
+
     def experimental_local_results(self, value: Any) -> tuple[Any, ...]:
         """What each replica gave."""
         return (value,)
+
+
+# The strategy whose block or whose `run` the code is in, and whether it is in `run`.
+_around: ContextVar[Strategy | None] = ContextVar("strategy", default=None)
+_runs: ContextVar[bool] = ContextVar("replica_runs", default=True)
+
+
+@contextmanager
+def _set(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
 
 
 def _workers() -> int:
@@ -228,8 +249,8 @@ def get_replica_context() -> ReplicaContext:
 
 
 def in_cross_replica_context() -> bool:
-    """False: there is one replica."""
-    return False
+    """Whether the code is in a strategy's block, but not in what its `run` calls."""
+    return not _runs.get()
 
 
 def experimental_set_strategy(strategy: Any) -> None:
@@ -244,13 +265,13 @@ class ReduceOp:
 
 
 def get_strategy() -> Strategy:
-    """The one of one device."""
-    return OneDeviceStrategy()
+    """That of the block around; else one of one device."""
+    return _around.get() or OneDeviceStrategy()
 
 
 def has_strategy() -> bool:
-    """Whether a block of a strategy is around: none changes anything."""
-    return False
+    """Whether a block of a strategy is around."""
+    return _around.get() is not None
 
 
 __all__ = [

@@ -559,6 +559,24 @@ read_file = nacre.tf.files:read_file
 write_file = nacre.tf.files:write_file
 """
 
+ROWS["compat.v1.gfile"] = """
+Copy = nacre.tf.files:copy
+DeleteRecursively = nacre.tf.files:rmtree
+Exists = nacre.tf.files:exists
+FastGFile = nacre.tf.files:GFile
+GFile = nacre.tf.files:GFile
+Glob = nacre.tf.files:glob
+IsDirectory = nacre.tf.files:isdir
+ListDirectory = nacre.tf.files:listdir
+MakeDirs = nacre.tf.files:makedirs
+MkDir = nacre.tf.files:mkdir
+Open = nacre.tf.files:GFile
+Remove = nacre.tf.files:remove
+Rename = nacre.tf.files:rename
+Stat = nacre.tf.files:stat
+Walk = nacre.tf.files:walk
+"""
+
 ROWS["io.gfile"] = """
 GFile = nacre.tf.files:GFile
 copy = nacre.tf.files:copy
@@ -823,6 +841,10 @@ forward_compatible(year, month, day) = True
 
 # As far as scripts for TensorFlow 2 use it.
 ROWS["compat.v1"] = """
+ConfigProto = nacre.tf.session_settings:ConfigProto
+GPUOptions = nacre.tf.session_settings:GPUOptions
+InteractiveSession = nacre.tf.session_settings:InteractiveSession
+Session = nacre.tf.session_settings:Session
 enable_eager_execution(config=None, device_policy=None, execution_mode=None) = None
 enable_v2_behavior() = None
 executing_eagerly() = executing_eagerly()
@@ -951,7 +973,14 @@ TensorLike = nacre.tf.values:Tensor
 """
 
 # Second names of layers and losses.
+ROWS["python.client.device_lib"] = """
+list_local_devices = nacre.tf.machine:list_local_devices
+"""
+
 ROWS["keras.backend"] = """
+get_session = nacre.tf.session_settings:get_session
+set_session = nacre.tf.session_settings:set_session
+shape(x) = shape(x, int32)
 conv2d_transpose = nacre.tf.keras_dropped:conv2d_transpose
 binary_focal_crossentropy = nacre.tf.keras_extras:binary_focal_crossentropy
 categorical_focal_crossentropy = nacre.tf.keras_extras:categorical_focal_crossentropy

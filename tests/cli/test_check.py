@@ -34,7 +34,7 @@ def missing(text: str) -> list[tuple[int, str]]:
         ("import tensorflow.nosuch.more", [(1, "tensorflow.nosuch")]),
         ("from tensorflow.contrib import slim", [(1, "tensorflow.contrib")]),
         ("from tensorflow import *\nkeras.layers.Foo", [(2, "tensorflow.keras.layers.Foo")]),
-        ("import tensorflow.compat.v1 as tf\ntf.Session()", [(2, "tensorflow.compat.v1.Session")]),
+        ("import tensorflow.compat.v1 as tf\ntf.Session().run(1)", [(2, "tensorflow.compat.v1.Session.run")]),
         ("from tensorflow.python.keras.layers import Dense", []),
         ("import numpy as tf\ntf.nosuch", []),
         ("import tensorflow as tf\nx = tf.constant(1)\nx.anything.goes", []),

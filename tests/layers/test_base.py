@@ -317,16 +317,16 @@ def test_layers_made_late_but_kept_are_fine() -> None:
 
 def test_mistakes_in_a_constructor_are_told() -> None:
     class Forgot(layers.Layer):
-        def __init__(self) -> None:
-            self.units = 3
+        def __init__(self, **early: Any) -> None:
+            for name, value in early.items():
+                setattr(self, name, value)
 
-    class Silent(layers.Layer):
-        def __init__(self) -> None:
-            pass
-
-    for make in (Forgot, lambda: Silent()(X)):
+    for early in ({"name": "a"}, {"supports_masking": True}, {"parts": [layers.Dense(2)]}):
         with pytest.raises(NotBuiltError, match="super.*before attributes are set"):
-            make()
+            Forgot(**early)
+    for use in (lambda layer: layer(X), lambda layer: keras.Sequential([layer])):
+        with pytest.raises(NotBuiltError, match=r"super.*must be called in its __init__"):
+            use(Forgot(units=3))
     with pytest.raises(
         ArgumentError,
         match=r"Scale 'scale': arguments must be known. Got unit=3. Known: factor",
@@ -918,3 +918,20 @@ def test_a_penalty_on_no_rows_is_zero():
     layer = layers.Dense(2, activity_regularizer="l2")
     layer(np.ones((0, 3), "float32"))
     assert float(layer.losses[0]) == 0
+
+
+def test_numbers_may_be_set_before_the_constructor_of_the_base() -> None:
+    class Cell(layers.Layer):
+        def __init__(self, units: int, **kwargs: Any) -> None:
+            self.units = self.state_size = units
+            self.sizes = [units, (1, "a")]
+            super().__init__(**kwargs)
+
+        def call(self, inputs: Any, states: Any) -> Any:
+            state = states[0] + inputs * self.units
+            return state, [state]
+
+    cell = Cell(2, name="cell")
+    assert (cell.units, cell.state_size, cell.sizes) == (2, 2, [2, (1, "a")])
+    assert cell.get_config()["units"] == 2 and cell.name == "cell"
+    assert np.asarray(layers.RNN(cell)(np.ones((1, 3, 2), "float32"))).tolist() == [[6.0, 6.0]]

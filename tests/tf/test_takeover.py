@@ -71,7 +71,7 @@ def test_a_star_brings_all_names() -> None:
         ("import tensorflow.kera", "Did you mean 'keras'"),
         ("from tensorflow import Session", "@tf.function"),
         ("import tensorflow.estimator", "tf.keras.Model"),
-        ("import tensorflow.python.framework.ops", "'framework'"),
+        ("import tensorflow.python.framework.func_graph", "'func_graph'"),
         ("def f():\n import tensorflow_addons as tfa\nf()", "GroupNormalization"),
         ("from tensorflow_addons.layers import *", "GroupNormalization"),
         ("__import__('importlib').import_module('tensorflow_probability')", "scipy.stats"),

@@ -88,7 +88,7 @@ MISTAKES = [
     ("dense_built_for_other_size", lambda: built_dense()(np.zeros((2, 64), "float32")), E.ShapeError, ["Dense 'head'", "must be 128", "(2, 64)", "new layer for 64"]),
     ("gray_images_into_conv", lambda: layers.Conv2D(3, 3)(np.zeros((5, 28, 28))), E.ShapeError, ["4 axes", "(5, 28, 28)", "x[..., None]"]),
     ("class_instead_of_layer", lambda: keras.Sequential([layers.Dense]), E.ArgumentError, ["only layers", "Did you mean Dense()?"]),
-    ("forgotten_super_init", ForgetsSuper, E.NotBuiltError, ["super().__init__()"]),
+    ("forgotten_super_init", lambda: keras.Sequential([ForgetsSuper()]), E.NotBuiltError, ["super().__init__()"]),
     ("negative_units", lambda: layers.Dense(-1), E.ArgumentError, ["units must be a positive int", "-1"]),
     ("unknown_layer_name", lambda: classifier().get_layer("dens"), E.UnknownNameError, ["'dens'", "Did you mean"]),
     ("layer_without_name_or_index", lambda: classifier().get_layer(), E.ArgumentError, ["a name or an index must be given", "Layers: dense, dense_1."]),

@@ -8,12 +8,12 @@ from typing import Any
 from nacre.core.errors import ArgumentError, message, nearest
 
 _PLAIN = (
-    "autotune", "dataset_name", "deterministic", "experimental_deterministic",
+    "dataset_name", "deterministic", "experimental_deterministic",
     "experimental_external_state_policy", "experimental_slack",
     "experimental_symbolic_checkpoint", "experimental_warm_start", "framework_type",
 )  # fmt: skip
 _GROUPS = (
-    "experimental_distribute", "experimental_optimization", "experimental_service",
+    "autotune", "experimental_distribute", "experimental_optimization", "experimental_service",
     "experimental_threading", "threading",
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nacre.core import changes
+from nacre.core.computed import Computed
 from nacre.core.context import current
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.random import SeedGenerator
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 _OF_PARTS = frozenset(("_adapter", "_graph_layers", "_init_arguments", "_own_variables"))
 # Properties that can be set, and would make a flag of a layer.
 _SETTABLE = frozenset(("built", "dtype_policy", "run_eagerly", "trainable"))
+# What `Layer.__init__` sets, whatever was set before.
+_SET_ANEW = _SETTABLE | {
+    "activity_regularizer", "autocast", "dtype", "input_spec", "name", "supports_masking",
+}  # fmt: skip
 
 
 class PartHolder(Operation):
@@ -86,16 +91,18 @@ class PartHolder(Operation):
     def _who(self) -> str:
         return f"{type(self).__name__} '{self._path if '/' in self._path else self.name}'"
 
+    if not TYPE_CHECKING:
+
+        @Computed
+        def name(self) -> str:
+            """What is read where the constructor has not set it."""
+            rule = "super().__init__() must be called in its __init__"
+            fix = "Begin __init__ with super().__init__(**kwargs)."
+            raise NotBuiltError(message(type(self).__name__, rule, "one that does not", fix))
+
     def __setattr__(self, name: str, value: Any) -> None:
         if not self._is_ready and name not in changes.bookkeeping(type(self)):
-            raise NotBuiltError(
-                message(
-                    type(self).__name__,
-                    "super().__init__() must be called before attributes are set",
-                    f"an assignment to self.{name}",
-                    "Begin __init__ with super().__init__(**kwargs).",
-                )
-            )
+            self._refuse_early(name, value)
         is_ours = name in changes.bookkeeping(type(self)) or name in _SETTABLE
         if is_ours and name not in _OF_PARTS and next(parts_in(value), None) is not None:
             raise changes.reserved_name_error(self, name, value)
@@ -106,6 +113,21 @@ class PartHolder(Operation):
         if name.endswith(("_regularizer", "_constraint")):
             self._sync_weight_attribute(name, vars(self).get(name), value)
         super().__setattr__(name, value)
+
+    def _refuse_early(self, name: str, value: Any) -> None:
+        """Refuse what `Layer.__init__`, which comes later, would not find or would set anew.
+
+        Numbers and the like may be set before it, as many a cell does with its `state_size`.
+        """
+        if name in _SET_ANEW or next(parts_in(value), None) is not None:
+            raise NotBuiltError(
+                message(
+                    type(self).__name__,
+                    "super().__init__() must be called before attributes are set",
+                    f"an assignment to self.{name}",
+                    "Begin __init__ with super().__init__(**kwargs).",
+                )
+            )
 
     def _sync_weight_attribute(self, name: str, before: Any, value: Any) -> None:
         """A penalty or a constraint that is set after the weights were made holds for them too."""

@@ -280,7 +280,7 @@ class Layer(Describable, LossHolder):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer to arrays, or describe it with symbolic tensors."""
         if not self._is_ready:
-            self.name = None  # raises the message about super().__init__()
+            _ = self.name  # raises the message about super().__init__()
         if any_symbolic(args, kwargs):
             return self._call_symbolic(args, kwargs)
         context = scope.call_context()

@@ -124,6 +124,11 @@ class InputLayer(Layer):
             )
         )
 
+    @property
+    def input(self) -> Any:
+        """Its symbolic tensor, the same as `output`, as in tf.keras 2."""
+        return self.output
+
     def call(self, inputs: Any = None) -> Any:
         """What is given."""
         return inputs
