@@ -21,7 +21,12 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.warning import warn
 from nacre.export.graph.ir import Value
 from nacre.export.targets.litert.body import Body, Operator, Scales, Tensor
-from nacre.export.targets.litert.weights import FILTERS, quantized_weights
+from nacre.export.targets.litert.weights import (
+    FEWEST_IN_4_BITS,
+    FILTERS,
+    TAKE_4_BITS,
+    quantized_weights,
+)
 
 # Tensor -> the smallest and the largest number it had.
 Ranges = Mapping[Tensor, tuple[float, float]]
@@ -49,19 +54,20 @@ _WIDEST = 1e5
 _MOST_SAMPLES = 1000
 
 
-def quantized(body: Body, ranges: Ranges, inputs: str, outputs: str) -> None:
+def quantized(body: Body, ranges: Ranges, inputs: str, outputs: str, weights: str = "int8") -> None:
     """Compute a subgraph in 8 bits as far as kernels go.
 
     Args:
         ranges: Of all its tensors of floats.
         inputs, outputs: 'float32', 'int8' or 'uint8': what the file is given and gives.
+        weights: 'int4' keeps those of dense layers and convolutions in 4 bits.
     """
-    _Quantizing(body, ranges).run(inputs, outputs)
+    _Quantizing(body, ranges, weights).run(inputs, outputs)
 
 
 class _Quantizing:
-    def __init__(self, body: Body, ranges: Ranges) -> None:
-        self.body, self.ranges = body, ranges
+    def __init__(self, body: Body, ranges: Ranges, weights: str) -> None:
+        self.body, self.ranges, self.weights = body, ranges, weights
         self.operators: list[Operator] = []
         self.whole: dict[Tensor, Tensor] = {}  # of 8 bits, for those of floats
         self.has_floats: set[Tensor] = set()
@@ -213,7 +219,9 @@ class _Quantizing:
         least = None
         if bias is not None:  # of a filter of next to nothing the bias must fit into 32 bits
             least = np.abs(bias.numbers.astype("float64")) / x.scales.scale[0] / _LARGEST_BIAS
-        narrow = quantized_weights(weights, axis, least)
+        is_narrower = self.weights == "int4" and operator.op in TAKE_4_BITS
+        bits = 4 if is_narrower and weights.numbers.size >= FEWEST_IN_4_BITS else 8
+        narrow = quantized_weights(weights, axis, least, bits)
         assert narrow.scales is not None
         inputs: list[Tensor | None] = [*operator.inputs]
         inputs[place], inputs[1] = x, narrow

@@ -23,6 +23,8 @@ _OF_8_BITS = {
 }  # fmt: skip
 # Of floats multiplied with weights of 8 bits, one scale a filter.
 _HYBRID = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 12}
+# With weights of 4 bits, one scale a filter.
+_OF_4_BITS = {"CONV_2D": 7, "FULLY_CONNECTED": 12}
 
 
 def version_of(operator: Operator) -> int:
@@ -33,6 +35,8 @@ def version_of(operator: Operator) -> int:
         return 3 if dtypes[0] == "float16" else 2
     if op in _HYBRID and dtypes[:2] == ["float32", "int8"]:
         return _HYBRID[op]
+    if op in _OF_4_BITS and dtypes[1] == "int4":
+        return _OF_4_BITS[op]
     weights = operator.inputs[1] if len(operator.inputs) > 1 else None
     if op == "FULLY_CONNECTED" and weights is not None and weights.scales is not None:
         # One scale a unit: runtimes before it would take the first one for all.

@@ -27,6 +27,7 @@ _ADVICE = {op: _TEXT for op in OPSET if op.startswith("text_")} | {
 # What 8 bits may cost: a sign that something else is wrong, not a bound of what they do cost, which
 # the report says.
 _WEIGHTS_OF_8_BITS = Tolerance(0.0, 0.1)
+_WEIGHTS_OF_4_BITS = Tolerance(0.0, 0.5)
 _ALL_OF_8_BITS = Tolerance(0.0, 0.25)
 _FEW = 4
 
@@ -35,7 +36,7 @@ def _tolerance_of(request: Request) -> Tolerance | None:
     options = request.options
     if options["representative_dataset"] is not None:
         return _ALL_OF_8_BITS
-    return _WEIGHTS_OF_8_BITS if options["weights"] == "int8" else None
+    return {"int8": _WEIGHTS_OF_8_BITS, "int4": _WEIGHTS_OF_4_BITS}.get(options["weights"])
 
 
 def _samples_of(request: Request) -> Sequence[Sequence[Array]]:
@@ -62,8 +63,9 @@ TARGET = Target(
     options={
         "weights": Option(
             "float32",
-            ("float32", "float16", "int8"),
-            "In how many bits large weights are kept; with 'int8' one scale a filter.",
+            ("float32", "float16", "int8", "int4"),
+            "In how many bits large weights are kept; with 'int8' and 'int4' one scale a filter; "
+            "'int4' is for those of dense layers and convolutions, others have 8.",
             costs_digits=True,
         ),
         "representative_dataset": Option(

@@ -30,6 +30,7 @@ from nacre.export.targets.target import Request
 SIGNATURE = "serving_default"
 # `deprecated_builtin_code` holds a byte: what is beyond has this number there.
 _LAST_OLD_CODE = 127
+_HALVES = np.array([1, 16], "u1")
 
 
 def write(request: Request) -> Mapping[str, Content]:
@@ -66,7 +67,8 @@ def _quantize(subgraphs: Sequence[Body], request: Request) -> None:
     found = ranges_of(file_of(subgraphs, request, making), samples)
     places = making.places[0]
     ranges = {x: found[place] for x, place in places.items() if place in found}
-    quantized(main, ranges, options["input_type"], options["output_type"])
+    ends = options["input_type"], options["output_type"]
+    quantized(main, ranges, *ends, options.get("weights", "int8"))
     if options["require_int8"]:
         _refuse_floats(subgraphs)
 
@@ -149,7 +151,7 @@ class _File:
             "shape": tensor.known_shape,
             "shape_signature": tensor.signature,
             "type": NUMBER_OF_DTYPE[tensor.dtype],
-            "buffer": 0 if tensor.data is None else self.buffer(tensor.data),
+            "buffer": 0 if tensor.data is None else self.buffer(_stored(tensor)),
             "quantization": _scales(tensor.scales),
             "has_rank": True,
         }
@@ -179,6 +181,14 @@ class _File:
             place = self._buffers[key] = len(self.buffers)
             self.buffers.append({"data": found.reshape(-1).view("u1")})
         return place
+
+
+def _stored(tensor: Tensor) -> np.ndarray:
+    """The numbers as bytes hold them: of 4 bits two in each, the first in the lower half."""
+    if tensor.dtype != "int4":
+        return tensor.numbers
+    halves = tensor.numbers.reshape(-1).view("u1") & 15
+    return np.append(halves, np.zeros(halves.size % 2, "u1")).reshape(-1, 2) @ _HALVES
 
 
 def _tensors(body: Body) -> list[Tensor]:

@@ -104,7 +104,7 @@ def test_samples_may_be_given_in_any_form(model: Any, tmp_path: Path, given: Any
         ({"representative_dataset": [IMAGES[:2] * np.nan]}, "must be finite"),
         ({"representative_dataset": [[IMAGES[0]]]}, "float32\\[batch, 8, 8, 3\\]"),
         ({"representative_dataset": [[IMAGES[:1], IMAGES[:1]]]}, "1 arrays"),
-        ({"weights": "int4"}, "float16"),
+        ({"weights": "int3"}, "float16"),
     ],
 )
 def test_what_does_not_fit_is_told(
@@ -118,8 +118,8 @@ def test_what_does_not_fit_is_told(
 def test_a_wrong_scale_is_found(model: Any, tmp_path: Path, monkeypatch: Any) -> None:
     right = quantizing.quantized_weights
 
-    def wrong(x: Any, axis: Any, least: Any = None) -> Any:
-        found = right(x, axis, least)
+    def wrong(*given: Any) -> Any:
+        found = right(*given)
         found.scales = found.scales._replace(scale=tuple(4 * s for s in found.scales.scale))
         return found
 
@@ -167,3 +167,46 @@ def test_samples_beyond_those_that_are_looked_at_are_told(tmp_path):
     many = [[np.ones((1, 2), "float32")]] * 1001
     with pytest.warns(UserWarning, match="the first 1000 samples"):
         model.export(tmp_path / "m.tflite", representative_dataset=many, verbose=False)
+
+
+WHOLE_IN_4_BITS = {
+    "dense": (lambda: nacre.layers.Dense(51), (63,)),
+    "convolution": (lambda: nacre.layers.Conv2D(31, 3, strides=2, padding="same"), (9, 9, 7)),
+    "groups": (lambda: nacre.layers.Conv2D(48, 3, groups=2), (5, 5, 32)),
+    "convolution of sequences": (lambda: nacre.layers.Conv1D(33, 3), (12, 17)),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE_IN_4_BITS)
+@pytest.mark.parametrize("is_all_whole", [False, True])
+def test_weights_of_4_bits_are_read_as_they_were_written(
+    name: str, is_all_whole: bool, tmp_path: Path
+) -> None:
+    """Kernels whose numbers are whole ones of 4 bits, by a scale a filter, lose nothing."""
+    make, shape = WHOLE_IN_4_BITS[name]
+    random = np.random.default_rng(0)
+    model = nacre.Sequential([nacre.Input(shape), make()])
+    kernel = model.layers[0].kernel
+    numbers = random.integers(-7, 8, kernel.shape)
+    numbers.reshape(-1, kernel.shape[-1])[0] = 7
+    scales = random.uniform(0.01, 1, kernel.shape[-1])
+    kernel.assign((numbers * scales).astype("float32"))
+    x = random.uniform(-1, 1, (8, *shape)).astype("float32")
+    samples = {"representative_dataset": [[one[None]] for one in x]} if is_all_whole else {}
+    path = tmp_path / "m.tflite"
+    report = model.export(path, weights="int4", samples=x, verbose=False, **samples)
+    assert report is not None and report.precision is not None
+    assert report.precision.after.error < 0.02, "what 8 bits of the inputs cost"
+    kinds = [DTYPES[tensor["type"]] for tensor in operators(path)[1]["tensors"]]
+    assert "int4" in kinds
+    loaded = nacre.models.load_model(path)
+    np.testing.assert_allclose(
+        np.asarray(loaded(x)), np.asarray(model(x)), atol=0.03 * np.abs(model(x)).max()
+    )
+
+
+def test_kernels_of_single_channels_keep_8_bits(tmp_path: Path) -> None:
+    model = nacre.Sequential([nacre.Input((9, 9, 128)), nacre.layers.DepthwiseConv2D(3)])
+    report = model.export(tmp_path / "m.tflite", weights="int4", verbose=False)
+    assert report is not None and report.precision is not None
+    assert report.precision.after.error < 0.03

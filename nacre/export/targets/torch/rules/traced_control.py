@@ -34,7 +34,7 @@ def _broadcast_to(make: Program, node: Node, inputs: Sequence[str]) -> str:
 
 
 @TRACED_ONLY.form("slice")
-def _slice(make: Program, node: Node, inputs: Sequence[str]) -> str:
+def _slice(make: Program, node: Node, inputs: Sequence[str]) -> str | Sequence[str]:
     """A copy, for the same reason."""
     part = slice_(make, node, inputs)
     return part if part == inputs[0] else f"{part}{_COPY}"
