@@ -31,6 +31,7 @@ from nacre.core.scope import call_context
 from nacre.core.symbolic import any_symbolic
 from nacre.core.tracing import is_bare, is_tracer
 from nacre.core.typed_jax import setting
+from nacre.core.warning import warn
 from nacre.core.wide import in_64_bits
 from nacre.export.importers.trial_shapes import shapes_by_trial
 from nacre.export.importers.wide_work import noting
@@ -580,6 +581,15 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+def warn_of_rounded(who: str, names: Sequence[str]) -> None:
+    """Warn that weights of float64 are not trained, where there are some."""
+    if names:
+        rule = "weights of float64 are trained as float32, where that holds them"
+        got = f"{listed(list(names))}, which stay as they are"
+        fix = "To train them: nacre.config.set_floatx('float64') before the file is opened."
+        warn(message(who if who.startswith("'") else f"'{who}'", rule, got, fix))
+
+
 def model_of(program: Program, name: str | None = None) -> ImportedModel:
     """A program as a model of its first function.
 
@@ -609,4 +619,5 @@ __all__ = [
     "Program",
     "Weight",
     "model_of",
+    "warn_of_rounded",
 ]

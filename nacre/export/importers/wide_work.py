@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.tracing import is_tracer
+from nacre.core.typed_jax import setting
 
 _noted: ContextVar[set[str] | None] = ContextVar("noted", default=None)
 
@@ -85,6 +86,15 @@ def afresh(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return value.copy() if value.dtype.itemsize == 8 and value.dtype.kind in "iuf" else value
 
 
+def without_rounding(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+    """Floats as a variable has them; None where it would round them: they stay constants."""
+    if array.dtype != np.float64 or setting("jax_enable_x64"):
+        return array
+    with np.errstate(over="ignore"):
+        narrow = array.astype(np.float32)
+    return narrow if np.array_equal(narrow.astype(np.float64), array, equal_nan=True) else None
+
+
 def _kind(value: Any) -> str:
     """'int' or 'float' of what is computed with 64 bits, '' of everything else."""
     if isinstance(value, list | tuple):
@@ -101,4 +111,4 @@ def _is_held(value: Any) -> bool:
     return kind.kind == "b" or (kind.kind in "iu" and kind != np.uint32)
 
 
-__all__ = ["afresh", "note", "note_constant", "noting"]
+__all__ = ["afresh", "note", "note_constant", "noting", "without_rounding"]

@@ -1,7 +1,6 @@
 """Archives of torch.export come back as models, without PyTorch."""
 
 import io
-import json
 import zipfile
 from pathlib import Path
 
@@ -42,15 +41,11 @@ def test_archives_give_the_numbers_of_torch_for_any_batch(name):
         np.testing.assert_allclose(got[2], wanted[0], rtol=1e-5, atol=1e-6)
 
 
-def test_operators_that_write_give_the_numbers_of_torch():
-    loaded = load_model(FILES / "residual.pt2")
-    (x,), (y,) = _arrays("residual", "input"), _arrays("residual", "output")
+@pytest.mark.parametrize("name", ["residual", "written"])
+def test_operators_that_write_give_the_numbers_of_torch(name):
+    loaded = load_model(FILES / f"{name}.pt2")
+    (x,), (y,) = _arrays(name, "input"), _arrays(name, "output")
     np.testing.assert_allclose(loaded(x), y, rtol=1e-5, atol=1e-6)
-
-
-def test_a_part_that_is_read_after_its_whole_is_written_to_is_refused():
-    with pytest.raises(UnsupportedOpError, match="other view.*run_decompositions"):
-        load_model(FILES / "written.pt2")
 
 
 def test_parameters_train_and_buffers_stay_and_it_is_saved(tmp_path):
@@ -95,35 +90,6 @@ def test_weights_of_another_size_are_refused():
 
     with pytest.raises(FileFormatError, match="bytes for the shape"):
         load_model(changed("recurrent", change))
-
-
-def test_a_program_that_changes_what_it_holds_is_refused():
-    def change(member: str, content: bytes) -> bytes:
-        if not member.endswith("model.json"):
-            return content
-        program = json.loads(content)
-        specs = program["graph_module"]["signature"]["output_specs"]
-        specs.append({"buffer_mutation": {"arg": {"name": "linear"}, "buffer_name": "b"}})
-        return json.dumps(program).encode()
-
-    with pytest.raises(FileFormatError, match="model.eval"):
-        load_model(changed("recurrent", change))
-
-
-def test_a_program_that_writes_into_what_it_holds_is_refused():
-    def change(member: str, content: bytes) -> bytes:
-        if not member.endswith("model.json"):
-            return content
-        program = json.loads(content)
-        specs = program["graph_module"]["signature"]["input_specs"]
-        held = next(s["parameter"]["arg"]["name"] for s in specs if "parameter" in s)
-        nodes = program["graph_module"]["graph"]["nodes"]
-        written = next(n for n in nodes if "_." in n["target"])
-        written["inputs"][0]["arg"]["as_tensor"]["name"] = held
-        return json.dumps(program).encode()
-
-    with pytest.raises(UnsupportedOpError, match="change nothing it holds"):
-        load_model(changed("residual", change))
 
 
 @pytest.mark.parametrize(

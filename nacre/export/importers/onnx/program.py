@@ -24,9 +24,8 @@ from nacre.core.errors import (
 )
 from nacre.core.file_errors import naming
 from nacre.core.strings import is_text as is_text_like
-from nacre.core.warning import warn
 from nacre.core.wire import onnx as wire
-from nacre.export.importers.imported import Call, Port, Weight, model_of
+from nacre.export.importers.imported import Call, Port, Weight, model_of, warn_of_rounded
 from nacre.export.importers.onnx import ops as ops  # they register themselves
 from nacre.export.importers.onnx.reading import KEPT_APART, External, Graph, Reader
 from nacre.export.importers.onnx.registry import OPS, Node
@@ -71,14 +70,7 @@ def open_model(source: Path | bytes, who: str, name: str) -> Any:
     program = open_onnx(source, who)
     if not program.is_of_numbers:
         return program
-    if stay := program.rounded:
-        warn(
-            message(
-                f"'{who}'", "weights of float64 are trained as float32, where that holds them",
-                f"{listed(stay)}, which stay as they are", "To train them, call "
-                "nacre.config.set_floatx('float64') before the file is opened.",
-            )
-        )  # fmt: skip
+    warn_of_rounded(who, program.rounded)
     with of_file(who):
         return model_of(program, name)
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core.typed_jax import setting
 from nacre.export.importers.imported import Weight
 from nacre.export.importers.onnx.reading import Graph, float_kinds
 from nacre.export.importers.onnx.registry import OPS, Node
+from nacre.export.importers.wide_work import without_rounding
 
 # Inputs that training leaves as they are: statistics, limits, scales of whole numbers.
 _FROZEN: dict[str, tuple[int, ...]] = {
@@ -47,21 +47,12 @@ def weights_of(graph: Graph) -> dict[str, Weight]:
             continue
         kind = array.dtype.name
         if kind in float_kinds() or kind == "float64":
-            value = _as_variable(array)
+            value = without_rounding(array)
             if array.ndim and value is not None:
                 found[name] = Weight(value, _is_trained(array, uses.get(name, []), makers))
         elif array.size >= _SIZE and kind in ("int8", "uint8", "int16", "uint16", "int32", "bool"):
             found[name] = Weight(array, False)
     return found
-
-
-def _as_variable(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
-    """Numbers as a variable has them; None where it would round them: they stay constants."""
-    if array.dtype != np.float64 or setting("jax_enable_x64"):
-        return array
-    with np.errstate(over="ignore"):
-        narrow = array.astype(np.float32)
-    return narrow if np.array_equal(narrow.astype(np.float64), array, equal_nan=True) else None
 
 
 def rounded(graph: Graph, weights: Mapping[str, Weight]) -> list[str]:

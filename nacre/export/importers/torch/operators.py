@@ -493,7 +493,7 @@ def _ones(size: Any, x: Any = None, dtype: Any = None, **_: Any) -> Any:
 
 @aten("full", "new_full")
 def _full(size: Any, fill_value: Any, x: Any = None, dtype: Any = None, **_: Any) -> Any:
-    kinds = {bool: jnp.bool_, int: jnp.int32}
+    kinds = {bool: jnp.bool_, int: computed(jnp.int64)}
     default = kinds.get(type(fill_value), jnp.float32) if x is None else x.dtype
     return _made(size, fill_value, dtype, default)
 
@@ -516,7 +516,7 @@ def _full_like(x: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Any:
 @aten("arange")
 def _arange(end: Any, start: Any = 0, step: Any = 1, dtype: Any = None, **_: Any) -> Any:
     whole = not any(isinstance(v, float) for v in (start, end, step))
-    kind = (jnp.int32 if whole else jnp.float32) if dtype is None else kind_of(dtype)
+    kind = (computed(jnp.int64) if whole else jnp.float32) if dtype is None else kind_of(dtype)
     if not all(isinstance(v, int | float) for v in (start, end, step)):
         count = -((start - end) // step)  # the last step may be a part of one
         return (jnp.arange(count) * step + start).astype(kind)
@@ -707,7 +707,7 @@ def _median(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
 def _one_hot(x: Any, num_classes: int = -1) -> Any:
     if num_classes < 0:
         raise NotKnownError("one_hot without num_classes counts them in the values")
-    return jax.nn.one_hot(x, num_classes, dtype=jnp.int32)
+    return jax.nn.one_hot(x, num_classes, dtype=computed(jnp.int64))
 
 
 @aten("softmax", "_softmax")

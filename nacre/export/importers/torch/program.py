@@ -10,12 +10,13 @@ import base64
 import json
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
+from jax import lax
 
 from nacre.core import safety
 from nacre.core.errors import (
@@ -28,20 +29,17 @@ from nacre.core.errors import (
     message,
 )
 from nacre.core.file_errors import naming
-from nacre.export.importers.imported import Call, Port, Weight, model_of
-from nacre.export.importers.onnx.values import GraphError, NotKnownError, lifted
-from nacre.export.importers.torch.operators import DTYPES, OPS, SIZES
-from nacre.export.importers.wide_work import note, note_constant
+from nacre.export.importers.imported import Call, Port, Weight, model_of, warn_of_rounded
+from nacre.export.importers.onnx.values import GraphError, NotKnownError, computed, lifted
+from nacre.export.importers.torch import rarer as rarer  # they register themselves
+from nacre.export.importers.torch.decomposed import trained_norm
+from nacre.export.importers.torch.operators import DTYPES, SIZES
+from nacre.export.importers.torch.steps import HIGHER, Body, Step, read_names, renamed_argument
+from nacre.export.importers.torch.written import in_order
+from nacre.export.importers.wide_work import note, note_constant, without_rounding
 
 _CALL = "forward"
-_FLOATS = ("float16", "float32", "bfloat16")
-# Operators whose result is a part, or another view, of what they are given.
-_VIEWS = frozenset(
-    ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "permute", "transpose", "t",
-     "unsqueeze", "squeeze", "expand", "select", "slice", "narrow", "split", "split_with_sizes",
-     "chunk", "unbind", "detach", "alias", "contiguous", "to", "movedim", "swapaxes", "expand_as",
-     "dropout", "lift_fresh", "broadcast_to", "clone")
-)  # fmt: skip
+_FLOATS = ("float16", "float32", "bfloat16", "float64")
 _NO_END = (1 << 63) - 1  # of a slice
 # What stops a run in PyTorch, and gives nothing.
 _CHECKS = ("_assert", "sym_constrain", "_check")
@@ -61,7 +59,9 @@ def open_model(source: Any, who: str, name: str) -> Any:
     """
     with safety.reading(True), naming(who, "the graph"):
         try:
-            return model_of(_read(source, who), name)
+            program = _read(source, who)
+            warn_of_rounded(who, program.rounded)
+            return model_of(program, name)
         except NacreError:
             raise
         except (ValueError, zipfile.BadZipFile, KeyError, TypeError) as error:
@@ -144,65 +144,6 @@ def opened(data: bytes, who: str) -> PT2Program:
         return PT2Program(content["module"], arrays, set(content["trained"]), who)
 
 
-class _Step:
-    """A node: its function, its arguments, the names of what it gives."""
-
-    def __init__(self, node: dict[str, Any]) -> None:
-        self.target: str = node["target"]
-        self.name = str(node.get("name") or self.target)
-        parts = self.target.split(".")
-        self.op = parts[3] if self.target.startswith("torch.ops.aten.") else self.target
-        self.is_written = self.op.endswith("_") and not self.op.startswith("_")
-        self.inputs = [(item["name"], item["arg"]) for item in node["inputs"]]
-        self.outputs = [_names(output) for output in node["outputs"]]
-
-    @property
-    def function(self) -> Any:
-        """What computes it; None where nothing does."""
-        if self.target in SIZES:
-            return SIZES[self.target]
-        return OPS.get(self.op.removesuffix("_") if self.is_written else self.op)
-
-    @property
-    def all_outputs(self) -> list[str]:
-        """Names, one behind the other."""
-        return [n for names in self.outputs for n in ([names] if isinstance(names, str) else names)]
-
-
-def _names(output: dict[str, Any]) -> Any:
-    """The name of an output, or those of a list."""
-    (kind, value), *_ = output.items()
-    match kind:
-        case "as_tensor":
-            return value["name"]
-        case "as_tensors":
-            return [item["name"] for item in value]
-        case "as_sym_int" | "as_sym_bool" | "as_sym_float":
-            return value["as_name"]
-        case "as_optional_tensor":
-            return value["as_tensor"]["name"] if "as_tensor" in value else ""
-    return ""
-
-
-def _read_names(argument: dict[str, Any]) -> list[str]:
-    """Names of values that an argument reads."""
-    (kind, value), *_ = argument.items()
-    match kind:
-        case "as_tensor":
-            return [value["name"]]
-        case "as_tensors":
-            return [item["name"] for item in value]
-        case "as_optional_tensor":
-            return [value["as_tensor"]["name"]] if "as_tensor" in value else []
-        case "as_optional_tensors":
-            return [item["as_tensor"]["name"] for item in value if "as_tensor" in item]
-        case "as_sym_int" | "as_sym_bool" | "as_sym_float":
-            return [value["as_name"]] if "as_name" in value else []
-        case "as_sym_ints":
-            return [item["as_name"] for item in value if "as_name" in item]
-    return []
-
-
 class PT2Program:
     """A graph of ATen operators: what `importers.imported` makes a model of.
 
@@ -223,33 +164,42 @@ class PT2Program:
         self._module = {
             "graph": {key: graph[key] for key in kept if key in graph}, "signature": signature,
         }  # fmt: skip
-        for node in graph["nodes"]:
-            node.pop("metadata", None)
+        _drop_metadata(graph["nodes"])
         self._held: dict[str, str] = {}  # name in the graph -> name of the array
         inputs = self._read_inputs(signature["input_specs"])
         self._outputs = self._read_outputs(signature["output_specs"])
-        self._steps = _needed(
-            _in_order([_Step(n) for n in graph["nodes"]], self._outputs, self._held), self._outputs
-        )
+        told = list(self._outputs)
+        values = self._kinds = graph["tensor_values"]
+        steps = [Step(node) for node in graph["nodes"]]
+        steps, kept = in_order(steps, self._outputs, self._held, values)
+        self._kept = {self._held[name]: to for name, to in kept.items()} | self._kept
+        self._steps = _needed(steps, [*self._outputs, *self._kept.values()])
+        for step in self._steps:
+            _put_in_order(step)
         self._refuse_unknown()
-        values = graph["tensor_values"]
-        used = {n for s in self._steps for _, a in s.inputs for n in _read_names(a)} | set(
-            self._outputs
-        )
+        used = {n for s in self._steps for _, a in s.inputs for n in read_names(a)}
+        used |= {*self._outputs, *self._kept.values()}
         self._held = {name: key for name, key in self._held.items() if name in used}
         keys = dict.fromkeys(self._held.values())
         if missing := [key for key in keys if key not in arrays]:
             raise ValueError(f"arrays are missing: {listed(missing)}")
-        self._constants = {k: arrays[k] for k in keys if not _is_weight(arrays[k])}
+        if strangers := sorted(set(self._kept) - set(keys)):
+            raise ValueError(
+                f"it changes {listed(list(map(repr, strangers)))}, which it does not hold"
+            )
+        changed = {k: arrays[k] for k in keys if k in self._kept}
+        variables = {k: v for k in keys if (v := _as_variable(arrays[k], k in changed)) is not None}
+        self._constants = {k: arrays[k] for k in keys if k not in variables}
         self.weights: Mapping[str, Weight] = {
-            k: Weight(arrays[k], k in trained) for k in keys if _is_weight(arrays[k])
+            k: Weight(value, k in trained) for k, value in variables.items()
         }
+        self.rounded = [k for k in self._constants if k in trained and arrays[k].size > 1]
         ports = tuple(_port(name, values[name]) for name in inputs)
         outputs = tuple(
             _port(name, values[name])._replace(
                 name=f"output_{i}" if len(self._outputs) > 1 else "output"
             )
-            for i, name in enumerate(self._outputs)
+            for i, name in enumerate(told)
         )
         self.calls: Mapping[str, Call] = {_CALL: Call(ports, outputs)}
         wide = ("int64", "uint64", "float64", "complex128")
@@ -277,12 +227,16 @@ class PT2Program:
 
     def _read_outputs(self, specs: Sequence[dict[str, Any]]) -> list[str]:
         found: list[str] = []
+        self._kept: dict[str, str] = {}  # name of an array -> what is in it after a call
         for spec in specs:
             (kind, value), *_ = spec.items()
+            if kind == "buffer_mutation":
+                self._kept[value["buffer_name"]] = value["arg"]["name"]
+                continue
             if kind != "user_output" or "as_tensor" not in value["arg"]:
                 raise FileFormatError(
                     message(
-                        self._who, "a program must give arrays, and change nothing it holds",
+                        self._who, "a program must give arrays, and change buffers alone",
                         f"an output of the kind '{kind}'", "Export the model after model.eval().",
                     )
                 )  # fmt: skip
@@ -292,13 +246,14 @@ class PT2Program:
     def _refuse_unknown(self) -> None:
         """Raise, with all operators that are not known."""
         missing: dict[str, str] = {}
-        for step in self._steps:
+        steps = list(_all_steps(self._steps))
+        for step in steps:
             if step.function is None:
                 missing.setdefault(step.target, step.name)
         if not missing:
             return
         told = [f"{target} in '{name}'" for target, name in sorted(missing.items())]
-        count = len({step.target for step in self._steps})
+        count = len({step.target for step in steps})
         raise UnsupportedOpError(
             message(
                 self._who,
@@ -334,26 +289,45 @@ class PT2Program:
             name: weights[key] if key in self.weights else lifted(self._constants[key])
             for name, key in self._held.items()
         }
-        inputs = self._input_names
-        values |= dict(zip(inputs, arrays, strict=True))
+        for name in self._held:
+            values[name] = self._as_told(name, values[name], self._kinds)
+        values |= dict(zip(self._input_names, arrays, strict=True))
         for step in self._steps:
-            self._run(step, values)
-        return [jnp.asarray(values[name]) for name in self._outputs], {}
+            self._run(step, values, self._kinds)
+        updates = {
+            key: values[name].astype(weights[key].dtype)
+            for key, name in self._kept.items()
+            if key in self.weights
+        }
+        return [jnp.asarray(values[name]) for name in self._outputs], updates
+
+    def _as_told(self, name: str, value: Any, kinds: Mapping[str, Any]) -> Any:
+        """A value in the dtype that the file says: a Python number makes no float64 of it."""
+        told = kinds.get(name)
+        if told is None or not hasattr(value, "dtype") or not hasattr(value, "astype"):
+            return value
+        kind = computed(np.dtype(_numpy_name(told["dtype"])))
+        return value if value.dtype == kind or value.dtype == object else value.astype(kind)
 
     @property
     def _input_names(self) -> list[str]:
         return [port.name for port in self.calls[_CALL].inputs]
 
-    def _run(self, step: _Step, values: dict[str, Any]) -> None:
+    def _run(self, step: Step, values: dict[str, Any], kinds: Mapping[str, Any]) -> None:
         try:
-            given = {
-                "x" if name in ("self", "input") else name: _argument(argument, values)
-                for name, argument in step.inputs
-            }
-            if step.target in SIZES:
-                found = step.function(*given.values())
+            if step.compute is not None:
+                step.compute(lambda view, held: self._run(view, held, {}), values)
+                return
+            arguments = [_argument(argument, values) for _, argument in step.inputs]
+            names = ["x" if name in ("self", "input") else name for name, _ in step.inputs]
+            if step.target in HIGHER:
+                found = self._chosen(step, arguments)
+            elif step.target in SIZES:
+                found = step.function(*arguments)
+            elif step.op == "batch_norm" and arguments[names.index("training")]:
+                found = _trained(step, dict(zip(names, arguments, strict=True)), values)
             else:
-                found = step.function(**given)
+                found = step.function(**dict(zip(names, arguments, strict=True)))
         except NotKnownError as error:
             rule = f"node '{step.name}' ({step.target}) must be computed while it is compiled"
             raise UnsupportedError(message(self._who, rule, str(error))) from error
@@ -362,19 +336,102 @@ class PT2Program:
                 raise
             rule = f"node '{step.name}' ({step.target}) must be computed from what it is given"
             raise ShapeError(message(self._who, rule, str(error))) from error
-        for value in given.values():
+        for value in arguments:
             if type(value) is int and value != _NO_END:
                 note_constant(np.asarray(value))
-        names = step.outputs[0] if len(step.outputs) == 1 else step.outputs
-        if isinstance(names, str):
-            note(step.op, given.values(), (found,))
-            values[names] = found
-            return
-        given_back = found if isinstance(found, list | tuple) else (found,)
-        note(step.op, given.values(), given_back)
+        outputs = step.outputs[0] if len(step.outputs) == 1 else step.outputs
+        is_one = isinstance(outputs, str)
+        if is_one and isinstance(found, list | tuple) and step.target in HIGHER:
+            found = found[0]
+        given_back = [found] if is_one or not isinstance(found, list | tuple) else list(found)
+        given_names = [outputs] if is_one else outputs
+        found = [
+            self._as_told(name, value, kinds) if isinstance(name, str) else value
+            for name, value in zip(given_names, given_back, strict=False)
+        ]
+        note(step.op, arguments, found)
         values |= {
-            n: v for n, v in zip(names, given_back, strict=False) if isinstance(n, str) and n
+            n: v for n, v in zip(given_names, found, strict=False) if isinstance(n, str) and n
         }
+
+    def _chosen(self, step: Step, arguments: list[Any]) -> list[Any]:
+        """What a branch gives, or a loop."""
+        bodies = list(step.bodies.values())
+        if len(bodies) != 2:
+            raise GraphError(f"{len(bodies)} graphs where two are needed")
+        if step.target == HIGHER[0]:
+            chosen = arguments[0]
+            own = list(arguments[3])
+            if isinstance(chosen, bool):
+                return self._within(bodies[0 if chosen else 1], own)
+            return lax.cond(
+                jnp.reshape(chosen, ()),
+                lambda own: self._within(bodies[0], own),
+                lambda own: self._within(bodies[1], own),
+                own,
+            )
+        moving, more = [jnp.asarray(v) for v in arguments[2]], list(arguments[3] or ())
+
+        def go_on(state: list[Any]) -> Any:
+            return jnp.reshape(self._within(bodies[0], [*state, *more])[0], ())
+
+        def turn(state: list[Any]) -> list[Any]:
+            found = self._within(bodies[1], [*state, *more])
+            return [jnp.asarray(v, old.dtype) for v, old in zip(found, state, strict=True)]
+
+        return lax.while_loop(go_on, turn, moving)
+
+    def _within(self, body: Body, given: list[Any]) -> list[Any]:
+        values: dict[str, Any] = dict(zip(body.inputs, given, strict=True))
+        for step in body.steps:
+            self._run(step, values, body.kinds)
+        found = [_argument(argument, values) for argument in body.outputs]
+        return [jnp.asarray(v) for one in found for v in (one if isinstance(one, list) else [one])]
+
+
+def _trained(step: Step, given: dict[str, Any], values: dict[str, Any]) -> Any:
+    """Batch normalization in training: what it keeps is changed."""
+    names = ("x", "weight", "bias", "running_mean", "running_var", "momentum", "eps")
+    y, *moved = trained_norm(*(given.get(name) for name in names))
+    for place, value in zip(("running_mean", "running_var"), moved, strict=True):
+        if place in step.moves:
+            values[step.moves[place]] = value
+    return y
+
+
+def _put_in_order(step: Step) -> None:
+    """The same within its graphs."""
+    for body in step.bodies.values():
+        outputs = [n for argument in body.outputs for n in read_names(argument)]
+        now = list(outputs)
+        steps, _ = in_order(body.steps, now, {}, body.kinds)
+        names = dict(zip(outputs, now, strict=True))
+        body.outputs = [renamed_argument(argument, names) for argument in body.outputs]
+        body.steps = _needed(steps, now)
+        for inner in body.steps:
+            _put_in_order(inner)
+
+
+def _all_steps(steps: Sequence[Step]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        for body in step.bodies.values():
+            yield from _all_steps(body.steps)
+
+
+def _drop_metadata(nodes: list[dict[str, Any]]) -> None:
+    for node in nodes:
+        node.pop("metadata", None)
+        for item in node["inputs"]:
+            if "as_graph" in item["arg"]:
+                _drop_metadata(item["arg"]["as_graph"]["graph"]["nodes"])
+
+
+def _numpy_name(number: Any) -> Any:
+    name = DTYPES.get(number)
+    if name is None:
+        raise GraphError(f"the dtype {number} of PyTorch")
+    return ml_dtypes.bfloat16 if name == "bfloat16" else name
 
 
 def _argument(argument: dict[str, Any], values: dict[str, Any]) -> Any:
@@ -385,7 +442,7 @@ def _argument(argument: dict[str, Any], values: dict[str, Any]) -> Any:
         return values[item["as_name"]] if "as_name" in item else next(iter(item.values()))
 
     match kind:
-        case "as_none" | "as_device" | "as_layout" | "as_memory_format":
+        case "as_graph" | "as_none" | "as_device" | "as_layout" | "as_memory_format":
             return None
         case "as_tensor":
             return values[value["name"]]
@@ -410,8 +467,13 @@ def _argument(argument: dict[str, Any], values: dict[str, Any]) -> Any:
     raise GraphError(f"an argument of the kind '{kind}'")
 
 
-def _is_weight(array: np.ndarray[Any, Any]) -> bool:
-    return array.dtype.name in _FLOATS and array.ndim > 0
+def _as_variable(array: np.ndarray[Any, Any], is_changed: bool) -> np.ndarray[Any, Any] | None:
+    """Numbers as a variable has them; None for those that are constants."""
+    if is_changed and array.dtype.kind in "iub":
+        return array.astype("int32") if array.dtype == np.int64 else array
+    if array.dtype.name not in _FLOATS or not (array.ndim or is_changed):
+        return None
+    return without_rounding(array)
 
 
 def _port(name: str, value: dict[str, Any]) -> Port:
@@ -421,79 +483,15 @@ def _port(name: str, value: dict[str, Any]) -> Port:
     return Port(name, kind, tuple(size.get("as_int") for size in value["sizes"]))
 
 
-# --- operators that write -------------------------------------------------------------------------
-
-
-def _in_order(steps: list[_Step], outputs: list[str], held: Mapping[str, str]) -> list[_Step]:
-    """Steps of which none writes into an array: later ones read what a writing one gives.
-
-    Args:
-        steps: In the order of the file.
-        outputs: Names of what is given, changed in place to those that stand in their place.
-        held: Name in the graph -> name of an array that the program keeps between calls.
-
-    Raises:
-        UnsupportedOpError: Another view of what is written to is read later, or it is kept.
-    """
-    group: dict[str, str] = {}
-    renamed: dict[str, str] = {}
-    for at, step in enumerate(steps):
-        step.inputs = [(name, _renamed(argument, renamed)) for name, argument in step.inputs]
-        reads = [n for _, argument in step.inputs for n in _read_names(argument)]
-        plain = step.op.removesuffix("_") if step.is_written else step.op
-        root = group.get(reads[0], reads[0]) if reads else ""
-        if step.is_written and plain != "detach":
-            if root in held:
-                raise UnsupportedOpError(
-                    message(
-                        f"node '{step.name}'", "a program must change nothing it holds",
-                        f"{step.target}, which writes into '{held[root]}'",
-                        "Export the model after model.eval().",
-                    )
-                )  # fmt: skip
-            own = next(iter(_read_names(step.inputs[0][1])), "")
-            others = {n for n, r in group.items() if r == root and n != own} | ({root} - {own})
-            later = {n for s in steps[at + 1 :] for _, a in s.inputs for n in _read_names(a)}
-            later = {renamed.get(n, n) for n in later | set(outputs)}
-            if clash := sorted(others & later):
-                raise UnsupportedOpError(
-                    message(
-                        f"node '{step.name}'", "what is written to must have no other view",
-                        f"{step.target}, and '{clash[0]}' is read later",
-                        "program.run_decompositions() before torch.export.save writes none.",
-                    )
-                )  # fmt: skip
-            for name, to in list(renamed.items()):
-                if to == own:
-                    renamed[name] = step.all_outputs[0]
-            renamed[own] = step.all_outputs[0]
-        if reads and (plain in _VIEWS or step.is_written):
-            group |= dict.fromkeys(step.all_outputs, root)
-    outputs[:] = [renamed.get(name, name) for name in outputs]
-    return steps
-
-
-def _renamed(argument: Any, names: Mapping[str, str]) -> Any:
-    """An argument that reads what stands in the place of names."""
-    if not names:
-        return argument
-    if isinstance(argument, dict):
-        return {
-            k: names.get(v, v) if k == "name" and isinstance(v, str) else _renamed(v, names)
-            for k, v in argument.items()
-        }
-    return [_renamed(item, names) for item in argument] if isinstance(argument, list) else argument
-
-
-def _needed(steps: list[_Step], outputs: Sequence[str]) -> list[_Step]:
+def _needed(steps: list[Step], outputs: Sequence[str]) -> list[Step]:
     """Steps that the outputs need: checks and what only they read stay out."""
-    wanted, kept = set(outputs), list[_Step]()
+    wanted, kept = set(outputs), list[Step]()
     for step in reversed(steps):
         if any(part in step.target for part in _CHECKS):
             continue
-        if wanted.intersection(step.all_outputs):
+        if wanted.intersection([*step.all_outputs, *step.moves.values()]):
             kept.append(step)
-            wanted |= {n for _, argument in step.inputs for n in _read_names(argument)}
+            wanted |= {n for _, argument in step.inputs for n in read_names(argument)}
     return kept[::-1]
 
 
