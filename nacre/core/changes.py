@@ -216,8 +216,11 @@ def tracing() -> Generator[leftovers.Leftovers]:
     Tensors that it left in attributes, lists and dicts are replaced (`leftovers.py`).
     """
     settled = [snapshot for snapshot in list(_snapshots) if snapshot.lists_are_same()]
+    generators = {id(g): (name, g) for one in settled for name, g in one.generators}
+    before = [(name, g, readings.state_of(g)) for name, g in generators.values()]
     with leftovers.cleared() as left:
         yield left
+    left.drawn += [name for name, g, then in before if readings.state_of(g) != then]
     for snapshot in settled:
         left.changed += snapshot.accept_lists()
 
@@ -256,10 +259,15 @@ class Snapshot:
         self._watched: list[tuple[Any, Any]] = []
         self._structures: list[tuple[Any, ...]] = []
         self._seen: dict[int, Any] = {}  # functions, classes and settings that are noted
+        self.generators: list[tuple[str, Any]] = []  # of random numbers of the host, in that code
         self._attributes = [self._noted(owner) for owner in self.objects]
 
     def _noted(self, owner: Versioned) -> dict[str, Any]:
-        noted = {name: self._copy(value) for name, value in owner._program_dependencies().items()}
+        present = owner._program_dependencies()
+        noted = {name: self._copy(value) for name, value in present.items()}
+        held = [(name, readings.generator_behind(value)) for name, value in present.items()]
+        label = f"{type(owner).__name__} '{getattr(owner, 'name', '')}'"
+        self.generators += [(f"{label}.{name}", g) for name, g in held if g is not None]
         self._structures.append(owner._structure())
         for cls in readings.classes_of(owner):
             self._read_class(cls)
@@ -301,6 +309,7 @@ class Snapshot:
         elif isinstance(value, types.MethodType):
             self._read_all([value.__func__, value.__self__])
         elif readings.is_users(value):
+            self.generators += readings.generators_of(value)
             self._read_all(self._watch(readings.Outer, value))
 
     def _read_all(self, values: Iterable[Any]) -> None:

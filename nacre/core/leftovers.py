@@ -46,6 +46,8 @@ class Leftovers:
         is_trial: Whether attributes are set back when it is over; see `cleared`.
         moved: Numbers that code reads, changes and decides by: (owner, name).
         changed: What else programs depend on and the trace changed, each with what it was before.
+        drawn: Generators of random numbers of the host that code drew from.
+        is_told_of_draws: Whether it is known, and told, what draws from them.
         iterators: Those in attributes of layers that were called: (owner, name, where it was).
     """
 
@@ -55,7 +57,9 @@ class Leftovers:
         "_was_read_first",
         "called",
         "changed",
+        "drawn",
         "is_new",
+        "is_told_of_draws",
         "is_trial",
         "iterators",
         "kept",
@@ -65,7 +69,8 @@ class Leftovers:
     )
 
     def __init__(self) -> None:
-        self.is_new = self.is_trial = False
+        self.is_new = self.is_trial = self.is_told_of_draws = False
+        self.drawn: list[str] = []
         self.moved: list[tuple[Any, str]] = []
         self.changed: list[tuple[Any, Any]] = []
         self.iterators: list[tuple[Any, str, Any]] = []
@@ -148,7 +153,14 @@ class LostTensor:
 
     def __init__(self, where: str, like: Any, fix: str = FIX) -> None:
         self.where, self.fix = where, fix
-        self.shape, self.dtype = tuple(like.shape), str(like.dtype)
+        self.shape, self._dtype = tuple(like.shape), str(like.dtype)
+
+    @property
+    def dtype(self) -> str:
+        """Its name. Of a key of random numbers nobody asks but who draws with it."""
+        if self._dtype.startswith("key"):
+            self._refuse()
+        return self._dtype
 
     @property
     def ndim(self) -> int:
@@ -180,7 +192,7 @@ class LostTensor:
 
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self.shape))
-        return f"<tensor of a compiled step, {self.dtype}[{sizes}], without a value>"
+        return f"<tensor of a compiled step, {self._dtype}[{sizes}], without a value>"
 
     def __eq__(self, other: object) -> bool:
         return other is self or (other is not None and self._refuse())
@@ -220,6 +232,13 @@ def note_called(owner: Any) -> None:
         for cls in readings.classes_of(owner):
             for function in readings.functions_of(cls):
                 note_function(function)
+
+
+def note_told_of_draws() -> None:
+    """Somebody has told what draws random numbers of the host in the trace under way."""
+    trace = current().leftovers
+    if trace is not None:
+        trace.is_told_of_draws = True
 
 
 def note_function(function: types.FunctionType) -> None:
@@ -320,6 +339,7 @@ def cleared(is_trial: bool = False, root: Any = None) -> Generator[Leftovers]:
             outer.read = outer.read or trace.read
             outer.moved += trace.moved
             outer.iterators += trace.iterators
+            outer.is_told_of_draws |= trace.is_told_of_draws
 
 
 def apart() -> changed:
@@ -504,6 +524,7 @@ __all__ = [
     "note",
     "note_called",
     "note_function",
+    "note_told_of_draws",
     "refuse_lost",
     "warn_where_counted",
     "warn_where_read",

@@ -23,10 +23,13 @@ import types
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nacre.core import readings
 from nacre.core.errors import message
+from nacre.core.tracing import is_tracer
 from nacre.core.warning import warn
 
 _MUTABLE = (list, dict, set, collections.deque)
@@ -44,23 +47,40 @@ def warn_of(who: str, got: str = "code that reads and sets it") -> None:
     warn(message(who, rule, f"{got}: it runs when a step is compiled, not in each step", FIX))
 
 
+def warn_of_draws(who: str, got: str) -> None:
+    """Say that random numbers of the host are constants in compiled steps."""
+    rule = (
+        "random numbers of the host are drawn once, when the step is compiled, and are the same at "
+        "every step after that"
+    )
+    fix = "Use nacre.random, e.g. random.normal(shape); or compile(run_eagerly=True)."
+    warn(message(who, rule, got, fix))
+
+
 def warn_where_decisive(
-    changed: list[tuple[Any, Any]], owners: Iterable[Any], trace: Callable[[], object]
+    changed: list[tuple[Any, Any]],
+    drawn: list[str],
+    owners: Iterable[Any],
+    trace: Callable[[], Any],
 ) -> None:
     """Warn where a program depends on how often its code ran.
 
     Args:
         changed: What a trace changed, each with what it was before; see `changes.Snapshot`.
+        drawn: The generators of random numbers that were drawn from meanwhile, be it by the code
+            or by another thread. They are not put back, as that one goes on.
         owners: The layers that were called, to say whose it is.
-        trace: Traces the code once more and gives its program.
+        trace: Traces the code once more and gives its program, a closed jaxpr.
     """
     names = [_name(reading, then, owners) for reading, then in changed]
     with _put_back([reading for reading, _ in changed]):
         try:
-            first, second = _text(trace()), _text(trace())
+            first, second = _content(trace()), _content(trace())
         except Exception:
             return  # of code that bears one call alone: the next trace says so, where there is one
-    if first != second:
+    if first != second and drawn:
+        warn_of_draws(", ".join(drawn), "code that draws from it")
+    if first != second and names:
         warn_of(", ".join(dict.fromkeys(names)))
 
 
@@ -85,9 +105,17 @@ def place(value: Any) -> Any:
     return None
 
 
-def _text(program: object) -> str:
-    """A program as text, without addresses of functions in memory."""
-    return re.sub(r"0x[0-9a-f]+", "", str(program))
+def _content(program: Any) -> tuple[str, list[bytes]]:
+    """A program as text, without addresses of functions in memory, and its arrays."""
+    arrays = [c for c in program.consts if isinstance(c, np.ndarray | jax.Array)]
+    known = [_bytes(c) for c in arrays if not is_tracer(c)]
+    return re.sub(r"0x[0-9a-f]+", "", str(program.jaxpr)), known
+
+
+def _bytes(array: Any) -> bytes:
+    if isinstance(array, jax.Array) and jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
+        array = jax.random.key_data(array)
+    return np.asarray(array).tobytes()
 
 
 def _name(reading: Any, then: Any, owners: Iterable[Any]) -> str:

@@ -204,13 +204,14 @@ class Program:
                 leftovers.warn_where_read(left, lambda: self._trace_again(values, *arguments))
             if left.moved:
                 leftovers.warn_where_counted(left, lambda: self._trace_again(values, *arguments))
-            elif left.changed:
-                again = lambda: self._trace_again(values, *arguments)
-                moved.warn_where_decisive(left.changed, [*left.called.values()], again)
+            drawn = [] if left.is_told_of_draws else left.drawn
+            if (left.changed and not left.moved) or drawn:
+                again = lambda: self._trace_on_trial(values, *arguments)
+                moved.warn_where_decisive(left.changed, drawn, left.called.values(), again)
             leftovers.warn_where_taken(left)
         return result
 
-    def _trace_again(self, values: Values, *arguments: Any) -> object:
+    def _trace_again(self, values: Values, *arguments: Any) -> Any:
         """Trace it for what its code meets there; nothing of it stays. Returns its program."""
 
         def run(values: Values, *arguments: Any) -> Any:
@@ -220,6 +221,10 @@ class Program:
 
         # Of another function each time: JAX keeps what it traced under the function.
         return jax.make_jaxpr(functools.partial(run))(values, *arguments)
+
+    def _trace_on_trial(self, values: Values, *arguments: Any) -> Any:
+        with leftovers.cleared(is_trial=True):
+            return self._trace_again(values, *arguments)
 
     def _run_eagerly(self, values: Values, *arguments: Any) -> Any:
         arrays = [jax.tree.map(_as_array, argument) for argument in arguments]

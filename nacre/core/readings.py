@@ -20,6 +20,7 @@ import collections
 import dis
 import functools
 import operator
+import random as python_random
 import sys
 import types
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,7 @@ _NOT_RUN = frozenset(
     "__init__ __new__ __post_init__ __repr__ __str__ __reduce__ __getstate__ __setstate__ build "
     "get_config from_config get_build_config".split()
 )
+_GENERATORS = (python_random.Random, np.random.RandomState, np.random.Generator)
 _READS_OF_MODULE = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
 WRITES_OF_MODULE = frozenset(("STORE_GLOBAL",))
 _MISSING = object()
@@ -266,6 +268,37 @@ def content_of(array: np.ndarray) -> tuple[object, ...]:
     return array.dtype.str, array.shape, array.tobytes()
 
 
+def generators_of(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """(name, generator) of the random generators of the host that a function may draw from."""
+    code, known = function.__code__, function.__globals__
+    around = zip(code.co_freevars, function.__closure__ or (), strict=True)
+    read = {name: known.get(name) for name in global_names(code)}
+    for name, value in {**read, **{name: _content(cell) for name, cell in around}}.items():
+        found = generator_behind(value)
+        if value is np and "random" in _attribute_names(code):
+            name, found = f"{name}.random", generator_behind(np.random)
+        if found is not None:
+            yield f"'{name}' in {function.__qualname__}", found
+
+
+def generator_behind(value: Any) -> Any:
+    """The random generator of the host that something is, or draws from; None of all else."""
+    if value is python_random or value is np.random:
+        value = value.uniform  # a method of the one that all share
+    value = getattr(value, "__self__", value) if callable(value) else value
+    return value if isinstance(value, _GENERATORS) else None
+
+
+def state_of(generator: Any) -> str:
+    """Where a generator is, to compare it with later."""
+    if isinstance(generator, np.random.Generator):
+        return repr(generator.bit_generator.state)
+    if isinstance(generator, python_random.Random):
+        return repr(generator.getstate())
+    _, keys, *rest = generator.get_state()
+    return repr((keys.tobytes(), *rest))
+
+
 def _is_looked_at(value: Any) -> bool:
     value = uncompiled(value)
     if isinstance(value, (*PLAIN, *_ARRAYS)):
@@ -380,6 +413,8 @@ __all__ = [
     "classes_of",
     "content_of",
     "functions_of",
+    "generator_behind",
+    "generators_of",
     "global_names",
     "is_class_of_settings",
     "is_container",
@@ -390,5 +425,6 @@ __all__ = [
     "is_users",
     "is_users_module",
     "is_users_name",
+    "state_of",
     "uncompiled",
 ]

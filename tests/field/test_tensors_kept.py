@@ -9,12 +9,13 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 import nacre
 from nacre import layers, losses, metrics, ops, optimizers
-from nacre.core.errors import NacreError
+from nacre.core.errors import NacreError, TracedValueError
 
 X, Y = np.ones((4, 3), "float32"), np.zeros((4, 3), "float32")
 
@@ -244,3 +245,22 @@ def test_a_metric_that_keeps_tensors_for_its_result_is_told_of(run: str, kind: A
     model.compile(optimizers.SGD(0.0), "mse", metrics=[kind()], run_eagerly=True)
     RUNS[run](model)
     assert model.evaluate(X, Y, verbose=0, return_dict=True)["lists"] == 3.0
+
+
+class KeepsKey(layers.Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.key = jax.random.key(0)
+
+    def call(self, inputs: Any) -> Any:
+        self.key, key = jax.random.split(self.key)
+        return inputs + jax.random.normal(key, (1,))
+
+
+def test_a_key_that_each_call_splits_is_told_of_at_the_first_step() -> None:
+    model = nacre.Sequential([nacre.Input((1,)), KeepsKey(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match=r"KeepsKey .*\.key: what a call keeps must not be read"):
+        model.fit(np.ones((4, 1)), np.ones((4, 1)), verbose=0)
+    with pytest.raises(TracedValueError, match=r"\.key: a tensor that is kept"):
+        model.predict(np.ones((4, 1)), verbose=0)

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.core import leftovers, scope
-from nacre.core.errors import message
+from nacre.core import leftovers, moved, readings, scope
 from nacre.core.random import seeds_drawn
-from nacre.core.warning import warn
 
 if TYPE_CHECKING:
     from nacre.layers.base.layer import Layer
@@ -37,6 +35,7 @@ _UNWATCHED = nullcontext()
 @contextmanager
 def _watched(layer: Layer) -> Iterator[None]:
     if layer._warned_random:
+        leftovers.note_told_of_draws()
         yield
         _warned[0] += 1  # what it draws is not drawn by the layers around it
         return
@@ -52,15 +51,8 @@ def _watched(layer: Layer) -> Iterator[None]:
         return
     layer._warned_random = True
     _warned[0] += 1
-    warn(
-        message(
-            f"{layer._who()}.call",
-            "random numbers of the host are drawn once, when the step is compiled, and are the "
-            "same at every step after that",
-            f"numbers drawn from {' and '.join(changed)}",
-            "Use nacre.random, e.g. random.normal(shape); or compile(run_eagerly=True).",
-        )
-    )
+    leftovers.note_told_of_draws()
+    moved.warn_of_draws(f"{layer._who()}.call", f"numbers drawn from {' and '.join(changed)}")
 
 
 _PYTHON = "Python's random"
@@ -73,17 +65,10 @@ def _states(layer: Layer) -> dict[str, Any]:
         "numpy.random": _as_tuple(np.random.get_state()),
     }
     for name, value in vars(layer).items():
-        if isinstance(value, np.random.Generator):
-            found[f"self.{name}"] = repr(value.bit_generator.state)
-        elif isinstance(value, np.random.RandomState | python_random.Random):
-            found[f"self.{name}"] = repr(_state_of(value))
+        generator = readings.generator_behind(value)
+        if generator is not None:
+            found[f"self.{name}"] = readings.state_of(generator)
     return found
-
-
-def _state_of(generator: np.random.RandomState | python_random.Random) -> Any:
-    if isinstance(generator, python_random.Random):
-        return generator.getstate()
-    return _as_tuple(generator.get_state())
 
 
 def _as_tuple(state: Any) -> tuple[Any, ...]:
