@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 _version = [0]
 _tokens = itertools.count()
+_numbers = itertools.count()  # of snapshots, in the order in which they were taken
 _MAX_STATES = 8  # of one object that are kept, as where a callback alternates
 _SEQUENCES = (list, tuple, collections.deque)
 _READINGS = (readings.Settings, readings.Members, readings.Outer)
@@ -216,7 +217,8 @@ def tracing() -> Generator[leftovers.Leftovers]:
     Tensors that it left in attributes, lists and dicts are replaced (`leftovers.py`).
     """
     settled = [snapshot for snapshot in list(_snapshots) if snapshot.lists_are_same()]
-    generators = {id(g): (name, g) for one in settled for name, g in one.generators}
+    newest_last = sorted(settled, key=lambda one: one.number)  # several may know one generator
+    generators = {id(g): (name, g) for one in newest_last for name, g in one.generators}
     before = [(name, g, readings.state_of(g)) for name, g in generators.values()]
     with leftovers.cleared() as left:
         yield left
@@ -256,6 +258,7 @@ class Snapshot:
         self._note()
 
     def _note(self) -> None:
+        self.number = next(_numbers)
         self._watched: list[tuple[Any, Any]] = []
         self._structures: list[tuple[Any, ...]] = []
         self._seen: dict[int, Any] = {}  # functions, classes and settings that are noted
