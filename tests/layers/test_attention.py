@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import nacre
 from nacre import layers
 from nacre.core.errors import ArgumentError, ShapeError
 
@@ -235,3 +238,57 @@ def test_attention_axes_lie_between_batch_and_features(axes):
 def test_shapes_of_one_head_that_do_not_fit_are_refused(name, value, key):
     with pytest.raises(ShapeError, match="same features"):
         getattr(layers, name)()([random(2, 3, 4), random(*value), random(*key)])
+
+
+def drop_layers(rate):
+    return {
+        "multi-head": (layers.MultiHeadAttention(2, 6, dropout=rate, seed=1), (10, 12)),
+        "grouped": (layers.GroupQueryAttention(6, 4, 2, dropout=rate, seed=1), (10, 12)),
+        "over two axes": (
+            layers.MultiHeadAttention(2, 6, dropout=rate, seed=1, attention_axes=(1, 2)),
+            (3, 4, 12),
+        ),
+        "single": (layers.Attention(dropout=rate, seed=1), (10, 12)),
+    }
+
+
+@pytest.mark.parametrize("kind", drop_layers(0.5))
+def test_dropout_keeps_the_mean_is_fresh_each_call_and_drops_all_at_one(kind):
+    (layer, shape), (none, _) = drop_layers(0.25)[kind], drop_layers(1.0)[kind]
+    x = np.repeat(random(1, *shape), 400, 0)  # samples of their own masks
+    call = lambda layer, x, **o: layer([x, x], **o) if kind == "single" else layer(x, x, **o)
+    exact = np.asarray(call(layer, x))
+    drawn, again = (np.asarray(call(layer, x, training=True)) for _ in range(2))
+    for one, other in [(drawn, again), (drawn[:200], drawn[200:])]:
+        assert np.abs(one - other).max() > 1e-3
+    error = np.abs(drawn.mean(0) - exact[0]) / (drawn.std(0) / 20 + 1e-6)
+    assert error.mean() < 1.0 and error.max() < 6.0  # 0.8 and about 4 of a normal distribution
+    total = lambda x: (call(none, x, training=True) ** 2).sum()
+    call(none, x)  # builds it
+    assert float(total(jnp.asarray(x))) == 0.0
+    assert np.isfinite(jax.grad(total)(jnp.asarray(x))).all()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_dropout_of_attention_trains_the_same_with_and_without_compiled_kernels(
+    causal, monkeypatch
+):
+    def trained():
+        nacre.utils.set_random_seed(0)
+        inputs = nacre.Input((24, 16))
+        masked = layers.Masking()(inputs)
+        attention = layers.MultiHeadAttention(4, 8, dropout=0.3, seed=5)
+        outputs = attention(masked, masked, use_causal_mask=causal)
+        model = nacre.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling1D()(outputs)))
+        model.compile("sgd", "mse")
+        generator = np.random.default_rng(0)
+        x = generator.standard_normal((16, 24, 16)).astype("float32")
+        x[3, 20:], x[5] = 0.0, 0.0  # padded steps, and a row of nothing else
+        y = generator.standard_normal((16, 3)).astype("float32")
+        losses = model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"]
+        return [*losses, *model.get_weights()]
+
+    compiled = trained()
+    monkeypatch.setenv("NACRE_NATIVE", "0")
+    for ours, plain in zip(compiled, trained(), strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-5)

@@ -102,6 +102,43 @@ def test_keys_of_another_shape_never_reach_the_compiled_kernel(compiled):
     assert fits(query, key[:, :, :2], value[:, :, :2], jnp.ones((64,), bool))
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_dropout_of_weights_is_that_of_plain_xla(case, compiled):
+    arrays, options, weights = arrays_of(case)
+    batch, targets, sources, heads = case[:4]
+    keep = np.random.default_rng(5).random((batch, heads, targets, sources)) > 0.3
+    options |= dict(keep=jnp.asarray(keep), share=0.7)
+    ours = functools.partial(attention.attention, **options, placement="loop")
+    plain = functools.partial(attention.plain_attention, **options)
+    assert "attention_forward" in jax.jit(ours).lower(*arrays).compile().as_text()
+    assert_close(jax.jit(ours)(*arrays), plain(*arrays))
+    weighted = lambda f: lambda *a: f(*a) * weights
+    assert_close(gradients(weighted(ours), *arrays), gradients(weighted(plain), *arrays))
+
+
+def test_dropout_of_weights_has_tangents_maps_and_an_end(compiled):
+    (query, key, value), options, _ = arrays_of(CASES[2])
+    keep = jnp.asarray(np.random.default_rng(5).random((2, 2, 4, 70, 70)) > 0.3)
+
+    def all_of(function, keep):
+        one = lambda q, keep: function(q, key, value, keep=keep, share=0.7, **options)
+        slope = jax.grad(lambda q: (jax.vmap(one, (None, 0))(q, keep) ** 2).sum())
+        return slope(query), jax.jvp(slope, (query,), (jnp.sin(query),))[1]
+
+    functions = attention.attention, attention.plain_attention
+    assert_close(*(compiled_quickly(functools.partial(all_of, f), keep) for f in functions))
+    nothing = attention.attention(
+        query, key, value, keep=keep[0] & False, share=0.7, placement="own", **options
+    )
+    np.testing.assert_array_equal(nothing, np.zeros_like(nothing))
+    fits = lambda keep: table.ATTENTION.refusal(table.AttentionWork(query, key, value, keep=keep))
+    assert not fits(keep[0])
+    assert "fit each other" in fits(keep[0][:, :1])
+    assert "no dropout" in table.FEW_QUERIES.refusal(
+        table.AttentionWork(query[:, :2], key, value, keep=keep[0][:, :, :2])
+    )
+
+
 FEW = [  # as above
     (4, 1, 64, 4, 4, 32, 32, False, None),
     (2, 1, 33, 4, 2, 20, 17, False, (2, 4, 1, 33)),

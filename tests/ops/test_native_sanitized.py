@@ -97,11 +97,13 @@ def attentions():
         query, key = draw(0, 2, 11, heads, size), draw(1, 2, sources, 2, size)
         value, g = draw(2, 2, sources, 2, size + 3), draw(3, 2, 11, heads, size + 3)
         for mask in (None, draw(4, 2, 1, 11, sources) > 0):
-            arguments = 0.3, causal, mask, query, key, value
+            keep = None if mask is None else draw(5, 2, heads, 11, sources) > 0
+            options = attention.Options(0.3, causal, 1.5)
+            arguments = options, mask, keep, query, key, value
             kept = bare(attention._kept_forward)(*arguments)
             bare(attention._gradients)(*arguments, *kept, g)
             few = mask if mask is None else mask[:, :, :3]
-            bare(attention._look_once)(*arguments[:2], few, query[:, :3], key, value)
+            bare(attention._look_once)(options, few, query[:, :3], key, value)
 
 
 def updates():

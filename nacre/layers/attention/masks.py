@@ -6,7 +6,6 @@ import functools
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -15,6 +14,11 @@ from nacre.core import random
 from nacre.core.errors import ShapeError, message
 from nacre.core.shapes import check_broadcasts, fits_leading_axes
 from nacre.layers.base.input_spec import plain_sizes
+from nacre.layers.regularization.dropout import drop
+from nacre.layers.regularization.random_bits import keep_mask
+from nacre.ops._arrays import floating
+from nacre.ops.kernels.attention import attention
+from nacre.ops.kernels.placement import current_placement
 
 
 def causal_mask(targets: Any, sources: Any) -> Any:
@@ -178,5 +182,34 @@ def masked_softmax(scores: Any, mask: Any, axes: tuple[int, ...]) -> Any:
 
 def dropped(weights: Any, rate: float, seed_generator: Any) -> Any:
     """Weights with a share set to zero and the rest scaled up."""
-    kept = jax.random.bernoulli(random.draw_key(seed_generator), 1 - rate, weights.shape)
-    return ops.where(kept, weights / (1 - rate), jnp.zeros((), weights.dtype))
+    return drop(weights, rate, random.draw_key(seed_generator))
+
+
+def attended_with_dropout(
+    arrays: tuple[Any, Any, Any],
+    bias: Any,
+    mask: Any,
+    is_causal: bool,
+    rate: float,
+    seed_generator: Any,
+) -> Any:
+    """`ops.dot_product_attention` of a query, keys and values, with dropout of its weights."""
+    query, key, value = map(floating, arrays)
+    if rate >= 1:
+        return jnp.zeros((*query.shape[:-1], value.shape[-1]), value.dtype)
+    batch, targets, heads, size = query.shape
+    batch = batch if key.shape[0] == 1 else key.shape[0]  # one of them may be 1
+    share = 1.0 - rate
+    drawn = random.draw_key(seed_generator)
+    return attention(
+        query,
+        key,
+        value,
+        None if bias is None else jnp.asarray(bias),
+        None if mask is None else jnp.asarray(mask).astype(bool),
+        scale=1 / math.sqrt(size),
+        is_causal=is_causal,
+        keep=keep_mask(drawn, share, (batch, heads, targets, key.shape[1])),
+        share=share,
+        placement=current_placement(),
+    )

@@ -12,7 +12,13 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.numbers import whole_number
 from nacre.core.shapes import check_broadcasts
 from nacre.initializers.initializer import fresh_copy
-from nacre.layers.attention.masks import dropped, joined_mask, masked_softmax, with_axes
+from nacre.layers.attention.masks import (
+    attended_with_dropout,
+    dropped,
+    joined_mask,
+    masked_softmax,
+    with_axes,
+)
 from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
@@ -206,6 +212,14 @@ class ProjectedAttention(Layer):
                 scale=scale,
                 is_causal=use_causal_mask,
                 flash_attention=self.flash_attention,
+            )
+            return outputs, None
+        if not return_attention_scores:
+            mask = joined_mask(is_causal=False, **rows)
+            mask = None if mask is None else with_axes(mask, 4)
+            arrays = query, key, value
+            outputs = attended_with_dropout(
+                arrays, bias, mask, use_causal_mask, self.dropout, self.seed_generator
             )
             return outputs, None
         mask = joined_mask(is_causal=use_causal_mask, **rows)

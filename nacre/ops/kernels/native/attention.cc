@@ -21,12 +21,17 @@ struct Shape {
   int64_t batch, targets, sources, heads, key_heads, size, value_size;
   bool causal, masked;
   float scale;
+  const uint8_t* keep;           // (batch, heads, targets, sources), what dropout leaves; or null
+  float boost;                   // and what that is multiplied by
   int64_t tile;                  // rows of the query at a time
   int64_t padded;                // sources rounded up to whole panels
   const uint8_t* mask;           // (batch or 1, heads or 1, targets or 1, sources or 1)
   int64_t mask_strides[4];
 
   int64_t repeats() const { return heads / key_heads; }
+  const uint8_t* kept(int64_t batch, int64_t head, int64_t target) const {
+    return keep + ((batch * heads + head) * targets + target) * sources;
+  }
   // Sources that targets before `end` can see; the mask may need all (rows without any source).
   int64_t visible(int64_t end) const { return causal && !masked ? std::min(end, sources) : sources; }
 };
@@ -37,7 +42,8 @@ Shape shape_of(const Call& call) {
   s.heads = call.size(0, 2), s.size = call.size(0, 3);
   s.sources = call.size(1, 1), s.key_heads = call.size(1, 2), s.value_size = call.size(2, 3);
   s.causal = call.attribute("causal"), s.masked = call.attribute("masked");
-  s.scale = *call.argument(3);
+  s.scale = call.argument(3)[0], s.boost = call.argument(3)[1];
+  s.keep = call.count(5) ? call.argument<uint8_t>(5) : nullptr;
   s.padded = round_up(s.sources, 4 * kWidth);
   s.tile = std::max<int64_t>(2 * kRows, std::min<int64_t>(48, 32768 / s.padded)) / kRows * kRows;
   s.tile = std::min(s.tile, s.targets);
@@ -142,6 +148,10 @@ void hide(const Shape& s, int64_t batch, int64_t head, int64_t target, int64_t s
   }
 }
 
+void drop(const uint8_t* keep, int64_t sources, float* row) {
+  for (int64_t i = 0; i < sources; ++i) row[i] = keep[i] ? row[i] : 0.0f;
+}
+
 NACRE_INLINE Vector exponential_or_zero(Vector x) {
   Vector scale, rest;
   exponential(clamp(x, -80.0f, 80.0f), scale, rest);
@@ -176,7 +186,8 @@ void copy_rows(const float* from, int64_t stride, int64_t rows, int64_t size, fl
     for (int64_t k = 0; k < size; ++k) to[r * size + k] = from[r * stride + k] * factor;
 }
 
-// Arguments: query, key, value, scale, mask. Results: outputs, norms (batch, heads, targets, 2).
+// Arguments: query, key, value, scale and boost, mask, keep. Results: outputs, norms (batch, heads,
+// targets, 2).
 template <int P>
 void forward(const Call& call, const Shape& s) {
   const float *query = call.argument(0), *key = call.argument(1), *value = call.argument(2);
@@ -206,6 +217,10 @@ void forward(const Call& call, const Shape& s) {
           float* norm = norms + 2 * ((b * s.heads + head) * s.targets + t + r);
           softmax(scores + r * s.padded, round_up(seen, 4 * kWidth), norm);
           factors[r] = norm[1];
+          if (s.keep) {
+            drop(s.kept(b, head, t + r), seen, scores + r * s.padded);
+            factors[r] *= s.boost;
+          }
         }
         times_columns<P>(scores, s.padded, values, seen, s.sources, count, s.value_size, factors,
                          outputs + (b * s.targets + t) * o_stride + head * s.value_size, o_stride);
@@ -216,13 +231,13 @@ void forward(const Call& call, const Shape& s) {
 
 // --- backward ------------------------------------------------------------------------------------
 
-// Arguments: query, key, value, scale, mask, outputs, norms, d_outputs.
+// Arguments: query, key, value, scale and boost, mask, keep, outputs, norms, d_outputs.
 // Results: d_query, d_key, d_value.
 template <int P>
 void backward(const Call& call, const Shape& s) {
   const float *query = call.argument(0), *key = call.argument(1), *value = call.argument(2);
-  const float *outputs = call.argument(5), *norms = call.argument(6);
-  const float* d_outputs = call.argument(7);
+  const float *outputs = call.argument(6), *norms = call.argument(7);
+  const float* d_outputs = call.argument(8);
   float *d_query = call.result(0), *d_key = call.result(1), *d_value = call.result(2);
   const int64_t q_stride = s.heads * s.size, k_stride = s.key_heads * s.size;
   const int64_t v_stride = s.key_heads * s.value_size, o_stride = s.heads * s.value_size;
@@ -232,7 +247,8 @@ void backward(const Call& call, const Shape& s) {
     const int64_t keys_at = b * s.sources * k_stride + kept_head * s.size;
     const int64_t values_at = b * s.sources * v_stride + kept_head * s.value_size;
     Scratch memory(s.padded * (s.size + s.value_size) + s.sources * (2 * wide + wide_value) +
-                   s.tile * (2 * s.padded + s.size + s.value_size + wide + wide_value + 1));
+                   s.tile * (2 * s.padded + s.size + s.value_size + wide + wide_value + 1) +
+                   s.padded);
     float* keys = memory.data();                         // panels of keys as columns
     float* values = keys + s.padded * s.size;            // and of values
     float* key_rows = values + s.padded * s.value_size;  // panels of keys as rows
@@ -245,6 +261,8 @@ void backward(const Call& call, const Shape& s) {
     float* row_panels = d_rows + s.tile * s.value_size;
     float* d_row_panels = row_panels + s.tile * wide;
     float* factors = d_row_panels + s.tile * wide_value;
+    float* kept = factors + s.tile;  // what each weight of a row is multiplied by
+    std::fill(kept, kept + s.padded, 1.0f);
     std::vector<const float*> weight_rows(s.tile), score_rows(s.tile);
     for (int64_t r = 0; r < s.tile; ++r) {
       weight_rows[r] = weights + r * s.padded, score_rows[r] = d_scores + r * s.padded;
@@ -272,11 +290,16 @@ void backward(const Call& call, const Shape& s) {
           float through = 0;
           for (int64_t k = 0; k < s.value_size; ++k)
             through += d_rows[r * s.value_size + k] * outputs[output_at + r * o_stride + k];
+          if (s.keep) {
+            const uint8_t* keep = s.kept(b, head, t + r);
+            for (int64_t i = 0; i < seen; ++i) kept[i] = keep[i] ? s.boost : 0.0f;
+          }
           for (int64_t i = 0; i < seen; i += kWidth) {
-            Vector one = exponential_or_zero(load(weight + i) - norm[0]) * norm[1];
-            store(weight + i, one);
+            const Vector one = exponential_or_zero(load(weight + i) - norm[0]) * norm[1];
+            const Vector stays = load(kept + i);
+            store(weight + i, one * stays);
             // Where all is hidden the weights are equal, but no score has moved them.
-            store(d_score + i, hidden ? Vector{} : one * (load(d_score + i) - through));
+            store(d_score + i, hidden ? Vector{} : one * (load(d_score + i) * stays - through));
           }
         }
         pack_columns<P>(rows, s.size, count, s.size, row_panels);
@@ -381,7 +404,7 @@ int64_t seen_by(const Shape& s, int64_t batch, int64_t head, int64_t target) {
   return s.sources;
 }
 
-// Arguments: query, key, value, scale, mask. Result: outputs.
+// Arguments: query, key, value, scale and boost, mask, keep, which is empty. Result: outputs.
 template <int P>
 void look(const Call& call, const Shape& s) {
   const float *query = call.argument(0), *key = call.argument(1), *value = call.argument(2);

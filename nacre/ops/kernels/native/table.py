@@ -111,6 +111,7 @@ class AttentionWork:
     bias: Array | None = None
     mask: Array | None = None
     soft_cap: float | None = None
+    keep: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,8 @@ def _attention_fits(work: AttentionWork) -> bool:
         return False
     if value.shape[:3] != key.shape[:3]:
         return False
+    if work.keep is not None and work.keep.shape != (batch, heads, targets, sources):
+        return False
     if mask is None:
         return True
     if mask.dtype != bool or mask.ndim > 4:
@@ -307,8 +310,8 @@ FEW_QUERIES = Kernel(
     (
         *ATTENTION.conditions[:4],
         Condition(
-            f"fewer than {FEWEST_QUERIES} queries, no gradient",
-            lambda w: w.query.shape[1] < FEWEST_QUERIES,
+            f"fewer than {FEWEST_QUERIES} queries, no gradient, no dropout",
+            lambda w: w.query.shape[1] < FEWEST_QUERIES and w.keep is None,
         ),
         Condition(
             f"{FEWEST_SCORED} numbers of keys or more",
