@@ -130,8 +130,8 @@ class Plan:
         make = functools.partial(self._request, path.name)
         request = make()
         said = _Said.of(request, self.captured)
-        runtime, why_not = self._runtime()
-        verification = self._verification(request, runtime, make)
+        runtime, why_not = self.runtime_here()
+        verification = self.verification(request, runtime, make)
         # Weights of which two copies at once are much: each of what follows has its own, and not
         # before the one before it has let go of its.
         is_large = sum(weight.data.nbytes for weight in request.graph.weights) > _LARGE_BYTES
@@ -191,7 +191,7 @@ class Plan:
     def _request(self, file_name: str) -> Request:
         return replace(self.prepared(), file_name=file_name)
 
-    def _verification(
+    def verification(
         self, request: Request, runtime: Runtime | None, make: Callable[[], Request]
     ) -> Verification | None:
         """What compares; None where nothing does."""
@@ -231,7 +231,7 @@ class Plan:
         plan = replace(self, options=others)
         make = functools.partial(plan._request, name)
         request = make()
-        verification = plan._verification(request, runtime, make)
+        verification = plan.verification(request, runtime, make)
         assert verification is not None
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
@@ -259,7 +259,7 @@ class Plan:
                 rule, got = "metadata must be text by name", f"{name!r}: {text!r}"
                 raise ArgumentError(message(self.who, rule, got, "Write values as text."))
 
-    def _runtime(self) -> tuple[Runtime | None, str]:
+    def runtime_here(self) -> tuple[Runtime | None, str]:
         """What compares; None, and why nothing does."""
         if self.verify is False:
             return None, "verify=False"

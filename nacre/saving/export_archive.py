@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.core import addresses, regions, tree
+from nacre.core import addresses, atomic, regions, tree
 from nacre.core.config import floatx
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, NotBuiltError, message, refuse_unknown
@@ -32,6 +32,7 @@ from nacre.export.targets.saved_model.write import (
     Thing,
     Writer,
 )
+from nacre.export.together import written_together
 from nacre.layers.base.layer import Layer
 from nacre.models import Model
 from nacre.saving.formats import saved_model, tfjs_layers_writer
@@ -200,7 +201,9 @@ class ExportArchive:
 
         Args:
             filepath: The folder's path; those above it are made. A SavedModel that is there is
-                replaced, a folder with other files in it is not.
+                replaced, a folder with other files in it is not. A path that ends as files of
+                another format do, such as 'm.tflite', is of that one: each endpoint is a signature
+                of it, where its files have several.
             options: Of TensorFlow's own writer; not needed here.
             verbose: Whether the endpoints are printed.
             verify: Whether what was written is read back and called, for a batch of one and of two,
@@ -208,6 +211,7 @@ class ExportArchive:
 
         Raises:
             ArgumentError: There is no endpoint.
+            UnsupportedError: There are several, and files of this format hold one.
             UnsupportedOpError: Something has no form in TensorFlow; all of it is told.
             FileFormatError: What was written computes something else than what is in memory, as
                 where Python decides by the size of the batch.
@@ -216,10 +220,34 @@ class ExportArchive:
         if not self._endpoints:
             fix = "Call add_endpoint(name, fn, input_signature) first."
             raise ArgumentError(message(who, "an archive must have an endpoint", "none", fix))
+        format = format_of_suffix(_text(filepath))
+        if format is not None:
+            self._write_file(filepath, format, who, verify, verbose)
+            return
         folder = _Folder(self._tracked, self._endpoints.values(), self._collections, who)
         _write(folder, filepath, who, verify)
         if verbose:
             print(folder.description(filepath))
+
+    def _write_file(
+        self, filepath: Any, format: str, who: str, verify: bool, verbose: bool
+    ) -> None:
+        """The endpoints as a file of a format: one as any model, several as its signatures."""
+        chosen: bool | str = "auto" if verify else False
+        plans = {
+            name: export_plan(each.function, format, each.signature, who, verify=chosen)
+            for name, each in self._endpoints.items()
+        }
+        if len(plans) == 1:
+            report = next(iter(plans.values())).write(filepath)
+            said = str(report)
+        else:
+            path = atomic.target_path(filepath, who)
+            atomic.refuse_non_file(path, who)
+            atomic.write_file(path, written_together(plans))
+            said = f"Exported to '{path}' ({format}). Endpoints: {', '.join(plans)}."
+        if verbose:
+            print(said)
 
     def _refuse_taken(self, name: Any, who: str) -> None:
         if not isinstance(name, str) or not name or "/" in name:

@@ -10,16 +10,19 @@ from __future__ import annotations
 import enum
 import importlib.util
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nacre.core.errors import ArgumentError, UnsupportedError, listed, message
 from nacre.core.interop import optional_import
+from nacre.core.names import own_names
 from nacre.core.symbolic import KerasTensor
 from nacre.core.warning import warn
+from nacre.export.api import Plan
 from nacre.export.importers.litert.interpreter import Interpreter as OwnInterpreter
 from nacre.export.importers.tensorflow.program import open_saved_model
+from nacre.export.together import written_together
 from nacre.saving import api
 from nacre.saving.export_archive import export_plan
 from nacre.tf.dtypes import as_dtype
@@ -98,9 +101,9 @@ class TFLiteConverter:
             not, False does without.
 
     Source:
-        Interface: TensorFlow 2.15. Differs: several functions in one file are refused; a
-        `representative_dataset` without `optimizations` is told of, where TensorFlow leaves it out
-        without a word; `allow_custom_ops` and the like may be set and mean nothing.
+        Interface: TensorFlow 2.15. Differs: a `representative_dataset` without `optimizations` is
+        told of, where TensorFlow leaves it out without a word; `allow_custom_ops` and the like may
+        be set and mean nothing.
     Example:
         >>> import nacre.tf as tf
         >>> model = tf.keras.Sequential([tf.keras.Input((4,)), tf.keras.layers.Dense(3)])
@@ -110,11 +113,10 @@ class TFLiteConverter:
     """
 
     def __init__(self, funcs: Sequence[Any], trackable_obj: Any = None) -> None:
-        if len(funcs) != 1:
-            rule = "one function becomes a file"
-            fix = "Make a file of each, or one function that gives all results."
-            raise UnsupportedError(message(_WHO, rule, f"{len(funcs)} functions", fix))
-        self._target, self._signature = _of_function(funcs[0])
+        if not funcs:
+            raise ArgumentError(message(_WHO, "there must be a function", "none"))
+        self._functions = [_of_function(function) for function in funcs]
+        self._keys = own_names(_name_of(target) for target, _ in self._functions)
         self.optimizations: Sequence[Optimize] = []
         self.representative_dataset: Any = None
         self.target_spec = TargetSpec()
@@ -135,10 +137,10 @@ class TFLiteConverter:
     def from_concrete_functions(
         cls, funcs: Sequence[Any], trackable_obj: Any = None
     ) -> TFLiteConverter:
-        """Convert a function.
+        """Convert a function, or several: each is a signature of the file, under its name.
 
         Args:
-            funcs: The one function, of `tf.function(f).get_concrete_function(tf.TensorSpec(...))`.
+            funcs: Of `tf.function(f).get_concrete_function(tf.TensorSpec(...))`.
             trackable_obj: The model or module the function is of; its variables are found anyway.
         """
         return cls(funcs, trackable_obj)
@@ -147,12 +149,12 @@ class TFLiteConverter:
     def from_saved_model(
         cls, saved_model_dir: Any, signature_keys: Sequence[str] | None = None, tags: Any = None
     ) -> TFLiteConverter:
-        """Convert a SavedModel: the model of layers that it holds, or its one signature, for
-        batches of one where the size of a batch is open.
+        """Convert a SavedModel: the model of layers that it holds, or its signatures, for batches
+        of one where the size of a batch is open.
 
         Args:
             saved_model_dir: The folder.
-            signature_keys: The one signature to convert; by default 'serving_default'.
+            signature_keys: Those to convert; by default 'serving_default'.
             tags: Those of the graph, where the folder holds several.
         """
         if signature_keys is None and tags is None:
@@ -160,10 +162,7 @@ class TFLiteConverter:
             if model is not None:
                 return cls([model])
         keys = list(signature_keys or ["serving_default"])
-        if len(keys) != 1:
-            rule = "one signature becomes a file"
-            raise UnsupportedError(message(_WHO, rule, f"{len(keys)}: {', '.join(keys)}"))
-        return cls([_of_signature(saved_model_dir, keys[0], tags)])
+        return cls([_of_signature(saved_model_dir, key, tags) for key in keys])
 
     def convert(self) -> bytes:
         """The file's content.
@@ -174,13 +173,28 @@ class TFLiteConverter:
             FileFormatError: LiteRT computes something else than the model.
         """
         options = self._options()
-        plan = export_plan(
-            self._target, "litert", self._signature, _WHO, verify=self.verify, **options
-        )
+        if len(self._functions) > 1:
+            return written_together(self._plans(options))
+        target, signature = self._functions[0]
+        plan = export_plan(target, "litert", signature, _WHO, verify=self.verify, **options)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.tflite"
             plan.write(path)
             return path.read_bytes()
+
+    def _plans(self, options: Mapping[str, Any]) -> dict[str, Plan]:
+        """How each function is written, by its name."""
+        given = options.get("representative_dataset")
+        samples = None if given is None else _samples_by_key(given, self._keys)
+        found: dict[str, Plan] = {}
+        for key, (target, signature) in zip(self._keys, self._functions, strict=True):
+            own = dict(options)
+            if samples is not None:
+                own["representative_dataset"] = samples[key]
+            found[key] = export_plan(
+                target, "litert", signature, f"{_WHO}: '{key}'", verify=self.verify, **own
+            )
+        return found
 
     def _options(self) -> dict[str, Any]:
         narrows = _narrows(self.optimizations)
@@ -207,6 +221,27 @@ class TFLiteConverter:
         if samples is not None and "float16" not in types:
             options |= {"representative_dataset": samples, "require_int8": only_whole}
         return options
+
+
+def _name_of(function: Any) -> str:
+    """What a function is called, without the class it is of; a model's own name."""
+    name = getattr(function, "__name__", None) or getattr(function, "name", "")
+    name = str(name).rpartition(".")[2]
+    return name if name.isidentifier() else "function"
+
+
+def _samples_by_key(given: Any, keys: Sequence[str]) -> dict[str, list[Any]]:
+    """Samples that say which function each is of: (name, arrays by the names of its inputs)."""
+    found: dict[str, list[Any]] = {key: [] for key in keys}
+    for sample in given() if callable(given) else given:
+        is_named = isinstance(sample, tuple) and len(sample) == 2 and sample[0] in found
+        if not is_named:
+            rule = "with several functions, each sample must say which it is of"
+            got = f"a {type(sample).__name__}"
+            fix = f"Yield ('{keys[0]}', {{'x': x}}); the functions are {', '.join(keys)}."
+            raise ArgumentError(message("representative_dataset", rule, got, fix))
+        found[sample[0]].append(sample[1])
+    return found
 
 
 def _narrows(optimizations: Iterable[Any]) -> bool:

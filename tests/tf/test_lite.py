@@ -15,6 +15,7 @@ from nacre.core.errors import (
     UnsupportedError,
     UnsupportedOpError,
 )
+from nacre.export.importers.litert.interpreter import Interpreter as OwnInterpreter
 
 X = np.random.default_rng(0).normal(size=(20, 6)).astype("float32")
 
@@ -154,8 +155,8 @@ def test_a_function_is_converted_for_any_batch() -> None:
     concrete = scaled.get_concrete_function(x=tf.TensorSpec([None, 6], tf.float32), factor=3.0)
     content = tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()
     np.testing.assert_allclose(run(content, X), 3 * X, rtol=1e-6)
-    with pytest.raises(UnsupportedError, match="one function"):
-        tf.lite.TFLiteConverter.from_concrete_functions([concrete, concrete])
+    with pytest.raises(ArgumentError, match="there must be a function"):
+        tf.lite.TFLiteConverter.from_concrete_functions([])
 
 
 def test_saved_models_are_converted(model: Any, tmp_path: Path) -> None:
@@ -183,3 +184,101 @@ def test_without_litert_nacre_s_own_reader_runs_files(monkeypatch: Any, model: A
 def test_names_are_those_of_nacre() -> None:
     assert nacre.tf.lite is tf.lite
     assert "TFLiteConverter" in dir(tf.lite)
+
+
+def coder() -> Any:
+    class Coder(tf.Module):
+        """Two functions of the same variables, one of them with a loop."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            numbers = np.random.default_rng(0).normal(size=(6, 40))
+            self.weights = tf.Variable(numbers.astype("float32"))
+            self.cell = tf.keras.layers.LSTM(5)
+            self.cell.build((None, 3, 40))
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float32)])
+        def encode(self, x: Any) -> Any:
+            return {"code": tf.matmul(x, self.weights)}
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, 3, 40], tf.float32),
+                tf.TensorSpec([5], tf.float32),
+            ]
+        )
+        def read(self, codes: Any, scale: Any) -> Any:
+            return self.cell(codes) * scale
+
+    return Coder()
+
+
+def coder_file(**settings: Any) -> tuple[Any, bytes]:
+    made = coder()
+    functions = [f.get_concrete_function() for f in (made.encode, made.read)]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(functions, made)
+    for name, value in settings.items():
+        setattr(converter, name, value)
+    return made, converter.convert()
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+def test_several_functions_are_signatures_of_one_file(is_own: bool) -> None:
+    pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
+    made, content = coder_file()
+    make: Any = OwnInterpreter if is_own else tf.lite.Interpreter
+    run = make(model_content=content)
+    assert run.get_signature_list() == {
+        "encode": {"inputs": ["x"], "outputs": ["code"]},
+        "read": {"inputs": ["codes", "scale"], "outputs": ["output_0"]},
+    }
+    encode, read = run.get_signature_runner("encode"), run.get_signature_runner("read")
+    scale = np.arange(5, dtype="float32")
+    for count in (1, 4, 1):
+        code = encode(x=X[:count])["code"]
+        np.testing.assert_allclose(code, X[:count] @ made.weights.numpy(), rtol=1e-4, atol=1e-5)
+        codes = np.stack([code, code + 1, -code], axis=1)
+        found = read(codes=codes, scale=scale)["output_0"]
+        right = np.asarray(made.read(codes, scale))
+        np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-5)
+
+
+def test_samples_say_which_of_several_functions_they_are_of() -> None:
+    def samples() -> Any:
+        for x in X:
+            yield "encode", {"x": x[None]}
+            yield "read", {"codes": np.ones((1, 3, 40)), "scale": np.ones(5)}
+
+    settings = {"optimizations": [tf.lite.Optimize.DEFAULT]}
+    made, content = coder_file(**settings, representative_dataset=samples)
+    run = tf.lite.Interpreter(model_content=content)
+    code = run.get_signature_runner("encode")(x=X)["code"]
+    right = X @ made.weights.numpy()
+    assert 1e-4 < np.abs(code - right).max() / np.abs(right).max() < 0.05
+    with pytest.raises(ArgumentError, match=r"which it is of. Got a list. Yield \('encode'"):
+        coder_file(**settings, representative_dataset=lambda: ([x[None]] for x in X))
+
+
+def test_endpoints_of_an_archive_are_signatures_of_a_file(model: Any, tmp_path: Path) -> None:
+    archive = tf.keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serve", model)
+    spec = tf.keras.InputSpec(shape=(None, 6), dtype="float32")
+    archive.add_endpoint("twice", lambda x: {"y": 2 * model(x, training=False)}, [spec])
+    archive.write_out(tmp_path / "m.tflite", verbose=False)
+    run = tf.lite.Interpreter(model_path=str(tmp_path / "m.tflite"))
+    found = run.get_signature_runner("twice")(x=X)["y"]
+    np.testing.assert_allclose(found, 2 * model.predict(X, verbose=0), rtol=1e-4)
+    model.export(tmp_path / "one.tflite", verbose=False)
+    sizes = [(tmp_path / name).stat().st_size for name in ("m.tflite", "one.tflite")]
+    assert sizes[0] < 1.2 * sizes[1], "weights are there once"
+    with pytest.raises(UnsupportedError, match="ONNX holds one function. Got 2: serve, twice"):
+        archive.write_out(tmp_path / "m.onnx", verbose=False)
+    assert not (tmp_path / "m.onnx").exists()
+    archive.write_out(tmp_path / "saved", verbose=False)
+    with pytest.warns(UserWarning, match="batches of one"):
+        both = tf.lite.TFLiteConverter.from_saved_model(
+            tmp_path / "saved", signature_keys=["serve", "twice"]
+        )
+    run = tf.lite.Interpreter(model_content=both.convert())
+    assert sorted(run.get_signature_list()) == ["serve", "twice"]

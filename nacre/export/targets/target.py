@@ -128,6 +128,9 @@ class Target:
             are taken away when the new one is in its place.
         name_outputs: Names of outputs and of inputs -> what the outputs are called there, each
             once.
+        write_together: The same as `write` for several functions in one file, by their names; None
+            where a file holds one.
+        open_function: Reads one function of such a file.
     """
 
     name: str
@@ -148,6 +151,8 @@ class Target:
     written_beside: Callable[[Request, str], Mapping[str, Content]] = lambda request, name: {}
     name_outputs: Callable[[Sequence[str], Sequence[str]], list[str]] = lambda own, given: [*own]
     outdated: str = ""
+    write_together: Callable[[Mapping[str, Request]], Mapping[str, Content]] | None = None
+    open_function: Callable[[Path, Request, str], Run] | None = None
 
     @property
     def is_folder(self) -> bool:

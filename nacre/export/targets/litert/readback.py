@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.interop import optional_import
-from nacre.export.targets.target import Array, Run
+from nacre.export.targets.target import Array, Request, Run
 
 
 def open_file(path: Path) -> Run:
@@ -22,6 +22,32 @@ def open_file(path: Path) -> Run:
     interpreter: Any = importlib.import_module("ai_edge_litert.interpreter")
     run = interpreter.Interpreter(model_path=str(path))
     return lambda arrays: _call(run, arrays)
+
+
+def open_function(path: Path, request: Request, key: str) -> Run:
+    """One function of a file of several, as it was asked for.
+
+    Raises:
+        ValueError: The interpreter does not take it.
+    """
+    interpreter: Any = importlib.import_module("ai_edge_litert.interpreter")
+    run = interpreter.Interpreter(model_path=str(path))
+    if key not in run.get_signature_list():  # a file of it alone, to look for a fault
+        return lambda arrays: _call(run, arrays)
+    function = run.get_signature_runner(key)
+    names = [value.name for value in request.graph.inputs]
+    results = [output.name for output in request.graph.outputs]
+    inputs, outputs = function.get_input_details(), function.get_output_details()
+
+    def call(arrays: Sequence[Array]) -> list[np.ndarray]:
+        given = {
+            name: _quantized(np.asarray(array, order="C"), inputs[name])
+            for name, array in zip(names, arrays, strict=True)
+        }
+        found = function(**given)
+        return [_floats(found[name], outputs[name]) for name in results]
+
+    return call
 
 
 def _call(run: Any, arrays: Sequence[Array]) -> list[np.ndarray]:
@@ -91,4 +117,4 @@ def _numbers_of(run: Any, index: int) -> np.ndarray | None:
     return numbers if numbers.size else None
 
 
-__all__ = ["open_file", "ranges_of"]
+__all__ = ["open_file", "open_function", "ranges_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,30 @@ _HALVES = np.array([1, 16], "u1")
 
 def write(request: Request) -> Mapping[str, Content]:
     """The one file."""
+    return {"": file_of(_subgraphs(request), request)}
+
+
+def write_together(requests: Mapping[str, Request]) -> Mapping[str, Content]:
+    """One file of several functions, each under its name; buffers are there once."""
+    file: list[Body] = []
+    parts: list[_Part] = []
+    for key, request in requests.items():
+        subgraphs, before = _subgraphs(request), len(file)
+        subgraphs[0].name = key
+        for body in subgraphs:
+            for operator in body.operators:
+                operator.options |= {
+                    name: place + before
+                    for name, place in operator.options.items()
+                    if name.endswith("_subgraph_index")
+                }
+        file += subgraphs
+        parts.append(_Part(key, request, before))
+    return {"": _packed(file, parts, _File())}
+
+
+def _subgraphs(request: Request) -> list[Body]:
+    """A model as subgraphs, in as many bits as is wished."""
     subgraphs = lower(request.graph)
     for body in subgraphs:
         fused(body)
@@ -45,7 +69,7 @@ def write(request: Request) -> Mapping[str, Content]:
         _quantize(subgraphs, request)
     if weights != "float32":
         all_narrowed(subgraphs, weights)
-    return {"": file_of(subgraphs, request)}
+    return subgraphs
 
 
 def _refuse_whole_ends(options: Mapping[str, Any]) -> None:
@@ -92,22 +116,25 @@ def _refuse_floats(subgraphs: Sequence[Body]) -> None:
 
 def file_of(subgraphs: Sequence[Body], request: Request, making: _File | None = None) -> bytes:
     """Subgraphs as a file."""
-    making = making or _File()
+    return _packed(subgraphs, [_Part(SIGNATURE, request, 0)], making or _File())
+
+
+class _Part(NamedTuple):
+    """A function of a file: its name, what it was made of, and which subgraph begins it."""
+
+    key: str
+    request: Request
+    place: int
+
+
+def _packed(subgraphs: Sequence[Body], parts: Sequence[_Part], making: _File) -> bytes:
+    """Subgraphs as a file of functions."""
     graphs = [making.subgraph(body) for body in subgraphs]
+    request = parts[0].request
     metadata = [
         {"name": name, "buffer": making.buffer(np.frombuffer(text.encode(), "u1"))}
         for name, text in request.metadata.items()
     ]
-    main = subgraphs[0]
-    names = [(v.name, x) for v, x in zip(request.graph.inputs, main.inputs, strict=True)]
-    results = [(o.name, x) for o, x in zip(request.graph.outputs, main.outputs, strict=True)]
-    places = making.places[0]
-    signature = {
-        "signature_key": SIGNATURE,
-        "inputs": [{"name": name, "tensor_index": places[x]} for name, x in names],
-        "outputs": [{"name": name, "tensor_index": places[x]} for name, x in results],
-        "subgraph_index": 0,
-    }
     model = {
         "version": VERSION,
         "operator_codes": making.codes,
@@ -115,9 +142,21 @@ def file_of(subgraphs: Sequence[Body], request: Request, making: _File | None = 
         "description": request.name,
         "buffers": making.buffers,
         "metadata": metadata,
-        "signature_defs": [signature],
+        "signature_defs": [_signature(part, subgraphs, making) for part in parts],
     }
     return SCHEMA.pack("Model", model, IDENTIFIER)
+
+
+def _signature(part: _Part, subgraphs: Sequence[Body], making: _File) -> dict[str, Any]:
+    graph, main, places = part.request.graph, subgraphs[part.place], making.places[part.place]
+    names = [(v.name, x) for v, x in zip(graph.inputs, main.inputs, strict=True)]
+    results = [(o.name, x) for o, x in zip(graph.outputs, main.outputs, strict=True)]
+    return {
+        "signature_key": part.key,
+        "inputs": [{"name": name, "tensor_index": places[x]} for name, x in names],
+        "outputs": [{"name": name, "tensor_index": places[x]} for name, x in results],
+        "subgraph_index": part.place,
+    }
 
 
 class _File:
@@ -209,4 +248,4 @@ def _scales(scales: Scales | None) -> dict[str, Any] | None:
     }
 
 
-__all__ = ["SIGNATURE", "file_of", "write"]
+__all__ = ["SIGNATURE", "file_of", "write", "write_together"]
