@@ -1,4 +1,5 @@
-"""Compiled kernels touch no number that is not theirs: run by themselves, with sanitizers.
+"""Compiled kernels touch no number that is not theirs: run by themselves, with sanitizers; and on
+another processor they give the same.
 
 Each call of a kernel is noted while the kernel runs under XLA, and made again by a program of the
 same source in which every array ends where its block ends. `handler_driver.cc` is that program.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -30,11 +32,14 @@ from nacre.ops.kernels.native import compiler, library, table
 from tests import native
 
 pytestmark = pytest.mark.slow  # each compiles for some seconds
-FLAGS = "-std=c++17 -O1 -g1 -fno-math-errno -pthread -rdynamic -march=native".split()
+FLAGS = "-std=c++17 -fno-math-errno -pthread -rdynamic".split()
 KINDS = {
-    "memory": "-fsanitize=address,undefined -fno-sanitize-recover=all",
-    "threads": "-fsanitize=thread",
+    "memory": "-O1 -g1 -march=native -fsanitize=address,undefined -fno-sanitize-recover=all",
+    "threads": "-O1 -g1 -march=native -fsanitize=thread",
 }
+# Another processor's compiler and what runs its programs here: Debian's g++-aarch64-linux-gnu and
+# qemu-user.
+ARM = "aarch64-linux-gnu-g++", ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")
 DTYPES = {"bool": 1, "int32": 4, "uint8": 6, "float32": 11}  # of XLA's c_api.h
 
 
@@ -170,27 +175,33 @@ def packed(handler, attributes, arguments, results):
     return b"".join(parts)
 
 
-def driver(folder: Path, source: str, kind: str) -> Path:
-    """The program of one source and a sanitizer; the test is skipped where there is none."""
+def driver(folder: Path, source: str, kind: str) -> list[str]:
+    """The command that runs a program of one source and a sanitizer, or of another processor; the
+    test is skipped where there is none.
+    """
     empty, program = folder / "empty.cc", folder / "program"
     empty.write_text("int main() {}")
     paths = ["-I", jax.ffi.include_dir(), "-I", str(compiler.SOURCES)]
-    command = [*compiler.find_compiler(), *FLAGS, *KINDS[kind].split(), *paths]
+    if kind == "arm":
+        if shutil.which(ARM[0]) is None or shutil.which(ARM[1][0]) is None:
+            pytest.skip(f"no {ARM[0]} or {ARM[1][0]}")
+        runs, command = [*ARM[1], str(program)], [ARM[0], *FLAGS, "-O3", *paths]
+    else:
+        runs = [str(program)]
+        command = [*compiler.find_compiler(), *FLAGS, *KINDS[kind].split(), *paths]
     works = subprocess.run([*command, empty, "-o", program], capture_output=True, check=False)
-    works = (
-        works.returncode or subprocess.run([program], capture_output=True, check=False).returncode
-    )
+    works = works.returncode or subprocess.run(runs, capture_output=True, check=False).returncode
     if works:
-        pytest.skip(f"no {kind} sanitizer that works with {compiler.find_compiler()}")
+        pytest.skip(f"no way to check {kind} with {command[0]}")
     files = [Path(__file__).with_name("handler_driver.cc"), compiler.SOURCES / source]
     made = subprocess.run(
         [*command, *files, "-ldl", "-o", program], capture_output=True, text=True, check=False
     )
     assert made.returncode == 0, made.stderr
-    return program
+    return runs
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "arm"])
 @pytest.mark.parametrize(
     ("of", "work"),
     [
@@ -212,9 +223,9 @@ def test_kernels_read_and_write_what_is_theirs(of, work, kind, noted, tmp_path):
         (handler, attributes, [np.asarray(a) for a in arguments], [np.asarray(r) for r in results])
         for handler, attributes, arguments, results in noted
     ]
-    program = driver(tmp_path, of.sources[0], kind)
+    command = driver(tmp_path, of.sources[0], kind)
     given = b"".join(packed(*call) for call in calls)
-    ran = subprocess.run([program], input=given, capture_output=True, check=False, timeout=300)
+    ran = subprocess.run(command, input=given, capture_output=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stderr.decode()[:4000]
     place = 0
     for handler, _, _, results in calls:
