@@ -574,9 +574,12 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
     instance = _from_config(cls, inner, safe_mode)
     if (on_created := current().on_created) is not None:
         on_created(instance, config)
-    build = config.get("build_config")
-    if build and hasattr(instance, "build_from_config") and not getattr(instance, "built", False):
-        instance.build_from_config(_deserialize(build, safe_mode))
+    if build := config.get("build_config"):
+        build = _deserialize(build, safe_mode)
+        if hasattr(instance, "build_apart"):  # it takes its place within another one later
+            instance.build_apart(build)
+        elif hasattr(instance, "build_from_config") and not getattr(instance, "built", False):
+            instance.build_from_config(build)
     compile_config = config.get("compile_config")
     if compile_config and hasattr(instance, "compile_from_config"):
         instance.compile_from_config(compile_config)

@@ -119,6 +119,9 @@ class _Cloner:
         if known is not None:
             return known
         copy = self._clone_layer(operation)
+        build = operation.get_build_config() if isinstance(operation, Sequential) else None
+        if build and isinstance(copy, Sequential) and copy is not operation and copy.built:
+            copy.build_apart(build)  # paths begin with those of the model around it
         self._objects.add(number, operation.name, copy)
         return copy
 

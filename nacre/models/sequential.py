@@ -16,6 +16,8 @@ from nacre.core.errors import (
     message,
 )
 from nacre.core.keywords import any_arguments
+from nacre.core.kinds import is_dict
+from nacre.core.names import current_path
 from nacre.core.registry import deserialize_keras_object, plain_config, register
 from nacre.core.safety import reads_config
 from nacre.core.strings import is_text
@@ -36,6 +38,8 @@ from nacre.models.model import Model
 if TYPE_CHECKING:
     from nacre.layers.base.call_types import LayerList
 
+_WITHIN = "is_within"  # a key of ours in its build config: another layer built it
+
 
 @register("Sequential", module="keras", class_name="Sequential")
 class Sequential(Model):
@@ -46,7 +50,8 @@ class Sequential(Model):
 
     Args:
         layers: Layers to begin with.
-        trainable: Whether the optimizer changes the variables.
+        trainable: Whether the optimizer changes the variables; a text is the name, which came
+            second in tf.keras 2.
         name: Name; automatic by default.
 
     Example:
@@ -65,10 +70,12 @@ class Sequential(Model):
     def __init__(
         self,
         layers: Iterable[Layer | KerasTensor] | None = None,
-        trainable: bool = True,
+        trainable: bool | str = True,
         name: str | None = None,
         **kwargs: Unpack[ModelKeywords],
     ) -> None:
+        if isinstance(trainable, str):  # the order of tf.keras 2: layers, name
+            trainable, name = True, trainable if name is None else name
         if isinstance(layers, KerasTensor | Layer) or isinstance(trainable, KerasTensor | Layer):
             parts = [p for p in (layers, trainable, name) if isinstance(p, KerasTensor | Layer)]
             shown = ", ".join(_shown(part) for part in parts)
@@ -179,6 +186,7 @@ class Sequential(Model):
         inputs = tensor
         ends = scope.masks_ending_at_ops(self._masks_end_at_ops)
         with ends, own_scope(self, self.name):  # a call or build under way has opened it already
+            self._built_path = current_path()
             for layer in self._layers[1:]:
                 tensor = layer(tensor)
         attach_graph(self, inputs, tensor)
@@ -222,6 +230,10 @@ class Sequential(Model):
         self._insert_input(shape)
         self._rebuild()
 
+    def _forget_build(self) -> None:
+        super()._forget_build()
+        self._graph = None
+
     def _insert_input(self, shape: tuple[int | None, ...], data: Any = None) -> None:
         """Begin with an input layer for a shape, unless there is one."""
         if not isinstance(self._layers[0], InputLayer):
@@ -247,7 +259,19 @@ class Sequential(Model):
         """The shape of the input, where it is known."""
         if self._graph is None:
             return super().get_build_config()
-        return {"input_shape": tuple(self._graph.inputs[0].shape)}
+        config: dict[str, Any] = {"input_shape": tuple(self._graph.inputs[0].shape)}
+        return config if self._built_path in (None, self.name) else {**config, _WITHIN: True}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build for the shape of the input that `get_build_config` gave."""
+        super().build_from_config({k: v for k, v in config.items() if k != _WITHIN})
+
+    def build_apart(self, config: dict[str, Any]) -> None:
+        """Build it before the layer around it is there; see `Layer.build_apart`."""
+        is_built = self.built  # its config begins with its input
+        super().build_apart(config)
+        if is_built and is_within(config):
+            self._await_place()
 
     def _is_functional(self) -> bool:
         return False
@@ -398,4 +422,9 @@ def _input_dtype(layer: Layer) -> str:
     return dtype if dtype not in ("bfloat16", "float16") else "float32"
 
 
-__all__ = ["Input", "Sequential"]
+def is_within(build_config: Any) -> bool:
+    """Whether the build config of a stack says that another layer has built it."""
+    return is_dict(build_config) and build_config.get(_WITHIN) is True
+
+
+__all__ = ["Input", "Sequential", "is_within"]

@@ -74,6 +74,9 @@ def save_model(
     model. In it `saved_model.pb` has the model as functions, for any size that its inputs leave
     open; `variables/` the variables and the optimizer's state; `keras_metadata.pb` the layers.
 
+    Keras 3 opens both kinds of files. From `.h5` files it restores no optimizer, also from its own:
+    it trains on with a fresh one there. nacre does, and from `.keras` files both do.
+
     Args:
         model: The model.
         filepath: Path ending in `.keras` or `.h5`, or a binary file object (gets `.keras`

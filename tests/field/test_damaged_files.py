@@ -281,7 +281,7 @@ def test_an_h5_model_without_its_weights_is_no_model(tmp_path):
     model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
     model.save(path)
     with h5py.File(path, "a") as file:
-        del file["optimizer_weights"]
+        del file["nacre_optimizer_weights"]
     with pytest.warns(UserWarning, match=r"'m.h5'.*optimizer's state that was saved in it is gone"):
         load_model(path)
     with h5py.File(path, "a") as file:

@@ -125,3 +125,8 @@ def test_random_numbers_follow_their_seed() -> None:
 def test_what_cannot_be_says_what_to_do(use: Any, error: Any, text: str) -> None:
     with pytest.raises(error, match=text):
         use()
+
+
+def test_a_second_text_is_the_name_as_in_tf_keras_2():
+    model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)], "course")
+    assert (model.name, model.trainable) == ("course", True)

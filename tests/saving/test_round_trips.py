@@ -248,3 +248,19 @@ def test_names_of_layers_that_begin_others_share_no_arrays(names, tmp_path):
             again = load_model(tmp_path / name)
         for one, other in zip(again.get_weights(), model.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "lamb"])
+def test_an_h5_file_has_no_state_that_keeps_keras_from_training(optimizer, tmp_path):
+    """Keras 3 builds the optimizer for no variables where it finds a group of this name."""
+    model, x, y = small(), np.ones((4, 3)), np.ones((4, 2))
+    model.compile(optimizer, "mse")
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as file:
+        assert sorted(file) == ["model_weights", "nacre_optimizer_weights"]
+    other = load_model(tmp_path / "m.h5")
+    found = [(v.path.partition("/")[2], v.numpy().tolist()) for v in other.optimizer.variables]
+    assert found == [
+        (v.path.partition("/")[2], v.numpy().tolist()) for v in model.optimizer.variables
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from nacre.core import tree
+from nacre.core.context import current
 from nacre.core.names import current_path
 from nacre.core.origins import is_own_bug, passed_users_code
 from nacre.core.shape_inference import infer
@@ -43,7 +44,8 @@ class Buildable(WeightHolder):
         shape = args[0] if args else kwargs.get("input_shape")
         is_own = self.has_own_build
         self.built = True
-        if shape is None or is_own or all(part.built for part in self._flatten_layers(False)):
+        parts = self._flatten_layers(False)
+        if shape is None or is_own or all(p.built and p._path_of_config is None for p in parts):
             return
         infer(cast("Layer", self), calling.tensors_for(shape, self.input_dtype))
 
@@ -133,15 +135,72 @@ class Buildable(WeightHolder):
             self.build(**shapes)
             self._after_build()
 
+    def build_apart(self, config: dict[str, Any]) -> None:
+        """Build a part of another layer, whose config is being read, before that layer is there.
+
+        The paths of its variables begin with its own name until the layer around it builds or
+        calls it; then they are what they would have been, had that layer built it.
+
+        Args:
+            config: What `get_build_config` gave.
+        """
+        if self.built:
+            return
+        self.build_from_config(config)
+        self._await_place()
+
+    def _await_place(self) -> None:
+        self._path_of_config = _join(current_path(), self.name)
+
+    def _take_place(self) -> None:
+        """Move the variables to the path where they are, for a layer that was built apart.
+
+        A layer whose policy says other dtypes for that path is built anew.
+        """
+        before, self._path_of_config = self._path_of_config, None
+        above = current().names
+        now = "/".join(above) if above[-1:] == (self.name,) else _join("/".join(above), self.name)
+        if before is None or now == before:
+            return
+        layers = self._flatten_layers()
+        dtypes = [layer.variable_dtype for layer in layers]
+        for variable in self.variables:
+            variable.path = _moved(variable.path, before, now)
+        self._built_path = self._built_path or before
+        for layer in layers:
+            layer._path = _moved(layer._path, before, now)
+            if layer._built_path is not None:
+                layer._built_path = _moved(layer._built_path, before, now)
+        if dtypes != [layer.variable_dtype for layer in layers]:
+            for layer in layers:
+                if f"{layer._built_path}/".startswith(f"{now}/"):
+                    layer._forget_build()
+
+    def _forget_build(self) -> None:
+        """Be built anew by the next call, as if it had not been."""
+        if self.has_own_build:
+            self._own_variables.clear()
+            self._built, self._build_shapes = False, None
+
     def _build_parts(self, shape: Any) -> None:
         """Build the layers that `build` made and left for the first call to build."""
-        if all(part.built for part in self._flatten_layers(False)):
+        parts = self._flatten_layers(False)
+        if all(part.built and part._path_of_config is None for part in parts):
             return
         try:
             infer(cast("Layer", self), calling.tensors_for(shape, self.input_dtype))
         except Exception as error:  # a call that takes more: what stays unbuilt is told of later
             if is_own_bug(error) and not passed_users_code(error):
                 raise
+
+
+def _join(above: str, name: str) -> str:
+    return f"{above}/{name}" if above else name
+
+
+def _moved(path: str, before: str, now: str) -> str:
+    """A path below `before`, or that itself, below `now`; others as they are."""
+    return now + path[len(before) :] if f"{path}/".startswith(f"{before}/") else path
 
 
 def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
@@ -155,6 +214,8 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
             if self._building:
                 build(self, *args, **kwargs)
                 return
+            if self._path_of_config is not None:
+                self._take_place()
             names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
             shapes = {**dict(zip(names, args, strict=False)), **kwargs}
             known = self._build_shapes

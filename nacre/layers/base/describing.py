@@ -73,6 +73,8 @@ class Describable(Buildable, MaskPassing):
         args, kwargs, tensors, _ = arguments.prepare(cast("Layer", self), args, kwargs)
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
+        if self._path_of_config is not None:
+            self._take_place()
         with name_scope(self.name):
             self._maybe_build(tensors)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None

@@ -52,6 +52,7 @@ class PartHolder(Operation):
         "_losses",
         "_own_variables",
         "_path",
+        "_path_of_config",
         "_programs",
         "_remat",
         "_trainable",
@@ -83,6 +84,7 @@ class PartHolder(Operation):
         self._own_variables = []
         self._programs: Any = None
         self._path = ""
+        self._path_of_config: str | None = None  # see `Buildable.build_apart`
         self._remat: Any = current().remat  # the `RematScope` it is made in
         self._trainable = True
         self._warned_untracked = False

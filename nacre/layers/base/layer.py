@@ -314,6 +314,8 @@ class Layer(Describable, LossHolder):
         context.training = training
         context.propagates = self._propagates_masks()
         context.path.append(self.name)
+        if self._path_of_config is not None:
+            self._take_place()
         if not self._built or self._path == self.name:
             self._path = "/".join(context.path)
         try:

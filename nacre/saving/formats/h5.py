@@ -2,6 +2,10 @@
 
 Layout: attributes `model_config`, `training_config`, `keras_version`, `backend`; group
 `model_weights` in the older layout of weights; group `optimizer_weights` with `weight_names`.
+
+Keras 3 restores no optimizer from these files: where that group is there, it builds the optimizer
+for no variables, and training fails with "Unknown variable" (3.15.1, in its own files too). In
+files for Keras 3 the state has a group of nacre's own, and Keras trains on with a fresh optimizer.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import h5py
 from nacre.core import identity
 from nacre.core.errors import FileFormatError, listed, message
 from nacre.core.file_errors import naming, read_json
+from nacre.core.kinds import is_dict
 from nacre.core.regions import Content, Region
 from nacre.core.registry import (
     CustomObjectScope,
@@ -25,6 +30,7 @@ from nacre.core.registry import (
 from nacre.core.warning import warn
 from nacre.layers import Dense
 from nacre.models import mask_flow
+from nacre.models.sequential import is_within
 from nacre.optimizers import Optimizer
 from nacre.saving import archive, assets, hdf5, legacy_layout, trainable_flags, weights
 from nacre.saving.formats.native import (
@@ -41,6 +47,9 @@ from nacre.saving.migrate import from_first_nacre, migrate_config
 from nacre.saving.migrate_training import migrate_training
 from nacre.saving.old_arguments import settle_compile
 from nacre.saving.reloading import refuse_what_cannot_come_back
+
+_STATE = "optimizer_weights"
+_OWN_STATE = "nacre_optimizer_weights"
 
 
 def to_content(model: Any, include_optimizer: bool = True) -> tuple[Content, list[Any]]:
@@ -115,7 +124,8 @@ def layout(
             if training is not None:
                 hdf5.write_text(root, "training_config", training)
             if optimizer is not None:
-                legacy_layout.write_list(root.create_group("optimizer_weights"), *optimizer)
+                name = _STATE if version.startswith("2.") else _OWN_STATE
+                legacy_layout.write_list(root.create_group(name), *optimizer)
 
     return fill, groups
 
@@ -144,9 +154,12 @@ def _older_form(data: dict[str, Any]) -> dict[str, Any]:
         name = INNER_NAMES.get(name, name)
     result = {"class_name": name, "config": config}
     is_own = not str(data.get("module")).startswith("keras")
-    if is_own and "build_config" in data and isinstance(config, dict) and "layers" not in config:
-        # Layers that a class of the user's makes in build() are there once it has these shapes.
-        result["build_config"] = data["build_config"]
+    is_stack = is_dict(config) and "layers" in config
+    build = data.get("build_config")
+    if build is not None and (is_within(build) if is_stack else is_own and is_dict(config)):
+        # Layers that a class of the user's makes in build() are there once it has these shapes,
+        # and a stack that another layer has built has its variables below that one's path.
+        result["build_config"] = build
     if identity.KEY in data:
         result[identity.KEY] = data[identity.KEY]
     if "keras.src.ops" in str(data.get("module")):
@@ -270,7 +283,7 @@ def load(
                     if not is_by_nacre:
                         arguments = settle_compile(arguments, version)
                 compile_model(model, arguments, who)
-                with naming(who, "optimizer_weights"):
+                with naming(who, _STATE):
                     _restore_optimizer(model, file, who)
         if not is_by_nacre:
             mask_flow.set_end_at_ops(model, True)
@@ -307,15 +320,16 @@ def _build_from_weights(model: Any, root: h5py.Group, who: str) -> None:
 
 
 def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
-    found = weights.optimizer_and_state(model, file, "optimizer_weights", who)
+    name = _OWN_STATE if hdf5.subgroup(file, _OWN_STATE, who) is not None else _STATE
+    found = weights.optimizer_and_state(model, file, name, who)
     if found is None:
-        if hdf5.had_group(file, "optimizer_weights"):
+        if any(hdf5.had_group(file, name) for name in (_OWN_STATE, _STATE)):
             warn(
                 message(
                     who,
                     "the optimizer's state that was saved in it is gone, so training starts with a "
                     "fresh one",
-                    "no group 'optimizer_weights'",
+                    "no group of it",
                 )
             )
         return
