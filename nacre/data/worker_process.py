@@ -117,11 +117,11 @@ def generators_of(function: Any) -> list[Any]:
     """The random generators that an object or a function holds or reads: attributes, items of its
     lists and dicts, globals of its methods. In the same order in each process."""
     found: list[Any] = []
-    _look(function, found, set(), 8)
+    _collect_generators(function, found, set(), 8)
     return found
 
 
-def _look(value: Any, found: list[Any], seen: set[int], depth: int) -> None:
+def _collect_generators(value: Any, found: list[Any], seen: set[int], depth: int) -> None:
     if id(value) in seen or depth == 0 or isinstance(value, str | bytes | int | float | type(None)):
         return
     seen.add(id(value))
@@ -133,7 +133,7 @@ def _look(value: Any, found: list[Any], seen: set[int], depth: int) -> None:
         found.append(value)
         return
     for inner in _parts_of(value):
-        _look(inner, found, seen, depth - 1)
+        _collect_generators(inner, found, seen, depth - 1)
 
 
 def _parts_of(value: Any) -> Sequence[Any]:

@@ -7,7 +7,7 @@ Written by `python -m tests.architecture.op_faces --write` from what the ops dec
 are defined (`_define`); a test compares the two.
 """
 
-from typing import TYPE_CHECKING
+import typing as _typing
 
 from nacre.ops import _operators as _operators
 from nacre.ops import image as image
@@ -359,5 +359,5 @@ __all__, __dir__, _missing = _face(__name__, "image", "linalg", "nn", "numpy")
 # What a config may name: ops, which turn tensors into tensors.
 CONFIG_FUNCTIONS = _config_functions(__name__)
 
-if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+if not _typing.TYPE_CHECKING:  # a checker would take any name for one of the module's
     __getattr__ = _missing

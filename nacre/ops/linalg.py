@@ -4,7 +4,7 @@ Written by `python -m tests.architecture.op_faces --write` from what the ops dec
 are defined (`_define`); a test compares the two.
 """
 
-from typing import TYPE_CHECKING
+import typing as _typing
 
 from nacre.ops._define import face as _face
 from nacre.ops.matrices import cholesky as cholesky
@@ -26,5 +26,5 @@ from nacre.ops.matrices import svd as svd
 
 __all__, __dir__, _missing = _face(__name__)
 
-if not TYPE_CHECKING:  # a checker would take any name for one of the module's
+if not _typing.TYPE_CHECKING:  # a checker would take any name for one of the module's
     __getattr__ = _missing

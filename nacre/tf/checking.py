@@ -17,7 +17,7 @@ from nacre.tf.takeover import path_of
 
 
 @dataclass(frozen=True)
-class Use:
+class NameUse:
     """A name that a program uses.
 
     Attributes:
@@ -42,16 +42,16 @@ class Findings:
         broken: Why it could not be read; None where it could.
     """
 
-    uses: list[Use] = field(default_factory=list)
+    uses: list[NameUse] = field(default_factory=list)
     broken: str | None = None
 
     @property
-    def missing(self) -> list[Use]:
+    def missing(self) -> list[NameUse]:
         """The names that are not here."""
         return [use for use in self.uses if use.problem is not None]
 
     @property
-    def differing(self) -> list[Use]:
+    def differing(self) -> list[NameUse]:
         """The names that behave otherwise."""
         return [use for use in self.uses if use.problem is None and use.differs is not None]
 
@@ -81,7 +81,7 @@ _SESSIONS = ("Session", "InteractiveSession")
 
 class _Reader(ast.NodeVisitor):
     def __init__(self) -> None:
-        self.uses: dict[str, Use] = {}
+        self.uses: dict[str, NameUse] = {}
         self._modules: dict[str, str] = {}  # name in the program -> path below tensorflow
         self._imported: set[str] = set()
         self._sessions: set[str] = set()  # names of what may be made, but not run
@@ -215,7 +215,7 @@ class _Reader(ast.NodeVisitor):
     def _add(self, name: str, line: int, problem: str | None = None) -> None:
         path = name.removeprefix("tensorflow.").removeprefix("math.")
         differs = next((DIFFERS[part] for part in and_above(path) if part in DIFFERS), None)
-        self.uses.setdefault(name, Use(line, name, problem, differs))
+        self.uses.setdefault(name, NameUse(line, name, problem, differs))
 
 
 def _modules_of(path: str) -> dict[str, str]:
@@ -224,4 +224,4 @@ def _modules_of(path: str) -> dict[str, str]:
     return {name: place for name, place in full.items() if is_module(place)}
 
 
-__all__ = ["Findings", "Use", "check"]
+__all__ = ["Findings", "NameUse", "check"]

@@ -55,7 +55,7 @@ def text(face: str) -> str:
     _, docstring, within = FACES[face]
     lines = [
         f'"""{docstring}\n\n{_WRITTEN}\n"""\n',
-        "from typing import TYPE_CHECKING\n",
+        "import typing as _typing\n",
     ]
     if within:
         lines.append("from nacre.ops import _operators as _operators")
@@ -73,7 +73,7 @@ def text(face: str) -> str:
         at = lines.index("from nacre.ops._define import face as _face")
         lines.insert(at, "from nacre.ops._define import config_functions as _config_functions")
     lines.append(
-        "if not TYPE_CHECKING:  # a checker would take any name for one of the module's\n"
+        "if not _typing.TYPE_CHECKING:  # a checker would take any name for one of the module's\n"
         "    __getattr__ = _missing\n"
     )
     return "\n".join(lines)

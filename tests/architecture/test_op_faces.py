@@ -42,6 +42,21 @@ def test_a_namespace_shows_ops_and_nothing_else(name: str) -> None:
             assert value.__module__.startswith("nacre.ops.") and value.__doc__
 
 
+@pytest.mark.parametrize("name", FACES)
+def test_nothing_foreign_can_be_reached_in_a_namespace(name: str) -> None:
+    module = importlib.import_module(name)
+    found = {
+        one
+        for one, value in vars(module).items()
+        if not one.startswith("_") and one not in module.__all__
+        if not (isinstance(value, ModuleType) and value.__name__.startswith("nacre.ops"))
+    }
+    assert found <= {"CONFIG_FUNCTIONS"}  # what a config may name
+    for foreign in ("Any", "TYPE_CHECKING", "jax", "jnp", "np", "annotations"):
+        with pytest.raises(AttributeError):
+            getattr(module, foreign)
+
+
 def test_every_file_that_declares_ops_shows_them_and_nothing_else() -> None:
     for info in pkgutil.iter_modules(ops.__path__):
         module = importlib.import_module(f"nacre.ops.{info.name}")

@@ -108,7 +108,7 @@ def attentions():
             kept = bare(attention._kept_forward)(*arguments)
             bare(attention._gradients)(*arguments, *kept, g)
             few = mask if mask is None else mask[:, :, :3]
-            bare(attention._look_once)(options, few, query[:, :3], key, value)
+            bare(attention._attend_few_queries_once)(options, few, query[:, :3], key, value)
 
 
 def updates():

@@ -79,7 +79,7 @@ def attention(
         is_always, mask = when_used == "always", _with_four_axes(mask)
         return _run(options, is_always, query, key, value, mask, keep)
     if table.FEW_QUERIES.when_used(work, placement) == "always":
-        return _look(options, query, key, value, _with_four_axes(mask))
+        return _attend_few_queries(options, query, key, value, _with_four_axes(mask))
     return plain_attention(
         query,
         key,
@@ -210,12 +210,12 @@ def _gradients(options, mask, keep, query, key, value, outputs, norms, d_outputs
 
 
 @derived_by_hand(nondiff_argnums=(0,))
-def _look(options, query, key, value, mask):
-    return _look_once(options, mask, query, key, value)
+def _attend_few_queries(options, query, key, value, mask):
+    return _attend_few_queries_once(options, mask, query, key, value)
 
 
-@_look.defjvp
-def _look_jvp(options, primals, tangents):
+@_attend_few_queries.defjvp
+def _attend_few_queries_jvp(options, primals, tangents):
     """Where there is a derivative, all of it is XLA's: nothing is computed twice."""
     *arrays, mask = primals
     by_xla = functools.partial(_look_by_xla, options, mask)
@@ -228,7 +228,7 @@ def _look_by_xla(options, mask, query, key, value):
 
 
 @derived_from(_look_by_xla, static=1)
-def _look_once(options, mask, query, key, value):
+def _attend_few_queries_once(options, mask, query, key, value):
     shape = (*query.shape[:-1], value.shape[-1])
     return _call("attention_look", [shape], options, mask, None, query, key, value)[0]
 
