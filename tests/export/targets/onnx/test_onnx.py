@@ -366,3 +366,16 @@ def test_not_a_number_stays_one_and_comes_last(tmp_path: Path) -> None:
     assert np.isnan(found[1][0])
     np.testing.assert_array_equal(found[2], [False, True, False, False, True])
     np.testing.assert_array_equal(found[3], np.sign(data))
+
+
+@pytest.mark.parametrize(("old", "new"), [(8, 16), (8, 12), (8, 4), (6, 9)])
+def test_pictures_are_resized_by_quotients_that_floats_hold(
+    old: int, new: int, tmp_path: Any
+) -> None:
+    """Of sizes alone ONNX Runtime keeps no layout, and takes half as long again."""
+    x = nacre.Input((old, old, 2))
+    model = nacre.Model(x, nacre.ops.image.resize(x, (new, new), interpolation="bilinear"))
+    report = model.export(tmp_path / "m.onnx", verbose=False)
+    assert report is not None and report.is_verified
+    nodes = onnx.load(tmp_path / "m.onnx").graph.node
+    assert [len(node.input) for node in nodes if node.op_type == "Resize"] == [3]
