@@ -35,7 +35,7 @@ _GLOBAL_NAMES: dict[Any, str] = {}
 NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras": ("nacre.models", "nacre.core.policies", "nacre.core.random", "nacre.layers"),
     # The others have what Keras 3 dropped of tf.keras 2.
-    "keras.models": ("nacre.models", "nacre.tf.keras_dropped"),
+    "keras.models": ("nacre.models", "nacre.tf.keras_dropped", "nacre.tf.keras_wide"),
     "keras.layers": ("nacre.layers", "nacre.tf.keras_extras", "nacre.tf.keras_dropped"),
     "keras.initializers": ("nacre.initializers",),
     "keras.regularizers": ("nacre.regularizers",),

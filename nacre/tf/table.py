@@ -981,6 +981,9 @@ ROWS["keras.backend"] = """
 get_session = nacre.tf.session_settings:get_session
 set_session = nacre.tf.session_settings:set_session
 shape(x) = shape(x, int32)
+manual_variable_initialization = nacre.tf.keras_wide:manual_variable_initialization
+placeholder = nacre.tf.keras_wide:placeholder
+rnn = nacre.tf.keras_wide:rnn
 conv2d_transpose = nacre.tf.keras_dropped:conv2d_transpose
 binary_focal_crossentropy = nacre.tf.keras_extras:binary_focal_crossentropy
 categorical_focal_crossentropy = nacre.tf.keras_extras:categorical_focal_crossentropy
@@ -1014,7 +1017,22 @@ ROWS["keras.models.experimental"] = """
 SharpnessAwareMinimization = nacre.tf.keras_dropped:SharpnessAwareMinimization
 """
 
+ROWS["keras.experimental"] = """
+SidecarEvaluator = nacre.tf.keras_sidecar:SidecarEvaluator
+LinearModel = nacre.tf.keras_wide:LinearModel
+WideDeepModel = nacre.tf.keras_wide:WideDeepModel
+"""
+
+ROWS["keras.utils"] = """
+GeneratorEnqueuer = nacre.tf.keras_queues:GeneratorEnqueuer
+OrderedEnqueuer = nacre.tf.keras_queues:OrderedEnqueuer
+SequenceEnqueuer = nacre.tf.keras_queues:SequenceEnqueuer
+SidecarEvaluator = nacre.tf.keras_sidecar:SidecarEvaluator
+TimedThread = nacre.tf.keras_queues:TimedThread
+"""
+
 ROWS["keras.layers.experimental.preprocessing"] = """
+PreprocessingLayer = nacre.tf.keras_wide:PreprocessingLayer
 RandomHeight = nacre.tf.keras_dropped:RandomHeight
 RandomWidth = nacre.tf.keras_dropped:RandomWidth
 """
