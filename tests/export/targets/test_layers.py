@@ -4,28 +4,39 @@ ONNX refuses complex numbers alone."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nacre.export.api import prepared
+from nacre.export.capture import Captured
 from nacre.export.graph.evaluate import evaluate
 from nacre.export.targets import find_target
 from nacre.export.targets.target import Request
 from nacre.export.verification import first_far, write_plainly
-from tests.cases.spec import LayerCase
 from tests.export.capture.test_layers import CAPTURED, arrays_among, graph_of, has_draws
 
 # PMML has few of them; most of those that it has are here to be seen.
 FORMATS = ("npz", "c", "pmml", "onnx")
 
 
+ROWS = {row.id: row for row in CAPTURED}
+
+
+@functools.lru_cache(maxsize=1)
+def graph_for_all_formats(row_id: str) -> tuple[Any, Captured, Any, Any]:
+    """The graph of the layer whose formats are next: capturing it takes most of the time."""
+    return graph_of(ROWS[row_id])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in CAPTURED])
 @pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("row_id", ROWS)
 def test_a_layer_computes_in_a_file_what_its_graph_does(
-    name: str, row: LayerCase, tmp_path: Path
+    name: str, row_id: str, tmp_path: Path
 ) -> None:
     target = find_target(name, "test")
     if name == "onnx":
@@ -33,7 +44,7 @@ def test_a_layer_computes_in_a_file_what_its_graph_does(
     runtime = target.runtimes[-1 if name == "pmml" else 0]
     if why := runtime.runs_here():
         pytest.skip(why)
-    _, captured, positional, keywords = graph_of(row)
+    _, captured, positional, keywords = graph_for_all_formats(row_id)
     graph = prepared(captured.graph, target)
     gaps = target.support.gaps(graph)
     if name == "npz":
