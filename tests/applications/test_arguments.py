@@ -11,6 +11,7 @@ from nacre.applications import (
     MobileNet,
     MobileNetV2,
     MobileNetV3Large,
+    MobileNetV3Small,
     NASNetMobile,
     RegNetX002,
     ResNet50,
@@ -90,7 +91,8 @@ def test_a_minimalistic_network_has_weights_for_one_factor() -> None:
 
 
 def test_the_top_of_mobilenet_v3_takes_pictures_of_any_size() -> None:
-    model = MobileNetV3Large(alpha=0.25, weights=None, classes=3)
+    # Of both sizes and kinds the top is the same code: the one that takes least to compile.
+    model = MobileNetV3Small(alpha=0.25, minimalistic=True, weights=None, classes=3)
     assert model.input_shape == (None, None, None, 3)
     for size in (40, 33):
         assert model(np.ones((1, size, size, 3), "float32")).shape == (1, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nacre import applications
 from nacre.core.errors import ArgumentError
 from nacre.initializers.variance_scaling import VarianceScaling
 from nacre.ops.kernels import convolution
+from nacre.ops.kernels.placement import plain_xla
 from tests import heap
 from tests.cases import applications as cases
 from tests.tiers import first_of_each_is_quick
@@ -26,10 +28,18 @@ REFERENCE = json.loads(
 _QUICK = "mobilenet_v2"
 # One, and those that have layers of their own.
 _OWN_LAYERS = (_QUICK, "convnext", "inception_resnet_v2")
+# One of each kind of block: stacks, sums, branches, and convolutions of each channel or by groups.
+# What else there is are the same layers and ways to join them, in deeper networks.
+_DIFFERENTIATED = (
+    "vgg resnet mobilenet mobilenet_v2 mobilenet_v3 xception inception_v3 convnext regnet"
+).split()
+# Those whose configs say what no other's does: sums with a scale, cut-off borders, several means.
+_SAVED = (*_OWN_LAYERS, "vgg", "resnet", "nasnet", "efficientnet")
 FAMILIES = [
     pytest.param(family, marks=[] if family == _QUICK else [pytest.mark.slow])
     for family in cases.FAMILIES
 ]
+SAVED = [family for family in FAMILIES if family.values[0] in _SAVED]
 VARIANTS = [
     pytest.param(f"{family}: {variant}", *row, id=f"{family}-{variant.replace(' ', '_')}")
     for family, rows in cases.VARIANTS.items()
@@ -68,7 +78,8 @@ def structure(empty: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def network(name: str, shape: tuple[int, ...], **arguments: Any) -> Any:
     image = nacre.Input(batch_shape=(1, *shape))
-    return getattr(applications, name)(weights=None, input_tensor=image, **arguments)
+    with plain_xla():  # shapes alone are asked for: tracing kernels takes a third of the time
+        return getattr(applications, name)(weights=None, input_tensor=image, **arguments)
 
 
 def small(family: str) -> Any:
@@ -109,19 +120,22 @@ def test_the_end_without_the_top_is_that_of_keras(family: str) -> None:
 def test_outputs_and_gradients_are_those_of_keras(family: str) -> None:
     model, expected = small(family), REFERENCE[f"{family}: numbers"]
     cases.fill(model)
-    with nacre.GradientTape() as tape:
+    with nacre.GradientTape() if family in _DIFFERENTIATED else nullcontext() as tape:
         outputs = model(pictures(family), training=False)
         loss = nacre.ops.sum(outputs * outputs)
-    assert {key: expected[key] for key in cases.facts(model)} == cases.facts(model)
+    found = cases.facts(model)
+    assert {fact: expected[fact] for fact in found} == found
     wanted = np.asarray(expected["outputs"])
     np.testing.assert_allclose(np.asarray(outputs), wanted, rtol=0, atol=1e-5 * abs(wanted).max())
-    found = np.asarray(cases.slopes(tape.gradient(loss, model.trainable_variables)))
+    if tape is None:
+        return
+    slopes = np.asarray(cases.slopes(tape.gradient(loss, model.trainable_variables)))
     wanted = np.asarray(expected["slopes"])
     # Where the input of a relu is zero but for rounding, a gradient passes or not: what stands
     # before it then differs a little, and what stands behind it does not. In float64 all gradients
     # of ResNet50 are those of Keras on TensorFlow, to 5e-15.
     lengths = wanted[:, :1]
-    errors = abs(found - wanted) / (lengths + 1e-3 * lengths.max())
+    errors = abs(slopes - wanted) / (lengths + 1e-3 * lengths.max())
     assert np.quantile(errors, 0.25) <= 1e-4 and errors.max() <= 0.1
 
 
@@ -136,7 +150,7 @@ def number(model: Any) -> list[np.ndarray]:
 
 
 @pytest.mark.usefixtures("empty")
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SAVED)
 def test_files_give_back_the_network(family: str, tmp_path: Path) -> None:
     model = small(family)
     values, facts = number(model), cases.facts(model)

@@ -121,7 +121,6 @@ def test_files_of_imagenet_are_those_that_keras_asks_for(
         assert cache_subdir == "models"
         raise Asked(file, origin, file_hash)
 
-    nacre.utils.clear_session()
     monkeypatch.setattr("nacre.applications._weights.get_file", ask)
     monkeypatch.setattr(
         VarianceScaling, "__call__", lambda self, shape, dtype=None, **_: np.zeros(shape, "float32")

@@ -266,7 +266,7 @@ def slopes(gradients: list[Any]) -> list[list[float]]:
     """Of each gradient its length, and its product with random numbers."""
     found = []
     for index, gradient in enumerate(gradients):
-        gradient = np.asarray(gradient, np.float64)
-        random = np.random.default_rng(1000 + index).standard_normal(gradient.shape)
-        found.append([float(np.linalg.norm(gradient)), float(np.sum(gradient * random))])
+        gradient = np.ravel(np.asarray(gradient, np.float64))
+        random = np.random.default_rng(1000 + index).standard_normal(gradient.size)
+        found.append([float(np.sqrt(gradient @ gradient)), float(gradient @ random)])
     return found
