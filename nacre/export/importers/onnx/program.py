@@ -238,6 +238,8 @@ def _taken(value: Any, port: Port) -> Any:
 
 
 def _shown(value: Any) -> Any:
+    if isinstance(value, dict):  # scores by the names of classes
+        return value
     if isinstance(value, list):
         return [_shown(v) for v in value]
     return None if value is EMPTY else np.asarray(value)

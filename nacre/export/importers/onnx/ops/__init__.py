@@ -15,6 +15,7 @@ from nacre.export.importers.onnx.ops import (
     shaping,
     signal,
     texts,
+    vectors,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "shaping",
     "signal",
     "texts",
+    "vectors",
 ]

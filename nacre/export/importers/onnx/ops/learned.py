@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.export.importers.onnx.registry import Node, op
-from nacre.export.importers.onnx.values import GraphError, cast
+from nacre.export.importers.onnx.values import GraphError, cast, known
 
 _ML = "ai.onnx.ml"
 
@@ -58,7 +58,7 @@ def _feature_vectorizer(node: Node, *parts: Any) -> Any:
     return jnp.concatenate(flat, 1)
 
 
-def _transformed(scores: Any, name: str) -> Any:
+def transformed(scores: Any, name: str) -> Any:
     match name:
         case "LOGISTIC":
             return jax.nn.sigmoid(scores)
@@ -72,7 +72,7 @@ def _transformed(scores: Any, name: str) -> Any:
     return scores
 
 
-def _labels(node: Node) -> tuple[list[Any], bool]:
+def labels_of(node: Node) -> tuple[list[Any], bool]:
     """The classes, and whether they are strings."""
     for name in ("classlabels_strings", "classlabels_int64s", "classlabels_ints"):
         if found := node.get(name):
@@ -80,9 +80,9 @@ def _labels(node: Node) -> tuple[list[Any], bool]:
     return [0, 1], False
 
 
-def _classified(node: Node, places: Any) -> Any:
+def classified(node: Node, places: Any) -> Any:
     """The labels of classes."""
-    labels, are_texts = _labels(node)
+    labels, are_texts = labels_of(node)
     if are_texts:
         return np.asarray(labels, object)[np.asarray(places)]
     return cast(jnp.asarray(np.asarray(labels, np.int32))[places], np.int64)
@@ -93,14 +93,14 @@ def _linear_regressor(node: Node, x: Any) -> Any:
     targets = node.number("targets", 1)
     weights = np.asarray(node.numbers("coefficients", []), np.float32).reshape((targets, -1))
     offsets = np.asarray(node.numbers("intercepts", [0.0] * targets), np.float32)
-    return _transformed(
+    return transformed(
         x.astype(jnp.float32) @ weights.T + offsets, node.text("post_transform", "NONE")
     )
 
 
 @op("LinearClassifier", domain=_ML)
 def _linear_classifier(node: Node, x: Any) -> Any:
-    labels, _ = _labels(node)
+    labels, _ = labels_of(node)
     offsets = np.asarray(node.numbers("intercepts", []), np.float32)
     flat = np.asarray(node.numbers("coefficients", []), np.float32)
     rows = len(offsets) or flat.size // x.shape[-1]
@@ -111,14 +111,14 @@ def _linear_classifier(node: Node, x: Any) -> Any:
         places = (scores[:, 0] > (0 if name in ("NONE", "LOGISTIC", "SOFTMAX") else 0.5)).astype(
             int
         )
-        one = _transformed(scores, "LOGISTIC") if name == "LOGISTIC" else scores
+        one = transformed(scores, "LOGISTIC") if name == "LOGISTIC" else scores
         other = 1 - one if name == "LOGISTIC" else -one
         scores = jnp.concatenate([other, one], 1)
-        scores = scores if name == "LOGISTIC" else _transformed(scores, name)
+        scores = scores if name == "LOGISTIC" else transformed(scores, name)
     else:
         places = jnp.argmax(scores, -1)
-        scores = _transformed(scores, name)
-    return _classified(node, places), scores
+        scores = transformed(scores, name)
+    return classified(node, places), scores
 
 
 # --- trees ----------------------------------------------------------------------------------------
@@ -243,12 +243,12 @@ def _tree_ensemble_regressor(node: Node, x: Any) -> Any:
     total, _ = _scores(node, _Trees(node), x, "target", count)
     base = node.get("base_values_as_tensor")
     base = np.asarray(node.numbers("base_values", [0.0]) if base is None else base, np.float32)
-    return _transformed(total + base, node.text("post_transform", "NONE"))
+    return transformed(total + base, node.text("post_transform", "NONE"))
 
 
 @op("TreeEnsembleClassifier", domain=_ML)
 def _tree_ensemble_classifier(node: Node, x: Any) -> Any:
-    labels, _ = _labels(node)
+    labels, _ = labels_of(node)
     total, targets = _scores(node, _Trees(node), x, "class", len(labels))
     base = node.get("base_values_as_tensor")
     base = np.asarray(node.numbers("base_values", []) if base is None else base, np.float32)
@@ -263,16 +263,23 @@ def _tree_ensemble_classifier(node: Node, x: Any) -> Any:
             weights = np.asarray(node.numbers("class_weights", [0.0]))
             limit = 0.5 if (weights >= 0).all() else 0.0
             scores = jnp.concatenate([1 - one if limit else -one, one], 1)
-            scores = _transformed(scores, name)
-        return _classified(node, (one[:, 0] > limit).astype(int)), scores
+            scores = transformed(scores, name)
+        return classified(node, (one[:, 0] > limit).astype(int)), scores
     total = total + base if base.size else total
-    return _classified(node, jnp.argmax(total, -1)), _transformed(total, name)
+    return classified(node, jnp.argmax(total, -1)), transformed(total, name)
 
 
 @op("ZipMap", domain=_ML, kept=(-1,))
 def _zip_map(node: Node, x: Any) -> Any:
-    """The scores as they are: their columns are the classes, in order."""
-    return x
+    """A list of one dict a row: class -> score."""
+    for name in ("classlabels_strings", "classlabels_int64s"):
+        labels = node.get(name)
+        if labels:
+            rows = np.asarray(known(x))
+            if rows.ndim != 2 or rows.shape[1] != len(labels):
+                raise GraphError(f"{len(labels)} classes for scores of shape {rows.shape}")
+            return [dict(zip(labels, row.tolist(), strict=True)) for row in rows]
+    raise GraphError("no classes are told")
 
 
-__all__: list[str] = []
+__all__ = ["classified", "labels_of", "transformed"]

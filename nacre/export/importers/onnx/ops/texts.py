@@ -5,10 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from nacre.export.importers.onnx.registry import Node, op
-from nacre.export.importers.onnx.values import GraphError, is_text, known
+from nacre.export.importers.onnx.values import (
+    GraphError,
+    computed,
+    is_known,
+    is_text,
+    known,
+    lifted,
+)
 
 
 def _texts(items: Any, shape: Any = None) -> Any:
@@ -124,14 +132,31 @@ def _label_encoder(node: Node, x: Any) -> Any:
         fallback = node.get("default_int64", -1)
     if default is not None:
         fallback = np.asarray(default).ravel().tolist()[0]
+    kind = np.asarray(tensor).dtype if tensor is not None else (
+        np.float32 if values and isinstance(values[0], float) else np.int64
+    )  # fmt: skip
+    if not values_are_text and not is_known(x):
+        return _of_numbers(x, keys, np.asarray(values, kind), np.asarray(fallback, kind))
     table = {_key(k): v for k, v in zip(keys, values, strict=True)}
     found = [table.get(_key(item), fallback) for item in known(x).ravel().tolist()]
     if values_are_text:
         return _texts(found, x.shape)
-    kind = np.asarray(tensor).dtype if tensor is not None else (
-        np.float32 if values and isinstance(values[0], float) else np.int64
-    )  # fmt: skip
     return np.asarray(found).astype(kind).reshape(x.shape)
+
+
+def _of_numbers(x: Any, keys: Any, values: Any, fallback: Any) -> Any:
+    """The same where numbers are only known when the program runs."""
+    table = np.asarray(keys).astype(computed(x.dtype))
+    order = np.argsort(table, kind="stable")
+    # Of keys that are there twice, the last one counts.
+    table, values = table[order], values[order]
+    at = jnp.clip(jnp.searchsorted(jnp.asarray(table), x, side="right") - 1, 0, len(table) - 1)
+    own = jnp.asarray(table)[at]
+    is_there = own == x
+    if table.dtype.kind == "f":
+        is_there |= jnp.isnan(own) & jnp.isnan(x)
+    narrow = computed(values.dtype)
+    return jnp.where(is_there, lifted(values)[at], lifted(np.asarray(fallback))).astype(narrow)
 
 
 def _key(item: Any) -> Any:
