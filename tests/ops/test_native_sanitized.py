@@ -24,10 +24,14 @@ from nacre.ops.kernels import (
     adam_native,
     attention,
     classes,
+    convolution_native,
     guard_native,
     layer_norm,
+    pooling_native,
     products,
+    recurrent_native,
 )
+from nacre.ops.kernels.convolution_geometry import Geometry
 from nacre.ops.kernels.native import compiler, library, table
 from tests import native
 
@@ -109,6 +113,59 @@ def attentions():
             bare(attention._gradients)(*arguments, *kept, g)
             few = mask if mask is None else mask[:, :, :3]
             bare(attention._attend_few_queries_once)(options, few, query[:, :3], key, value)
+
+
+GEOMETRIES = [  # sizes, window, strides, padding, dilation, groups, channels, filters
+    ((9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1, 5, 17),
+    ((7, 11), (3, 2), (2, 3), ((0, 1), (1, 0)), (1, 2), 1, 16, 33),
+    ((10,), (4,), (2,), ((1, 2),), (1,), 2, 6, 8),
+    ((3, 5, 4), (2, 2, 2), (1, 2, 1), ((0, 0), (1, 1), (0, 1)), (1, 1, 1), 1, 3, 4),
+    ((12, 9), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 19, 19, 19),
+    ((1, 1), (1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, 1, 1),
+]
+
+
+def geometry_of(sizes, window, strides, padding, dilation, groups):
+    return Geometry(sizes, window, strides, padding, dilation, groups, "own")
+
+
+def convolutions():
+    for *numbers, channels, filters in GEOMETRIES:
+        geometry = geometry_of(*numbers)
+        x = draw(0, 3, *geometry.sizes, channels)
+        kernel = draw(1, *geometry.window, channels // geometry.groups, filters)
+        dy = draw(2, 3, *geometry.outputs, filters)
+        bare(convolution_native.forward)(geometry, x, kernel)
+        bare(convolution_native.input_gradient)(geometry, dy, kernel)
+        bare(convolution_native.kernel_gradient)(geometry, x, dy)
+
+
+def pools():
+    for *numbers, dilation, _, _, channels in GEOMETRIES:
+        geometry = geometry_of(*numbers, (1,) * len(dilation), channels)
+        x = draw(0, 3, *geometry.sizes, channels)
+        pooling_native.highest(geometry, x)
+        _, winners = pooling_native.highest_and_winners(geometry, x)
+        pooling_native.put_at_winners(geometry, winners, draw(1, *winners.shape))
+
+
+def recurrences():
+    cell = None  # the formulas in plain JAX
+    for kind in recurrent_native.GATES:
+        for batch, time, units in [(1, 1, 1), (5, 3, 17), (9, 2, 40)]:
+            columns = recurrent_native.GATES[kind] * units
+            x, states = draw(0, batch, time, 7), (draw(1, batch, units),) * (1 + (kind == "lstm"))
+            bias = draw(2, *((2,) if kind == "gru" else ()), columns)
+            weights = draw(3, 7, columns), draw(4, units, columns), bias
+            for mask in (None, draw(5, batch, time) > 0):
+                bare(recurrent_native._forward_alone)(
+                    kind, cell, mask is None, x, states, weights, mask
+                )
+                kept = bare(recurrent_native._kept_forward)(kind, cell, x, states, weights, mask)
+                slopes = draw(6, batch, time, units)
+                bare(recurrent_native._all_gradients)(
+                    kind, cell, mask, x, states, weights, *kept, slopes, states
+                )
 
 
 def updates():
@@ -210,6 +267,9 @@ def driver(folder: Path, source: str, kind: str) -> list[str]:
         (library.LAYER_NORM, norms),
         (library.ATTENTION, attentions),
         (library.CLASSES, scores),
+        (library.CONVOLUTION, convolutions),
+        (library.POOLING, pools),
+        (library.RECURRENT, recurrences),
         (library.ADAM, updates),
         (library.GUARD, choices),
     ],
@@ -233,7 +293,9 @@ def test_kernels_read_and_write_what_is_theirs(of, work, kind, noted, tmp_path):
             found = np.frombuffer(ran.stdout, expected.dtype, expected.size, place)
             place += expected.nbytes
             # The compiler puts products and sums together in one place and not in the other.
-            bound = 1e-5 * max(1.0, math.sqrt(expected.size), float(np.abs(expected).max()))
+            bound = 1e-5 * max(
+                1.0, math.sqrt(expected.size), float(np.abs(expected).max(initial=0))
+            )
             np.testing.assert_allclose(
                 found, expected.ravel(), rtol=1e-4, atol=bound, err_msg=handler
             )
