@@ -38,7 +38,8 @@ class TokenAndPositionEmbedding(Layer):
         inputs  (batch, time) ints, or (batch, time, embedding_dim) with reverse=True
         returns (batch, time, embedding_dim), or (batch, time, vocabulary_size) with reverse=True
     Raises:
-        ShapeError: The tokens are not (batch, time), or more than `sequence_length` steps.
+        ShapeError: The tokens are not (batch, time), or more than `sequence_length` steps; in an
+            exported file, which cannot raise, these give NaN.
     Source:
         Vaswani et al. 2017, arXiv:1706.03762, sections 3.4 and 3.5; learned positions: Gehring et
         al. 2017, arXiv:1705.03122. Differs: no factor sqrt(embedding_dim).
@@ -108,6 +109,9 @@ class TokenAndPositionEmbedding(Layer):
         table = table.astype(self.compute_dtype)
         if in_symbolic_scope():
             return jnp.take(table, jnp.arange(steps), axis=0, mode="clip")
+        if not isinstance(steps, int):  # a trace for any number: too many have no numbers
+            places = jnp.arange(steps) + start
+            return jnp.take(table, places, axis=0, mode="fill", fill_value=jnp.nan)
         # A slice: its gradient costs less than that of a look-up.
         return table[:steps] if _is_zero(start) else lax.dynamic_slice_in_dim(table, start, steps)
 

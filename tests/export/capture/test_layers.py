@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 
+import nacre
 from nacre.core import tree
 from nacre.core.symbolic import KerasTensor
 from nacre.export.capture import Captured, capture
@@ -129,3 +130,15 @@ def test_all_that_has_no_form_is_told_at_once_with_its_layer() -> None:
     text = str(caught.value)
     assert "population_count in 'sequential" in text and "/odd' (int32[batch, 2])" in text
     assert "regularized_incomplete_beta" in text and "/even'" in text
+
+
+def test_positions_of_any_length_are_captured_and_too_many_are_nan() -> None:
+    tokens = nacre.Input((None,), dtype="int32")
+    model = nacre.Model(tokens, nacre.layers.TokenAndPositionEmbedding(9, 5, 3)(tokens))
+    graph = capture(model).graph
+    for count in (1, 3, 5):
+        x = np.arange(2 * count).reshape(2, count).astype("int32") % 9
+        (found,) = evaluate(graph, [x]).outputs.values()
+        np.testing.assert_allclose(found, np.asarray(model(x)), rtol=1e-6)
+    (found,) = evaluate(graph, [np.zeros((1, 7), "int32")]).outputs.values()
+    assert np.isnan(found[:, 5:]).all() and not np.isnan(found[:, :5]).any()
