@@ -15,8 +15,10 @@ from nacre import layers, ops
 from nacre.core.errors import DTypeError
 from nacre.core.wide import in_64_bits
 from nacre.export.importers.imported import ImportedModel
+from nacre.export.importers.litert.program import open_model as open_lite
 from nacre.models import load_model
 from tests.export.importers.test_onnx import model, node, open_model, tensor, value
+from tests.export.importers.test_tflite_operators import K, file_of
 
 LARGE = 1_700_000_000_123  # a time in milliseconds
 Row = tuple[bytes, np.ndarray, Any]
@@ -225,3 +227,21 @@ def test_what_is_computed_in_64_bits_is_mapped_and_differentiated_twice():
     slope = jax.jit(jax.grad(cubed))
     np.testing.assert_allclose(slope(x), 3 * np.arange(3) ** 2)
     np.testing.assert_allclose(jax.grad(lambda x: jnp.sum(slope(x)))(x), 6 * np.arange(3))
+
+
+LITE: dict[str, tuple[list[Any], str, list[Any]]] = {
+    "MUL": ([whole(5, 1 << 30), K(whole(2654435761, 3))], "int64", [13272178805, 3 << 30]),
+    "ADD": ([whole(1 << 40, 7), K(whole(1 << 41, 1))], "int64", [3 << 40, 8]),
+    "CAST": ([np.array([2.0**40, 3], "float32")], "int64", [1 << 40, 3]),
+    "CUMSUM": ([whole(1 << 31, 1 << 31), K(np.array(0, "int32"))], "int64", [1 << 31, 1 << 32]),
+    "FLOOR_MOD": ([whole(1 << 40, 7), K(whole(97, 3))], "int64", [(1 << 40) % 97, 1]),
+    "ARG_MAX": ([np.array([[0, 2], [3, 1]], "float32"), K(np.array(1, "int32"))], "int64", [1, 0]),
+}
+
+
+@pytest.mark.parametrize("op", LITE)
+def test_operators_of_tflite_have_all_digits(op):
+    inputs, dtype, wanted = LITE[op]
+    read = open_lite(file_of((op, {}, inputs, [dtype]), None), "m.tflite", "m")
+    same(read(inputs[0]), whole(*wanted))
+    same(read.predict(inputs[0], verbose=0), whole(*wanted))
