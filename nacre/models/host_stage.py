@@ -263,15 +263,11 @@ def stage_for(model: Model, x: Any, who: str) -> HostStage | None:
             raise _late_strings_error(who, plan.late_layer)
         if plan:
             return HostStage(model, who)
-    elif _holds_host_layers(model):
+    elif model._inventory().holds(HostLayer):
         return HostStage(model, who)
     if has_strings:
         raise strings_refused(who, f"strings, and no layer that takes them in {model._who()}")
     return None
-
-
-def _holds_host_layers(model: Model) -> bool:
-    return any(isinstance(layer, HostLayer) for layer in model._inventory().layers)
 
 
 def _late_strings_error(who: str, layer: Layer) -> ArgumentError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import sys
 from collections.abc import Callable
@@ -57,6 +58,50 @@ def test_one_batch_takes_few_functions_and_as_many_for_a_deep_model(method: str,
         run = getattr(chain(depth), method)
         found.append(functions_entered(lambda run=run: run(X, Y, **options)))
     assert found[0] == found[1] and found[0] <= most
+
+
+class Steps(keras.Model):
+    """A step written by hand."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.chain = chain(depth)
+
+    def call(self, inputs: Any) -> Any:
+        return self.chain(inputs)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        with keras.GradientTape() as tape:
+            loss = keras.ops.mean((self.chain(x, training=True) - y) ** 2)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("method", ["fit", "train_on_batch"])
+def test_a_step_of_the_users_takes_as_many_functions_for_a_deep_model(method: str) -> None:
+    options = {"verbose": 0} if method == "fit" else {}
+    found = []
+    for depth in (1, 9):
+        model = Steps(depth)
+        model.compile("adam")
+        run = getattr(model, method)
+        found.append(functions_entered(lambda run=run: run(X, Y, **options)))
+    assert found[0] == found[1]
+
+
+def test_calls_and_predictions_take_few_functions_and_as_many_for_a_deep_model() -> None:
+    runs: list[Callable[[Any], Any]] = [
+        lambda m: m(X),
+        lambda m: m.predict(X, verbose=0),
+        lambda m: m.predict_on_batch(X),
+        lambda m: m.evaluate(X, Y, verbose=0),
+    ]
+    for run, most in zip(runs, (60, 60, 250, 900), strict=True):
+        calls = [functools.partial(run, chain(depth)) for depth in (1, 9)]
+        shallow, deep = map(functions_entered, calls)
+        assert shallow == deep <= most
 
 
 def test_a_batch_of_a_generator_takes_few_functions_and_as_many_for_a_deep_model() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
+import pdb
+import sys
 import threading
 import time
 import weakref
@@ -298,3 +301,42 @@ def test_what_a_training_that_failed_had_on_the_device_goes_with_its_error(
         assert counts[2] <= counts[0] + 1
     finally:
         gc.enable()
+
+
+class Stops(layers.Layer):
+    """Enters a debugger in each call, which is given its commands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+
+    def call(self, inputs: Any) -> Any:
+        output, commands = io.StringIO(), io.StringIO("p float(inputs[0, 0])\ncontinue\n")
+        debugger = pdb.Pdb(stdin=commands, stdout=output, nosigint=True, readrc=False)
+        debugger.use_rawinput = False
+        debugger.set_trace()
+        outputs = inputs * 2.0
+        self.shown.append(output.getvalue())
+        return outputs
+
+
+def test_a_debugger_within_a_call_shows_real_values() -> None:
+    part, before = Stops(), sys.gettrace()
+    x = np.full((4, 2), 3.25, "float32")
+    model = nacre.Sequential([part, layers.Dense(1)])
+    try:
+        model(x)  # the first time it is described, too
+        model.compile("sgd", "mse", run_eagerly=True)
+        runs = [
+            lambda: model(x),
+            lambda: model.predict(x, verbose=0),
+            lambda: model.evaluate(x, x[:, :1], verbose=0),
+            lambda: model.fit(x, x[:, :1], verbose=0),
+        ]
+        for run in runs:
+            part.shown.clear()
+            run()
+            assert len(part.shown) == 1
+            assert "call()" in part.shown[0] and "3.25" in part.shown[0]
+    finally:
+        sys.settrace(before)

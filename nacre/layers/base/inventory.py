@@ -134,6 +134,7 @@ class Inventory:
         self.is_own = all(map(_runs_own_code, self.layers))
         self._lists: dict[tuple[Any, ...], Lists] = {}
         self._current: Lists | None = None
+        self._holds: dict[type, bool] = {}
         self._flagged = [v for layer in self.layers for v in layer._direct_variables()]
         self._flags_version = -1
 
@@ -147,6 +148,12 @@ class Inventory:
     def is_unchanged(self) -> bool:
         """Whether what changed since was something else."""
         return self.snapshot.is_unchanged()
+
+    def holds(self, kind: type) -> bool:
+        """Whether one of the layers is of a class, or of one made from it."""
+        if kind not in self._holds:
+            self._holds[kind] = any(isinstance(layer, kind) for layer in self.layers)
+        return self._holds[kind]
 
     def lists(self) -> Lists:
         """The variables, by the present `trainable` flags."""
