@@ -18,11 +18,10 @@ from typing import Any
 from nacre.core.errors import ArgumentError, listed, message
 from nacre.core.regions import Content
 from nacre.export.graph.ir import Graph
-from nacre.export.passes import fuse_batch_normalization, widen_floats
-from nacre.export.passes.widening import without_bfloat16
 from nacre.export.targets.target import Option, Request, Target
 from nacre.export.targets.tfjs.readback import TFJS, package_folder
 from nacre.export.targets.tfjs.support import SUPPORT
+from nacre.export.targets.tfjs.target import TARGET as OF_TFJS
 from nacre.export.targets.tfjs.target import WEIGHTS
 from nacre.export.targets.tfjs.write import model_parts
 
@@ -83,7 +82,10 @@ def _white(graph: Graph) -> float:
                 offset += number if node.op == "add" else -number
         value = node.outputs[0]
     white = (1 - offset) / scale if scale > 0 else 1.0
-    return white if 0 < white < 1e6 else 1.0
+    if not 0 < white < 1e6:
+        return 1.0
+    # 1 / 255 in float32 is none of 255, and whole numbers would be cut to 254.
+    return float(round(white)) if abs(white - round(white)) < 1e-4 * white else white
 
 
 def _pixels_fault(value: Any) -> str:
@@ -91,9 +93,14 @@ def _pixels_fault(value: Any) -> str:
     return "" if value is None or (is_number and value > 0) else "pixels must be above 0"
 
 
+def _is_name(value: Any) -> bool:
+    """A text, or a number as the classes of digits have it."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
 def _names_fault(value: Any) -> str:
     fits = value is None or isinstance(value, str)
-    fits = fits or (isinstance(value, list | tuple) and all(isinstance(n, str) for n in value))
+    fits = fits or (isinstance(value, list | tuple) and all(map(_is_name, value)))
     return "" if fits else "class_names must be texts, or one with commas between"
 
 
@@ -109,7 +116,7 @@ TARGET = Target(
     support=SUPPORT,
     write=write,
     runtimes=(TFJS,),
-    passes=(without_bfloat16, widen_floats, fuse_batch_normalization),
+    passes=OF_TFJS.passes,
     options={
         "weights": WEIGHTS,
         "class_names": Option(

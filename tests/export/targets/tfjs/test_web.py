@@ -145,3 +145,20 @@ def test_a_white_pixel_is_what_the_model_itself_makes_one_of(tmp_path, first, wh
     assert found == pytest.approx(white, rel=1e-5)
     model.export(tmp_path / "page", format="web", pixels=7, verify=False, verbose=False)
     assert '"pixels": 7.0' in (tmp_path / "page" / "model.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize("names", ["0,1,2", (0, 1, 2), ["0", "1", "2"]])
+def test_classes_may_be_called_by_numbers(names: Any, tmp_path: Any) -> None:
+    """On a command line `class_names=0,1,2` reads as numbers. Pictures may be bytes, and the model
+    quantized."""
+    if package_folder() is None:
+        pytest.skip(HOW_TO_INSTALL)
+    picture = nacre.Input((8, 8, 1), dtype="uint8")
+    y = layers.Flatten()(layers.Rescaling(1 / 255)(picture))
+    model = nacre.Model(picture, layers.Dense(3, activation="softmax")(layers.Dense(16)(y)))
+    model.quantize("int8")
+    report = model.export(tmp_path / "m", format="web", class_names=names, verbose=False)
+    assert report is not None and report.is_verified
+    text = (tmp_path / "m" / "model.js").read_text("utf-8")
+    page = json.loads(text[text.index("=") + 1 :].strip().rstrip(";"))["page"]
+    assert (page["class_names"], page["pixels"]) == (["0", "1", "2"], 255.0)
