@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -16,7 +17,7 @@ from nacre.core.errors import DataError, message
 from nacre.core.scope import StatelessScope
 from nacre.core.state import State, Values
 from nacre.core.tensors import Count, WholeNumber
-from nacre.core.variable import private_copy
+from nacre.core.variable import argument_copy, private_copy
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
 from nacre.data.feed import Stretch
@@ -209,7 +210,9 @@ class EvaluationRun:
         return host_logs(self.logs)
 
 
-def _initial_values(model: Any, state: State) -> tuple[Values, Values]:
+def _initial_values(
+    model: Any, state: State, copy: Callable[[jax.Array], Any] = private_copy
+) -> tuple[Values, Values]:
     """The values an evaluation starts with, with metrics reset: those it changes, for programs to
     overwrite, and all others."""
     fixed = state.read(name for name in state.groups if name not in CHANGING)
@@ -219,7 +222,7 @@ def _initial_values(model: Any, state: State) -> tuple[Values, Values]:
         now = {name: [inner.unread_value(v) for v in state.groups[name]] for name in CHANGING}
     # What was not set anew is the variables' own, and stays whole.
     own = {
-        name: [b if b is not a else private_copy(a) for a, b in zip(values[name], now[name])]
+        name: [b if b is not a else copy(a) for a, b in zip(values[name], now[name])]
         for name in now
     }
     return state.placed(own), fixed
@@ -233,8 +236,9 @@ def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: b
     stretch = prepare.prepared_batch(model, trainer, x, y, sample_weight, training=False, who=who)
     programs = evaluation_programs(model, trainer)
     state = programs.state
+    copy = private_copy if trainer.run_eagerly else argument_copy
     with DeferredSignals():
-        values, fixed = _initial_values(model, state)
+        values, fixed = _initial_values(model, state, copy)
     program = programs.evaluate(stretch, pace.program_steps(1))
     values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))
     state.commit_unless_in_training(values)
@@ -248,7 +252,8 @@ def test_one_step(
     stretch = prepare.prepared_batch(model, trainer, *batch, training=False, who=who)
     programs = evaluation_programs(model, trainer, is_base=True)
     state = programs.state
-    values = {name: [*map(private_copy, group)] for name, group in state.read(CHANGING).items()}
+    copy = private_copy if trainer.run_eagerly else argument_copy
+    values = {name: [*map(copy, group)] for name, group in state.read(CHANGING).items()}
     fixed = state.read(name for name in state.groups if name not in CHANGING)
     program = programs.evaluate(stretch, pace.program_steps(1))
     values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))

@@ -104,6 +104,25 @@ def test_calls_and_predictions_take_few_functions_and_as_many_for_a_deep_model()
         assert shallow == deep <= most
 
 
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_states_are_whole_after_a_batch_was_tested(run_eagerly: bool, monkeypatch: Any) -> None:
+    model = keras.Sequential([keras.Input((3,)), layers.BatchNormalization(), layers.Dropout(0.5)])
+    model.add(layers.Dense(1))
+    model.compile("adam", "mse", metrics=["mae"], run_eagerly=run_eagerly)
+    model.fit(X, Y, verbose=0)
+    before = [v.numpy() for v in model.variables]
+    results = [model.test_on_batch(X, Y), model.test_on_batch(X, Y)]
+    assert results[0] == results[1] == model.evaluate(X, Y, verbose=0)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    if not run_eagerly:
+        sent: list[Any] = []
+        put = jax.device_put
+        monkeypatch.setattr(jax, "device_put", lambda *a, **k: (sent.append(a), put(*a, **k))[1])
+        model.test_on_batch(X, Y)
+        assert not sent  # states are handed to the program as they are
+
+
 def test_a_batch_of_a_generator_takes_few_functions_and_as_many_for_a_deep_model() -> None:
     def of_batches(model: Any, count: int) -> int:
         return functions_entered(lambda: model.fit(iter([(X, Y)] * count), verbose=0))
