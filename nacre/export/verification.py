@@ -39,7 +39,9 @@ _FEW_NODES = 60  # whose ops, compiled one by one, other models have compiled al
 _NEAR = 1e-3  # to the middle between two whole numbers
 _LAST_DIGITS = 2.0**-21  # of float32, which has 24 bits
 # Ops whose numbers are among those they take, or their negatives.
-_KEEP_SIZE = frozenset("reshape transpose slice broadcast_to relu relu6 abs neg reverse".split())
+_KEEP_SIZE = frozenset(
+    "reshape transpose slice broadcast_to relu relu6 abs neg reverse select concat max min".split()
+)
 
 
 @dataclass(frozen=True)
@@ -262,17 +264,13 @@ class Verification:
     ) -> bool:
         """Whether what differs is what is left of two numbers that are nearly the same: some digits
         of them, which any other order of operations changes."""
-        graph = self.captured.graph
-        makers = graph.producers()
-        while (node := makers.get(value)) is not None and node.op in _KEEP_SIZE:
-            assert node.inputs[0] is not None
-            value = node.inputs[0]
-        if node is None or node.op not in ("add", "sub") or value.dtype != "float32":
+        parts = _parts_of_sums(self.captured.graph, value)
+        if not parts:
             return False
-        known = evaluate(graph, arrays).values
-        parts = [known[v.name] for v in node.inputs if v is not None]
-        finite = [np.abs(x[np.isfinite(x)]).max(initial=0) for x in parts]
-        return bool(np.all(np.isclose(one, right, 0, _LAST_DIGITS * max(finite), equal_nan=True)))
+        known = evaluate(self.captured.graph, arrays).values
+        numbers = [known[part.name] for part in parts]
+        largest = max(float(np.abs(x[np.isfinite(x)]).max(initial=0)) for x in numbers)
+        return bool(np.all(np.isclose(one, right, 0, _LAST_DIGITS * largest, equal_nan=True)))
 
     def _first_difference(self, arrays: Sequence[Array]) -> str:
         """Which layer is the first that differs, for the end of a sentence."""
@@ -311,6 +309,21 @@ class Verification:
         rule = f"{self.runtime.name} must compute with the file what the model computes"
         fix = "Please report this model; what was there before is untouched. verify=False writes "
         return FileFormatError(message(self.who, rule, got, fix + "it all the same."))
+
+
+def _parts_of_sums(graph: Graph, value: Value) -> list[Value]:
+    """What the sums and differences are made of that a value has its numbers from."""
+    makers, found, stack, seen = graph.producers(), list[Value](), [value], {value}
+    while stack:
+        node = makers.get(stack.pop())
+        given = [] if node is None else [v for v in node.inputs if v is not None]
+        floats = [v for v in given if v.dtype == "float32"]
+        if node is not None and node.op in ("add", "sub"):
+            found += floats
+        elif node is not None and node.op in _KEEP_SIZE:
+            stack += [v for v in floats if v not in seen]
+            seen.update(floats)
+    return found
 
 
 @dataclass(frozen=True)

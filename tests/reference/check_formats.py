@@ -4,9 +4,11 @@ own runtime: the table in `docs/formats.md`.
     python -m tests.reference.check_formats run LOG [--formats a,b] [--subjects x,y]
     python -m tests.reference.check_formats run LOG --drawn FIRST COUNT
     python -m tests.reference.check_formats publish LOG...
+    python -m tests.reference.check_formats count LOG...
 
 With `--drawn` it is COUNT nets that are drawn at random, from the seed FIRST, instead: what is
-wrong with one of them is printed. `run` does the formats whose runtimes are installed where it runs, and leaves the others to another
+wrong with one of them is printed, and `count` writes how many came through each format, and why
+others did not, to `drawn_nets.json`. `run` does the formats whose runtimes are installed where it runs, and leaves the others to another
 Python: TensorFlow, PyTorch, OpenVINO and JPMML may each have one of their own. It can be stopped
 and goes on where it was. `publish` writes `formats.json` beside this file, and the page.
 
@@ -32,6 +34,7 @@ from typing import Any
 import numpy as np
 
 RESULTS = Path(__file__).with_name("formats.json")
+DRAWN = Path(__file__).with_name("drawn_nets.json")
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 SECONDS = 180  # for one file
 STATES = ("ok", "note", "refused", "wrong", "error")
@@ -494,6 +497,24 @@ def publish(logs: Sequence[Path]) -> None:
     print(page(result).partition("## Layers")[0])
 
 
+def count(logs: Sequence[Path]) -> None:
+    """Write how the drawn nets of logs came through each format."""
+    found: dict[str, dict[str, Any]] = {}
+    for (_, format), row in sorted(known(logs).items()):
+        if row["state"] == "begun":
+            continue
+        line = found.setdefault(format, {"by": "", "nets": 0})
+        line["by"] = row["by"] or line["by"]
+        line["nets"] += 1
+        line[row["state"]] = line.get(row["state"], 0) + 1
+        if row["state"] not in ("ok", "note") and format != "pmml":  # which has dense layers alone
+            line.setdefault("why", {})[row["subject"]] = row["said"]
+    lines = [f" {json.dumps(name)}: {json.dumps(line)}" for name, line in sorted(found.items())]
+    text = ",\n".join(lines)
+    DRAWN.write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
+    print(text)
+
+
 def _rank(text: str) -> int:
     state = text.partition(":")[0]
     return STATES.index(state) if state in STATES else len(STATES)
@@ -588,9 +609,14 @@ def main() -> None:
     runs.add_argument("--drawn", type=int, nargs=2, metavar=("FIRST", "COUNT"))
     publishes = commands.add_parser("publish")
     publishes.add_argument("logs", type=Path, nargs="+")
+    counts = commands.add_parser("count")
+    counts.add_argument("logs", type=Path, nargs="+")
     chosen = parser.parse_args()
     if chosen.command == "publish":
         publish(chosen.logs)
+        return
+    if chosen.command == "count":
+        count(chosen.logs)
         return
     split = lambda text: [part for part in text.split(",") if part]
     which = drawn_subjects(*chosen.drawn) if chosen.drawn else subjects()
