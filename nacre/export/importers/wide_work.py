@@ -70,6 +70,18 @@ def note(op: str, inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
         noted.add(op)
 
 
+def note_narrowed(op: str, told: str, inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
+    """Tell of an operator of 64 bits, where JAX has 32, what it was given and gave."""
+    noted = _noted.get()
+    if noted is None or not any(is_tracer(value) for value in outputs):
+        return
+    plain = op.lower().replace("_", "")
+    kinds = {np.dtype(v.dtype).kind for v in outputs if is_tracer(v)}
+    stays = plain in _STAYS or (plain in _CASTS and all(_is_held(value) for value in inputs))
+    if not stays and kinds & set("iu"):
+        noted.add(told)
+
+
 def note_constant(value: np.ndarray[Any, Any]) -> None:
     """Tell of whole numbers that a file holds."""
     noted = _noted.get()
@@ -111,4 +123,4 @@ def _is_held(value: Any) -> bool:
     return kind.kind == "b" or (kind.kind in "iu" and kind != np.uint32)
 
 
-__all__ = ["afresh", "note", "note_constant", "noting", "without_rounding"]
+__all__ = ["afresh", "note", "note_constant", "note_narrowed", "noting", "without_rounding"]

@@ -20,8 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.context import current
+from nacre.core.errors import listed, message
 from nacre.core.strings import HostString
 from nacre.core.tracing import is_bare, is_tracer
+from nacre.core.typed_jax import setting
+from nacre.core.warning import warn
 from nacre.export.importers.tensorflow.joined import with_joined_padding
 from nacre.export.importers.tensorflow.plan import MAKE_HANDLES, Plan, Ref, Step
 from nacre.export.importers.tensorflow.run import Run, outputs_of, picked
@@ -32,6 +35,7 @@ from nacre.export.importers.tensorflow.values import (
     TensorList,
     is_known,
 )
+from nacre.export.importers.wide_work import noting
 from nacre.layers.preprocessing.host_layer import Recording
 from nacre.ops.kernels.placement import current_placement, own_program
 
@@ -58,9 +62,25 @@ class Compiled:
         self._wanted = [_wanted(plan, set(steps)) for _, steps in self._stages]
         self._constants: dict[int, Any] | None = None
         self._programs: dict[Any, Callable[..., Any]] = {}
+        self._told: set[str] = set()
 
     def __call__(self, run: Run, arguments: Sequence[Any]) -> list[Any]:
         """The outputs; variables in `run` have their new values after it."""
+        if is_bare() or setting("jax_enable_x64"):
+            return self._called(run, arguments)
+        with noting() as noted:
+            found = self._called(run, arguments)
+        if new := sorted(noted - self._told):
+            self._told |= noted
+            rule = "whole numbers of 64 bits are computed with 32 within a model's program"
+            fix = (
+                "Where 32 do not hold them: nacre.config.set_floatx('float64'), or call the "
+                "SavedModel by itself, which has 64."
+            )
+            warn(message(_WHO, rule, listed(new), fix))
+        return found
+
+    def _called(self, run: Run, arguments: Sequence[Any]) -> list[Any]:
         alone = is_bare()
         wide = jax.enable_x64(True) if alone else contextlib.nullcontext()
         own = own_program() if alone else contextlib.nullcontext()

@@ -19,7 +19,7 @@ from nacre.core.origins import (
 from nacre.core.tracing import is_tracer
 from nacre.core.wire.bundle import Bundle
 from nacre.export.importers.tensorflow.plan import Library, Plan, Step
-from nacre.export.importers.tensorflow.registry import STOPS, Node
+from nacre.export.importers.tensorflow.registry import STOPS, DataType, Node
 from nacre.export.importers.tensorflow.values import (
     DEAD,
     GraphError,
@@ -27,6 +27,7 @@ from nacre.export.importers.tensorflow.values import (
     NotKnownError,
     is_known,
 )
+from nacre.export.importers.wide_work import note_narrowed
 
 # Ops that take a variable of TensorFlow 1 itself; the others take its value.
 TAKES_REFERENCES = frozenset(
@@ -186,7 +187,13 @@ def outputs_of(step: Step, run: Run, arguments: Sequence[Any], values: Sequence[
         outputs: tuple[Any, ...] = found
     else:
         outputs = (found,)
+    told = [node.attributes.get(name) for name in ("DstT", "T", "dtype", "Tout")]
+    if any(isinstance(kind, DataType) and kind in _WIDE for kind in told):
+        note_narrowed(node.op, f"{node.op} '{node.name}'", inputs, outputs)
     return tuple(map(_as_array, outputs))
+
+
+_WIDE = frozenset((2, 9, 23))  # DT_DOUBLE, DT_INT64, DT_UINT64
 
 
 def _look_for_stops(node: Node, run: Run, inputs: Sequence[Any]) -> None:
