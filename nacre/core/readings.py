@@ -42,6 +42,7 @@ _NOT_RUN = frozenset(
     "__init__ __new__ __post_init__ __repr__ __str__ __reduce__ __getstate__ __setstate__ build "
     "get_config from_config get_build_config".split()
 )
+_METHODS = (types.MethodType, types.BuiltinMethodType, type(np.random.uniform))
 _GENERATORS = (python_random.Random, np.random.RandomState, np.random.Generator)
 _READS_OF_MODULE = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
 WRITES_OF_MODULE = frozenset(("STORE_GLOBAL",))
@@ -285,7 +286,8 @@ def generator_behind(value: Any) -> Any:
     """The random generator of the host that something is, or draws from; None of all else."""
     if value is python_random or value is np.random:
         value = value.uniform  # a method of the one that all share
-    value = getattr(value, "__self__", value) if callable(value) else value
+    if isinstance(value, _METHODS):
+        value = getattr(value, "__self__", None)
     return value if isinstance(value, _GENERATORS) else None
 
 
