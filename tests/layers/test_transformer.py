@@ -207,6 +207,46 @@ def test_heads_must_divide_the_features():
 # ------------------------------------------------------------------------------- sampling
 
 
+def kept_by_sorting(logits, k=None, p=None):
+    """Which tokens stay, one row at a time; equal ones in the order of their numbers."""
+    rows = np.zeros(logits.shape, bool)
+    for row, values in zip(rows, logits.astype("float64"), strict=True):
+        order = np.argsort(-values, kind="stable")
+        if k is not None:
+            row[:] = values >= values[order[min(k, values.size) - 1]]
+            continue
+        powers = np.exp(values[order] - values.max())
+        before = np.cumsum(powers) / powers.sum() - powers / powers.sum()
+        row[order] = before < p
+        row[order[0]] = True
+    return rows
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "int32"])
+@pytest.mark.parametrize("size", [1, 300])
+def test_top_k_and_top_p_keep_what_sorting_keeps(size, dtype):
+    values = 3 * np.random.default_rng(0).standard_normal((20, size))
+    values[5:10] = np.round(values[5:10])  # many are equal
+    values[10], values[11], values[12, ::2], values[13] = 0.0, -0.0, -0.0, 7.0
+    values = jnp.asarray(values, dtype)
+    if dtype != "int32":
+        values = values.at[14:16, 1:].set(-jnp.inf)
+    exact = np.asarray(values.astype("float32"))
+    for k in (1, size // 2 + 1, size + 5):
+        kept = jax.jit(lambda x: keep_top_k(x, k))(values)  # noqa: B023
+        wanted = kept_by_sorting(exact, k=k)
+        np.testing.assert_array_equal(kept, np.where(wanted, exact, -np.inf))
+    keep = jax.jit(keep_top_p)
+    for p in (1e-6, 0.3137, 0.8713, 0.0):
+        kept = keep(values, p)
+        wanted = kept_by_sorting(exact, p=p)
+        np.testing.assert_array_equal(kept, np.where(wanted, exact, -np.inf))
+    if dtype == "float32":
+        slopes = jax.grad(lambda x: jnp.where(jnp.isfinite(keep_top_p(x, 0.487)), x, 0.0).sum())
+        wanted = kept_by_sorting(exact, p=0.487) & np.isfinite(exact)
+        np.testing.assert_array_equal(slopes(values), wanted)
+
+
 def test_top_k_and_top_p_keep_the_right_tokens():
     p = np.array([[0.1, 0.4, 0.2, 0.3], [0.97, 0.01, 0.01, 0.01]], "float32")
     logits = jnp.log(p)
