@@ -3,7 +3,7 @@
 DIFFERS: dict[str, str] = {
     "function": "an if or a loop by values of tensors that sets tensors of other shapes, changes a "
     "list of its own or raises makes it run as plain Python, with a warning; each size that a "
-    "signature leaves open is traced.",
+    "signature leaves open is traced; loops over data sets and iterators run as plain Python.",
     "constant": "operators of tensors of different dtypes, int32 + float32, give the wider one; "
     "TensorFlow refuses them. tf.add and other functions refuse them here too.",
     "argmax": "of arrays on the device it gives int32.",

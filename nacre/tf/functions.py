@@ -122,6 +122,13 @@ class Function(Compiled[..., Any]):
         if self._is_plain or holds_ragged((*args, *kwargs.values())):
             # Rows of different lengths are of the host: nothing would be compiled but one call.
             return _as_tensors(self.python_function(*args, **kwargs))
+        if any(hasattr(leaf, "__next__") for leaf in (*args, *kwargs.values())):
+            self._is_plain = True
+            warn(
+                f"tf.function '{self._who}' runs as plain Python, not compiled, as it takes the "
+                "elements of an iterator: take them outside, step(next(batches))."
+            )
+            return _as_tensors(self.python_function(*args, **kwargs))
         try:
             return _as_tensors(super().__call__(*args, **kwargs))
         except TracedValueError as error:

@@ -7,16 +7,20 @@ where it comes back: at layers, tapes, `apply_gradients`, losses, metrics, callb
 such place, and no code of nacre's knows of them. Costs do not decide: nothing once a function is
 traced, and 1 to 2 µs of the 20 to 70 µs that an op takes eagerly (2 cores, JAX 0.10.2).
 
-Two things follow. `x.dtype` of an array is NumPy's dtype, which is equal to `tf.float32` and has
-its name, but not `is_floating`: JAX reads `x.dtype` itself and stops at anything else
-(`tf.as_dtype(x.dtype)` has all). And `x + y` is JAX's, which takes operands of different dtypes
-where TensorFlow refuses them.
+JAX reads `x.dtype` and `x.device` itself, and stops at anything but its own. So who asks decides:
+code of installed packages, of Python's and of nacre's gets what these are elsewhere, a script gets
+the dtypes of `tf` (`x.dtype.is_floating`, `x.dtype.max`, a key of a dict of dtypes) and a device's
+name. One thing follows: `x + y` is JAX's, which takes operands of different dtypes where TensorFlow
+refuses them.
 
 Nothing of it is there before a name of `nacre.tf` is used: `import nacre` changes no class.
 """
 
 from __future__ import annotations
 
+import functools
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +28,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import nacre
 from nacre.core.array_classes import ARRAY, TRACER
 from nacre.core.dtypes import host_dtype
 from nacre.core.errors import ArgumentError, PositionError, ShapeError, message
@@ -34,7 +39,7 @@ from nacre.core.user_code import rewrite_with
 from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged, TensorSpec
 from nacre.layers.preprocessing.host_layer import HostLayer
-from nacre.tf.dtypes import as_dtype
+from nacre.tf.dtypes import as_dtype, as_dtype_or_none
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.values import tensor
@@ -84,6 +89,44 @@ def _device(self: Any) -> str:
     number = 0 if found is None else found.id
     kind = "GPU" if kind in ("CUDA", "ROCM") else kind
     return f"/job:localhost/replica:0/task:0/device:{kind}:{number}"
+
+
+_asks: dict[str, bool] = {}  # by file, whether it is a script's
+_LIBRARIES = tuple(os.path.dirname(module.__file__ or "") + os.sep for module in (os, nacre))
+
+
+def _is_script(file: str) -> bool:
+    """Whether code of a file is a user's: no installed package's, nor Python's, nor nacre's."""
+    found = _asks.get(file)
+    if found is None:
+        is_library = "-packages" in file or file.startswith((*_LIBRARIES, "<frozen", "<__array"))
+        found = _asks[file] = not is_library
+    return found
+
+
+def _for_scripts(old: Any, told: Callable[[Any], Any]) -> property:
+    """A property that tells scripts something else than libraries."""
+    read = old.__get__
+
+    frame, known = sys._getframe, _asks  # JAX asks many times an op
+
+    def get(self: Any) -> Any:
+        file = frame(1).f_code.co_filename
+        if known.get(file) is False:
+            return read(self)
+        return told(self) if _is_script(file) else read(self)
+
+    return property(get, getattr(old, "__set__", None))
+
+
+def _dtype_read_by(old: Any) -> Callable[[Any], Any]:
+    read = old.__get__
+    return lambda self: _dtype_for_scripts(read(self))
+
+
+@functools.cache
+def _dtype_for_scripts(found: Any) -> Any:
+    return as_dtype_or_none(found) or found
 
 
 def _ref(self: Any) -> Reference:
@@ -143,14 +186,15 @@ def _shown(value: Any) -> str:
 
 def _text(self: Any) -> str:
     name = as_dtype(self.dtype).name
-    line = "\n" if self.ndim > 1 else ""
-    return f"tf.Tensor({line}{_shown(self)}, shape={tuple(self.shape)}, dtype={name})"
+    shown = _shown(self)
+    line = "\n" if "\n" in shown else ""
+    return f"tf.Tensor({line}{shown}, shape={tuple(self.shape)}, dtype={name})"
 
 
 def _repr(self: Any) -> str:
     name, array = as_dtype(self.dtype).name, np.asarray(self)
     shown = repr(array) if array.ndim else _shown(array)
-    shown = f"\n{shown}" if array.ndim > 1 else shown
+    shown = f"\n{shown}" if "\n" in shown else shown
     return f"<tf.Tensor: shape={tuple(self.shape)}, dtype={name}, numpy={shown}>"
 
 
@@ -264,6 +308,20 @@ def _kept_shape() -> property:
     return property(get, lambda self, shape: vars(self).__setitem__("shape", shape))
 
 
+def _kept_dtype() -> property:
+    """`dtype` of an object that sets it itself, as scripts and libraries are told it."""
+
+    def get(self: Any) -> Any:
+        try:
+            found = vars(self)["dtype"]
+        except KeyError:
+            raise AttributeError("dtype") from None
+        is_script = _is_script(sys._getframe(1).f_code.co_filename)
+        return _dtype_for_scripts(found) if is_script else found
+
+    return property(get, lambda self, dtype: vars(self).__setitem__("dtype", dtype))
+
+
 def _spec_shape() -> property:
     kept = _kept_shape()
 
@@ -300,7 +358,7 @@ _MISSING = object()
 
 def _lend(cls: type, **methods: Any) -> None:
     for name, method in methods.items():
-        _lent[cls, name] = vars(cls).get(name, _MISSING)
+        _lent.setdefault((cls, name), vars(cls).get(name, _MISSING))  # it may be lent in two steps
         setattr(cls, name, method)
 
 
@@ -326,6 +384,10 @@ def lend_methods() -> None:
             if (operate := getattr(cls, name, None)) is not None:
                 wrap = _of_host if cls is HostTensor else _with_lists
                 _lend(cls, **{name: wrap(operate, name)})
+    for cls in (ARRAY, TRACER, HostTensor, Variable, Ragged):
+        _lend(cls, dtype=_for_scripts(cls.dtype, _dtype_read_by(cls.dtype)))
+    for cls in (KerasTensor, TensorSpec):
+        _lend(cls, dtype=_kept_dtype())
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text, __array_function__=_with_numpy)
     _lend(HostTensor, shape=_shape_of(np.ndarray.shape))
     _lend(HostTensor, __jax_array__=_to_device)
@@ -342,7 +404,8 @@ def lend_methods() -> None:
     )
     _lend(KerasTensor, shape=_kept_shape(), get_shape=_get_shape, ref=_ref)
     _lend(Ragged, **RAGGED)
-    for cls in (ARRAY, HostTensor, Variable):
+    _lend(ARRAY, device=_for_scripts(ARRAY.device, _device))
+    for cls in (HostTensor, Variable):
         _lend(cls, device=property(_device))
     _lend(HostLayer, __call__=_with_texts(HostLayer.__call__))
 

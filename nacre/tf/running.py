@@ -23,8 +23,11 @@ def executing_eagerly() -> bool:
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether it is a tensor or a variable."""
-    return isinstance(x, jax.Array | HostTensor | Variable | KerasTensor | Ragged)
+    """Whether it is a tensor, of whatever form, or a variable."""
+    from nacre.tf.sparse_tensors import SparseTensor
+
+    kinds = jax.Array | HostTensor | Variable | KerasTensor | Ragged | SparseTensor
+    return isinstance(x, kinds)
 
 
 def static_value(x: Any) -> Any:
