@@ -44,7 +44,11 @@ def find(path: Path) -> Path | None:
             name = "" if found is None else re.split(r"[/\\]", found[1])[-1]
             prefix = path / name
         elif path.is_file() and not path.name.endswith(".index") and ".data-" not in path.name:
-            return None
+            # `save_weights("folder/checkpoint")`: the list of the folder has the checkpoint's name.
+            is_list = path.name == "checkpoint" and _LATEST.search(
+                path.read_text("utf-8", "replace")
+            )
+            return path if is_list and files_of(path)[0].is_file() else None
         else:
             prefix = path.with_name(re.sub(r"\.index$|\.data-\d{5}-of-\d{5}$", "", path.name))
         return prefix if prefix.name and files_of(prefix)[0].is_file() else None

@@ -63,7 +63,7 @@ _BY_REASON: dict[str, str] = {
     "data.experimental.enable_debug_mode data.experimental.ExternalStatePolicy "
     "debugging.experimental dtypes.resource dtypes.variant dtypes.QUANTIZED_DTYPES "
     "io.write_graph io.gfile.get_registered_schemes lite.experimental test.experimental "
-    "summary.experimental test.disable_with_predicate test.with_eager_op_as_function "
+    "test.disable_with_predicate test.with_eager_op_as_function "
     "test.assert_equal_graph_def train.experimental saved_model.experimental "
     "saved_model.Asset xla.experimental profiler.experimental.client "
     "profiler.experimental.server graph_util types.experimental.distributed",

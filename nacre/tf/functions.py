@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from nacre.core import scope, tree
-from nacre.core.errors import TracedValueError
+from nacre.core.errors import ArgumentError, TracedValueError, message
 from nacre.core.tracing import is_tracing
 from nacre.core.warning import warn
 from nacre.data import TensorSpec
@@ -115,6 +115,15 @@ class Function(Compiled[..., Any]):
         """The shapes and dtypes of its arguments, as said or as seen; None where neither is."""
         return self.input_signature if self.input_signature is not None else self._seen
 
+    def _compiled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except (TypeError, ArgumentError) as error:
+            if not (_is_of_texts(error) or _is_of_texts(error.__cause__)):
+                raise
+            rule = "a compiled function holds no strings where the program decides over them"
+            raise TracedValueError(message(self._who, rule, "tensors of strings")) from error
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it."""
         if functions_run_eagerly():
@@ -130,7 +139,7 @@ class Function(Compiled[..., Any]):
             )
             return _as_tensors(self.python_function(*args, **kwargs))
         try:
-            return _as_tensors(super().__call__(*args, **kwargs))
+            return _as_tensors(self._compiled(args, kwargs))
         except TracedValueError as error:
             if scope.in_stateless_scope() or is_tracing():
                 raise  # the function around it decides
@@ -140,6 +149,15 @@ class Function(Compiled[..., Any]):
                 f"values of tensors: {error}"
             )
         return _as_tensors(self.python_function(*args, **kwargs))
+
+
+def _is_of_texts(error: BaseException | None) -> bool:
+    """Whether JAX stopped at a tensor of strings, which no program holds."""
+    return (
+        isinstance(error, TypeError)
+        and "problematic value is of type" in str(error)
+        and ("HostTensor" in str(error))
+    )
 
 
 def _as_tensors(result: Any) -> Any:

@@ -39,9 +39,11 @@ from nacre.core.user_code import rewrite_with
 from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged, TensorSpec
 from nacre.layers.preprocessing.host_layer import HostLayer
+from nacre.models.trainable import Trainable
 from nacre.tf.dtypes import as_dtype, as_dtype_or_none
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
+from nacre.tf.strategies import get_strategy
 from nacre.tf.values import tensor
 from nacre.tf.variable_parts import ASSIGN, OF_VARIABLES, noting
 
@@ -404,6 +406,7 @@ def lend_methods() -> None:
     )
     _lend(KerasTensor, shape=_kept_shape(), get_shape=_get_shape, ref=_ref)
     _lend(Ragged, **RAGGED)
+    _lend(Trainable, distribute_strategy=property(lambda self: get_strategy()))
     _lend(ARRAY, device=_for_scripts(ARRAY.device, _device))
     for cls in (HostTensor, Variable):
         _lend(cls, device=property(_device))

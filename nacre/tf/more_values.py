@@ -243,6 +243,14 @@ class TensorProto:
     def __init__(self, value: Any) -> None:
         self.value = value
 
+    @classmethod
+    def FromString(cls, data: bytes) -> TensorProto:
+        """The tensor that bytes hold."""
+        from nacre.core.wire.tensorflow.graph import TensorProto as Message
+        from nacre.core.wire.tensorflow.tensors import to_array
+
+        return cls(tensor(to_array(Message.read(data))))
+
     def SerializeToString(self) -> bytes:
         """Its bytes, as TensorFlow's TensorProto has them."""
         from nacre.tf.bytes_of_tensors import serialize_tensor

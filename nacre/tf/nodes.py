@@ -37,8 +37,9 @@ def node(name: str) -> Callable[..., Any]:
 
     def call(*inputs: Any, **attributes: Any) -> Any:
         described = Node(name, name, {key: _attribute(v) for key, v in attributes.items()})
-        given = [_on_host(name, x) for x in inputs] if op.is_host else inputs
-        if not op.is_host and not (op.is_known and all(isinstance(x, np.ndarray) for x in inputs)):
+        is_host = op.is_host or any(map(_is_text, inputs))
+        given = [_on_host(name, x) for x in inputs] if is_host else inputs
+        if not is_host and not (op.is_known and all(isinstance(x, np.ndarray) for x in inputs)):
             _refuse_wide(name, inputs)
         try:
             found = op.function(described, *given)
@@ -56,6 +57,11 @@ def node(name: str) -> Callable[..., Any]:
         return _result(found, stays)
 
     return call
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a tensor of strings, which no program holds."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "O"
 
 
 def _attribute(value: Any) -> Any:

@@ -188,6 +188,14 @@ def stateless_categorical(logits: Any, count: Any, seed: Any, dtype: Any) -> Any
     return drawn.T.astype(host_dtype(as_dtype(dtype)._dtype))
 
 
+def shuffled(value: Any, seed: Any) -> Any:
+    """The rows in an order that is drawn; strings stay on the host."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        order = np.asarray(random.shuffle(jnp.arange(len(value)), seed=seed))
+        return sealed(value.view(np.ndarray)[order])
+    return random.shuffle(value, seed=seed)
+
+
 def stateless_shuffle(value: Any, seed: Any) -> Any:
     """The rows in an order that two numbers tell."""
     order = jax.random.permutation(_key(seed), value.shape[0])

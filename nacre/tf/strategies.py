@@ -32,6 +32,11 @@ class Strategy:
     """
 
     num_replicas_in_sync = 1
+    should_checkpoint = should_save_summary = True  # of `extended`, which is itself
+
+    def _in_multi_worker_mode(self) -> bool:
+        """False; KerasTuner asks `extended` for it before it saves."""
+        return False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = type(self).__name__

@@ -402,7 +402,7 @@ categorical(logits, num_samples, dtype=None, seed=None) = cast(random.categorica
 gamma(shape, alpha, beta=None, dtype=float32, seed=None) = gamma(shape, alpha, beta, dtype, seed)
 normal(shape, mean=0.0, stddev=1.0, dtype=float32, seed=None) = normal(shape, mean, stddev, dtype, seed)
 set_seed(seed) = set_seed(seed)
-shuffle(value, seed=None) = random.shuffle(t(value), seed=op_seed(seed))
+shuffle(value, seed=None) = shuffled(t(value), op_seed(seed))
 stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=float32, alg='auto_select') = stateless_normal(shape, seed, mean, stddev, dtype)
 stateless_truncated_normal(shape, seed, mean=0.0, stddev=1.0, dtype=float32, alg='auto_select') = stateless_truncated_normal(shape, seed, mean, stddev, dtype)
 stateless_uniform(shape, seed, minval=0, maxval=None, dtype=float32, alg='auto_select') = stateless_uniform(shape, seed, minval, maxval, dtype)
@@ -557,6 +557,20 @@ is_jpeg = nacre.tf.files:is_jpeg
 matching_files = nacre.tf.files:matching_files
 read_file = nacre.tf.files:read_file
 write_file = nacre.tf.files:write_file
+"""
+
+ROWS["summary.experimental"] = """
+write_raw_pb = nacre.tf.raw_summaries:write_raw_pb
+"""
+
+ROWS["tfds"] = """
+as_dataframe = nacre.tf.tfds_showing:as_dataframe
+benchmark = nacre.tf.tfds_showing:benchmark
+show_examples = nacre.tf.tfds_showing:show_examples
+"""
+
+ROWS["tfds.visualization"] = """
+show_examples = nacre.tf.tfds_showing:show_examples
 """
 
 ROWS["compat.v1.gfile"] = """
@@ -841,6 +855,8 @@ forward_compatible(year, month, day) = True
 
 # As far as scripts for TensorFlow 2 use it.
 ROWS["compat.v1"] = """
+Summary = nacre.tf.raw_summaries:Summary
+SummaryMetadata = nacre.tf.raw_summaries:SummaryMetadata
 ConfigProto = nacre.tf.session_settings:ConfigProto
 GPUOptions = nacre.tf.session_settings:GPUOptions
 InteractiveSession = nacre.tf.session_settings:InteractiveSession

@@ -22,6 +22,7 @@ from nacre.core.changes import Contents, Versioned
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.forks import PROCESS, refuse_after_fork
 from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.indices import check_width
 from nacre.core.program import Programs, programs_of, settings_key
 from nacre.core.reach import Reach
 from nacre.core.symbolic import any_symbolic
@@ -210,7 +211,11 @@ class Function(Versioned, Generic[P, R]):
         return tuple(tree.map_structure_up_to(spec, self._cast, spec, x) for spec, x in pairs), {}
 
     def _cast(self, spec: Any, value: Any) -> Any:
-        dtype = None if spec.dtype is None else jnp.dtype(str(np.dtype(spec.dtype)))
+        dtype = (
+            None if spec.dtype is None else jax.dtypes.canonicalize_dtype(str(np.dtype(spec.dtype)))
+        )
+        if isinstance(value, np.ndarray) and value.dtype.kind in "iu" and dtype is not None:
+            check_width(self._who, value.view(np.ndarray), dtype)  # they would be other numbers
         if isinstance(value, jax.ShapeDtypeStruct):  # of `get_concrete_function`
             array: Any = jax.ShapeDtypeStruct(value.shape, dtype or value.dtype)
         else:

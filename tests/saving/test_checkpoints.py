@@ -367,3 +367,17 @@ def test_kernels_stand_under_the_attributes_that_tf_keras_has_for_them(ndim, tmp
     again.load_weights(tmp_path / "m")
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_checkpoint_may_have_the_name_of_its_folders_list(tmp_path):
+    def made():
+        return nacre.Sequential([nacre.Input((2,)), nacre.layers.Dense(1)])
+
+    model, other = made(), made()
+    model.save_weights(tmp_path / "checkpoint", save_format="tf")
+    assert sorted(path.name for path in tmp_path.iterdir())[:2] == [
+        "checkpoint",
+        "checkpoint.data-00000-of-00001",
+    ]
+    other.load_weights(tmp_path / "checkpoint")
+    assert (other.get_weights()[0] == model.get_weights()[0]).all()

@@ -119,6 +119,8 @@ def test_strategies_tell_where_the_code_is() -> None:
         assert seen() == (True, True) and tf.distribute.get_strategy() is strategy
         assert strategy.run(seen) == (True, False)
     assert seen() == (False, False) and tf.distribute.get_strategy() is not strategy
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    assert model.distribute_strategy.num_replicas_in_sync == 1
     values = strategy.experimental_distribute_values_from_function(
         lambda context: context.replica_id_in_sync_group
     )
@@ -149,3 +151,10 @@ def test_groups_of_options_of_data_sets_are_set() -> None:
 
 def test_a_model_that_is_not_compiled_has_no_optimizer() -> None:
     assert nacre.Sequential([nacre.layers.Dense(1)]).optimizer is None
+
+
+def test_strings_are_chosen_and_shuffled_on_the_host() -> None:
+    words = tf.constant(["a", "b", "c"])
+    found = tf.where(tf.constant([1.0, -1.0, 0.0]) > 0, words, "z")
+    assert found.numpy().tolist() == [b"a", b"z", b"z"]
+    assert sorted(tf.random.shuffle(words).numpy().tolist()) == [b"a", b"b", b"c"]

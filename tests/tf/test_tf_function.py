@@ -127,3 +127,46 @@ def test_a_signature_casts_and_printing_prints_each_time(capfd: pytest.CaptureFi
     shown(np.array([3, 4]))
     jax.effects_barrier()
     assert capfd.readouterr().err.splitlines() == ["x is [1 2]", "x is [3 4]"]
+
+
+def test_functions_that_decide_over_strings_run_as_plain_python() -> None:
+    @tf.function
+    def named(n):
+        words = tf.TensorArray(tf.string, size=0, dynamic_size=True)
+        for i in tf.range(n):
+            if i % 2 == 0:
+                words = words.write(i, "even")
+            else:
+                words = words.write(i, tf.strings.as_string(i))
+        return words.stack()
+
+    @tf.function
+    def chosen(x):
+        return tf.where(x > 0, "a", "b")
+
+    for function, given, wanted in (
+        (named, tf.constant(3), [b"even", b"1", b"even"]),
+        (chosen, tf.constant([1.0, -1.0]), [b"a", b"b"]),
+    ):
+        with pytest.warns(UserWarning, match="runs as plain Python"):
+            assert function(given).numpy().tolist() == wanted
+        assert function(given).numpy().tolist() == wanted
+
+
+def test_a_wrong_call_is_not_taken_for_one_of_strings() -> None:
+    @tf.function
+    def wrong(x):
+        return tf.matmul(x, len)
+
+    with pytest.raises((TypeError, ValueError)):
+        wrong(tf.ones([2, 2]))
+
+
+def test_a_signature_of_int64_takes_what_fits_and_refuses_the_rest() -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+    def doubled(x):
+        return x * 2
+
+    assert doubled(tf.constant([1, 2], tf.int64)).numpy().tolist() == [2, 4]
+    with pytest.raises((TypeError, ValueError)):
+        doubled(tf.constant([2**40], tf.int64))

@@ -74,3 +74,33 @@ def test_what_is_not_there_is_told(tfds: Any) -> None:
         "import tensorflow_datasets as tfds\ntfds.load('mnist')\ntfds.testing.mock_data()"
     )
     assert [use.line for use in found.missing] == [3]
+
+
+@pytest.mark.parametrize("is_supervised", [True, False])
+def test_examples_as_a_table(tfds: Any, is_supervised: bool) -> None:
+    pytest.importorskip("pandas")
+    data, info = tfds.load("mnist", split="train[:3]", as_supervised=is_supervised, with_info=True)
+    table = tfds.as_dataframe(data, info)
+    assert sorted(table.columns) == ["image", "label"] and table["label"].tolist() == [0, 1, 2]
+    assert table["image"][0].shape == (28, 28, 1)
+
+
+def test_examples_are_plotted_with_their_classes(tfds: Any) -> None:
+    plots = pytest.importorskip("matplotlib.pyplot")
+    data, info = tfds.load("mnist", split="train", with_info=True)
+    figure = tfds.show_examples(data, info, rows=1, cols=2)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["0 (0)", "1 (1)"]
+    assert tfds.visualization.show_examples(data.take(1), info) is not figure
+    with pytest.raises(ArgumentError, match="must have a picture"):
+        tfds.show_examples(data.map(lambda x: {"label": x["label"]}), info)
+    plots.close("all")
+
+
+def test_reading_is_measured(tfds: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tfds.load("mnist", split="train").batch(4)
+    told = tfds.benchmark(data, batch_size=4)
+    assert [told[k]["num_examples"] for k in ("first+lasts", "first", "lasts")] == [12, 4, 8]
+    assert tfds.benchmark(data, num_iter=1)["first+lasts"]["num_examples"] == 1
+    assert "12 examples in" in capsys.readouterr().out
+    with pytest.raises(ArgumentError, match="there must be an element"):
+        tfds.benchmark([])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,9 +23,16 @@ QUICK = (
     "mlp",
     "gan",
 )
+_OPTIONAL = re.compile(r"^(?:import|from) (sklearn|pandas|matplotlib|PIL)\b", re.MULTILINE)
+
+
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    marks = [] if name in QUICK else [pytest.mark.slow]
+    return [*marks, pytest.mark.float64] if name == "precision" else marks
+
+
 SCRIPTS = [
-    pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.slow)
-    for path in sorted(HERE.glob("*.py"))
+    pytest.param(path, id=path.stem, marks=_marks(path.stem)) for path in sorted(HERE.glob("*.py"))
 ]
 
 
@@ -41,8 +49,8 @@ def taken_over() -> Iterator[None]:
 @pytest.mark.filterwarnings("default")  # what a script is warned of is no fault of nacre's
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_prints_what_tensorflow_printed(script: Path) -> None:
-    if script.stem == "validation":
-        pytest.importorskip("sklearn")
+    for package in _OPTIONAL.findall(script.read_text(encoding="utf-8")):
+        pytest.importorskip(package)
     found = lines_of(script)
     told = {version: differences(found, lines) for version, lines in PRINTED[script.stem].items()}
     assert not all(told.values()), told
