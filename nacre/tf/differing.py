@@ -5,7 +5,8 @@ DIFFERS: dict[str, str] = {
     "list of its own or raises makes it run as plain Python, with a warning; each size that a "
     "signature leaves open is traced; loops over data sets and iterators run as plain Python.",
     "constant": "operators of tensors of different dtypes, int32 + float32, give the wider one; "
-    "TensorFlow refuses them. tf.add and other functions refuse them here too.",
+    "TensorFlow refuses them; whole numbers that meet floats of Python or NumPy give floats, which "
+    "TensorFlow refuses or cuts. tf.add and other functions refuse them here too.",
     "argmax": "of arrays on the device it gives int32.",
     "argmin": "of arrays on the device it gives int32.",
     "Variable": "value is an attribute, v.value or v.read_value(); assign gives the value, not the "

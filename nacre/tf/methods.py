@@ -251,11 +251,23 @@ def _with_lists(operate: Callable[[Any, Any], Any], _name: str) -> Callable[[Any
     """An operator that also takes lists and tuples of numbers, as tensors of the same dtype."""
 
     def operator(self: Any, other: Any) -> Any:
-        if type(other) in _LISTS:
+        kind = type(other)
+        if kind in _LISTS:
             other = tensor(other, self.dtype)
+        elif kind is np.ndarray or isinstance(other, np.floating):
+            half = _half_floats.get(self.dtype)
+            if half is not None and other.dtype.kind == "f":
+                if _is_script(sys._getframe(1).f_code.co_filename):
+                    other = other.astype(half)  # as TensorFlow has it: the tensor's dtype
         return operate(self, other)
 
     return operator
+
+
+# Floats of 16 bits, by the dtypes of arrays and of variables.
+_half_floats: dict[Any, Any] = {
+    key: jnp.dtype(name) for name in ("float16", "bfloat16") for key in (name, jnp.dtype(name))
+}
 
 
 def _of_host(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:

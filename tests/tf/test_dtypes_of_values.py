@@ -108,3 +108,16 @@ def test_iterators_are_read_by_functions_that_run_as_plain_python() -> None:
     assert int(two(batches)) == 5
     with pytest.raises(tf.errors.OutOfRangeError):
         two(batches)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "make", [lambda x: x, lambda x: tf.Variable(x)], ids=["tensor", "variable"]
+)
+def test_floats_of_16_bits_stay_so_when_they_meet_numpys(dtype: str, make: Any) -> None:
+    x = make(tf.cast([1.0, 2.0], dtype))
+    for other in (np.float64(2.5), np.float32(2.5), np.array([2.5, 2.5]), np.ones(2, "float32")):
+        for found in (x * other, other * x, x - other, other / x):
+            assert found.dtype == dtype
+        assert (x > other).dtype is tf.bool
+    assert (tf.constant([1.0]) * np.ones(1)).dtype is tf.float32
