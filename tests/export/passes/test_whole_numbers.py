@@ -12,6 +12,7 @@ import pytest
 
 import nacre
 from nacre import layers, ops
+from nacre.core.errors import ArgumentError
 from nacre.export.capture import capture
 from nacre.export.graph.evaluate import evaluate
 from nacre.export.graph.ir import Graph
@@ -139,7 +140,10 @@ def test_what_is_not_quantized_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("format", ["coreml", "tfjs"])
 def test_formats_of_32_bits_take_quantized_models_and_pictures(format: str, tmp_path: Path) -> None:
-    runtime_of(find_target(format, "test"))
+    try:
+        runtime_of(find_target(format, "test"))
+    except ArgumentError as error:  # where nothing runs the format
+        pytest.skip(str(error))
     picture = nacre.Input((4, 4, 1), dtype="uint8")
     y = layers.Flatten()(layers.Rescaling(1 / 255)(picture))
     model = nacre.Model(picture, layers.Dense(64)(layers.Dense(32)(y)))
