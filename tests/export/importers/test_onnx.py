@@ -361,8 +361,22 @@ def test_what_depends_on_values_is_computed_call_by_call():
     program = open_onnx(data, "m")
     assert isinstance(program, ONNXProgram)
     assert program(np.array([0.0, 1, 0, 2], "float32")).tolist() == [[1, 3]]
-    with pytest.raises(NacreError, match=r"NonZero.*only known when the program runs"):
-        load_model(data)
+    with pytest.warns(UserWarning, match=r"NonZero.*only known when the program runs"):
+        assert isinstance(load_model(data), ONNXProgram)
+
+
+def test_a_file_whose_shapes_follow_from_values_is_a_program_that_is_called(tmp_path):
+    path = tmp_path / "places.onnx"
+    data = model(
+        [node("NonZero", "x", "p"), node("Transpose", "p", "y")],
+        [value("x", "batch", 3)], [value("y", "n", 2, dtype="int64")],
+    )  # fmt: skip
+    path.write_bytes(data)
+    with pytest.warns(UserWarning, match="NonZero|only known when the program runs"):
+        loaded = load_model(path)
+    for rows in (X, X[:1], np.zeros((2, 3), "float32")):
+        np.testing.assert_array_equal(loaded(rows), np.argwhere(rows))
+        np.testing.assert_array_equal(loaded.predict(rows), np.argwhere(rows))
 
 
 def test_strings_are_worked_on_by_a_program_that_is_called():

@@ -24,6 +24,7 @@ from nacre.core.errors import (
 )
 from nacre.core.file_errors import naming
 from nacre.core.strings import is_text as is_text_like
+from nacre.core.warning import warn
 from nacre.core.wire import onnx as wire
 from nacre.export.importers.imported import Call, Port, Weight, model_of, warn_of_rounded
 from nacre.export.importers.onnx import ops as ops  # they register themselves
@@ -66,13 +67,29 @@ def open_onnx(source: Path | bytes, name: str) -> ONNXProgram:
 
 
 def open_model(source: Path | bytes, who: str, name: str) -> Any:
-    """A file of ONNX as a model; as a program that is called where it takes or gives strings."""
+    """A file of ONNX as a model; as a program that is called, operator by operator, where it takes
+    or gives strings, or where shapes follow from values."""
     program = open_onnx(source, who)
     if not program.is_of_numbers:
         return program
     warn_of_rounded(who, program.rounded)
-    with of_file(who):
-        return model_of(program, name)
+    try:
+        with of_file(who):
+            return model_of(program, name)
+    except UnsupportedError as error:
+        unknown = _not_known(error)
+        if unknown is None:
+            raise
+        rule = "shapes that only values tell are computed call by call: it predicts, and trains not"
+        warn(message(who if who.startswith("'") else f"'{who}'", rule, str(unknown)))
+        return program
+
+
+def _not_known(error: BaseException | None) -> NotKnownError | None:
+    """The value that was missing, behind an error: layers told theirs on the way."""
+    while error is not None and not isinstance(error, NotKnownError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def opened(data: bytes, who: str) -> ONNXProgram:
