@@ -42,6 +42,10 @@ _TIMING = ("time", "timeit", "capture", "prun", "python", "python3")
 _TIMED_LINE = re.compile(r"%time(it)?\s+(-([nrp]\s*\d+|[tcqov]+)\s+)*")
 
 
+_KEPT_LINES = re.compile(r"([A-Za-z_]\w*)\s*=\s*!\s*(.+)")  # `files = !ls data`
+_HELP = re.compile(r"[A-Za-z_][\w.]*\?\??\s*")  # `tf.add?`
+
+
 def as_python(cell: str) -> str:
     """The text of a cell with `pass` in place of magics and of commands of the shell.
 
@@ -87,9 +91,15 @@ def _goes_on(lines: list[str]) -> bool:
 
 def _line(line: str) -> str:
     code = line.lstrip()
-    if not code.startswith(("%", "!")):
-        return line
     indent = line[: len(line) - len(code)]
+    kept = _KEPT_LINES.match(code)
+    if kept is not None:  # the program goes on with what the command prints
+        run = (
+            f"__import__('subprocess').run({kept[2]!r}, shell=True, capture_output=True, text=True)"
+        )
+        return f"{indent}{kept[1]} = {run}.stdout.splitlines()"
+    if not code.startswith(("%", "!", "?")) and not _HELP.fullmatch(code):
+        return line
     timed = _TIMED_LINE.match(code)
     if timed is not None:
         return indent + code[timed.end() :]

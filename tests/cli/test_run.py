@@ -101,3 +101,13 @@ def test_what_is_timed_runs_without_the_options_of_timing() -> None:
     for magic in ("%time", "%timeit", "%timeit -n 10 -r3", "%timeit -qo"):
         assert as_python(f"  {magic} f(x, -1)") == "  f(x, -1)"
     assert as_python("%timeit") == "pass  # %timeit"
+
+
+def test_cells_that_ask_for_help_or_keep_what_a_command_prints_are_python() -> None:
+    from nacre.cli._notebooks import as_python
+
+    text = as_python("files = !echo a; echo b\n?len\nlen??\nsum?\nb = 1 if files else 2")
+    scope: dict[str, object] = {}
+    exec(text, scope)
+    assert scope["files"] == ["a", "b"] and scope["b"] == 1
+    assert as_python("x != 3") == "x != 3" and as_python("x = not y") == "x = not y"
