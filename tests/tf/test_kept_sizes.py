@@ -78,4 +78,4 @@ def test_layers_of_strings_make_a_function_run_as_plain_python() -> None:
     for warned in (pytest.warns(UserWarning, match="runs as plain Python"), nullcontext()):
         with warned:
             found = np.asarray(chosen(tf.constant(X))).tolist()
-        assert found == ["b", "b"]
+        assert found == [b"b", b"b"]
