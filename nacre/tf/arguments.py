@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core.errors import DTypeError, message
+from nacre.core.errors import DTypeError, ShapeError, message
 from nacre.tf.dtypes import dtype_of
 from nacre.tf.sizes import plain
 from nacre.tf.values import tensor
@@ -43,9 +43,17 @@ def listed(axis: Any) -> list[int]:
 
 
 def axes(x: Any, axis: Any) -> np.ndarray:
-    """Axes as numbers, all of `x` for None."""
+    """Axes as numbers, all of `x` for None.
+
+    Raises:
+        ShapeError: One is none of the axes of `x`.
+    """
     x = tensor(x)
-    return np.asarray(range(x.ndim) if axis is None else listed(axis), np.int32)
+    found = np.asarray(range(x.ndim) if axis is None else listed(axis), np.int32)
+    if any(not -x.ndim <= n < x.ndim for n in found.tolist()):
+        rule = f"axes of a tensor of shape {tuple(x.shape)} must be from {-x.ndim} to {x.ndim - 1}"
+        raise ShapeError(message("tf", rule, str(axis)))
+    return found
 
 
 def last(axis: Any) -> int:

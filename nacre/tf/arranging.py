@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from nacre import ops
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer
 from nacre.data.dataset.elements import sealed
@@ -133,9 +133,17 @@ def boolean_mask(x: Any, mask: Any, axis: Any) -> Any:
     at = plain(axis) if axis is not None else 0
     if is_tracer(mask):
         where(mask, None, None)  # which tells that values are needed
+    sizes = tuple(x.shape[at : at + mask.ndim])
+    if not mask.ndim or len(sizes) < mask.ndim or any(map(_differ, sizes, mask.shape)):
+        rule = f"the mask must have the shape of these axes of the tensor, {sizes}"
+        raise ShapeError(message("tf.boolean_mask", rule, f"shape {tuple(mask.shape)}"))
     flat = np.flatnonzero(np.asarray(mask))
     merged = (*x.shape[:at], -1, *x.shape[at + mask.ndim :])
     return node("GatherV2")(reshape(x, merged), flat.astype(np.int32), np.int32(at))
+
+
+def _differ(one: Any, other: Any) -> bool:
+    return isinstance(one, int) and isinstance(other, int) and one != other
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:

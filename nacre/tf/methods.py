@@ -247,7 +247,7 @@ _OPERATORS = [
 ] + [f"__{name}__" for name in "eq ne lt le gt ge".split()]
 
 
-def _with_lists(operate: Callable[[Any, Any], Any], _name: str) -> Callable[[Any, Any], Any]:
+def _with_lists(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
     """An operator that also takes lists and tuples of numbers, as tensors of the same dtype."""
 
     def operator(self: Any, other: Any) -> Any:
@@ -259,9 +259,25 @@ def _with_lists(operate: Callable[[Any, Any], Any], _name: str) -> Callable[[Any
             if half is not None and other.dtype.kind == "f":
                 if _is_script(sys._getframe(1).f_code.co_filename):
                     other = other.astype(half)  # as TensorFlow has it: the tensor's dtype
-        return operate(self, other)
+        try:
+            return operate(self, other)
+        except (TypeError, ValueError):  # of JAX
+            shapes: list[Any] = [getattr(x, "shape", None) for x in (self, other)]
+            if None in shapes or not _is_script(sys._getframe(1).f_code.co_filename):
+                raise
+            if _fit(tuple(shapes[0]), tuple(shapes[1]), name.strip("_").endswith("matmul")):
+                raise
+        rule, got = "shapes of both sides of an operator must fit", " and ".join(map(str, shapes))
+        raise ShapeError(message("tf.Tensor", rule, got)) from None
 
     return operator
+
+
+def _fit(one: Any, other: Any, is_product: bool) -> bool:
+    if is_product:
+        return False if min(len(one), len(other)) < 1 else one[-1] == other[max(0, len(other) - 2)]
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return all(a == b or 1 in (a, b) for a, b in pairs)
 
 
 # Floats of 16 bits, by the dtypes of arrays and of variables.

@@ -92,3 +92,22 @@ def test_matrices_are_printed_from_a_line_of_their_own() -> None:
     assert str(x) == "tf.Tensor(\n[[1. 2.]\n [3. 4.]], shape=(2, 2), dtype=float32)"
     assert repr(x).startswith("<tf.Tensor: shape=(2, 2), dtype=float32, numpy=\narray([[1., 2.],")
     assert str(x[0]) == "tf.Tensor([1. 2.], shape=(2,), dtype=float32)"
+
+
+def test_shapes_that_do_not_fit_are_refused_as_tensorflow_refuses_them() -> None:
+    f, m = tf.constant([1.0, 2.0, 3.0]), tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    for wrong in (
+        lambda: f + tf.constant([1.0, 2.0]),
+        lambda: f * m,
+        lambda: m @ tf.constant([[1.0, 2.0, 3.0]]),
+        lambda: tf.Variable([1.0, 2.0]) - f,
+        lambda: tf.reduce_sum(f, axis=3),
+        lambda: tf.reduce_mean(m, axis=[0, -3]),
+        lambda: tf.boolean_mask(f, [True]),
+        lambda: tf.boolean_mask(m, [True, False, True], axis=1),
+        lambda: tf.function(lambda x: x + tf.constant([1.0, 2.0]))(f),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="shape"):
+            wrong()
+    assert tf.boolean_mask(m, [False, True], axis=1).numpy().tolist() == [[2.0], [4.0]]
+    assert (m @ f[:2, None]).shape == (2, 1) and tf.reduce_sum(m, axis=[-1, 0]) == 10.0
