@@ -51,3 +51,13 @@ def test_inputs_that_the_reader_passes_over_are_told(
     model = moved(nacre.Sequential([nacre.Input((6, 3)), layer]))
     with pytest.raises(nacre.core.errors.FileFormatError, match="not known here: bias"):
         model.export(tmp_path / "net.mlpackage", verbose=False)
+
+
+def test_what_a_person_says_of_a_model_is_in_the_package(tmp_path: Any) -> None:
+    model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
+    said = {"class_names": "cat, dog", "preprocessing": "x / 255 – 0.5"}
+    report = model.export(tmp_path / "m", format="coreml", metadata=said, verbose=False)
+    assert report is not None
+    tools = pytest.importorskip("coremltools")
+    spec = tools.utils.load_spec(report.path)
+    assert said.items() <= dict(spec.description.metadata.userDefined).items()

@@ -210,3 +210,15 @@ def test_kernels_of_single_channels_keep_8_bits(tmp_path: Path) -> None:
     report = model.export(tmp_path / "m.tflite", weights="int4", verbose=False)
     assert report is not None and report.precision is not None
     assert report.precision.after.error < 0.03
+
+
+def test_what_a_person_says_of_a_model_is_in_the_file(tmp_path: Path) -> None:
+    model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
+    said = {"class_names": "cat, dog", "preprocessing": "x / 255 – 0.5"}
+    model.export(tmp_path / "m.tflite", metadata=said, verbose=False)
+    found = SCHEMA.unpack("Model", (tmp_path / "m.tflite").read_bytes())
+    texts = {
+        entry["name"]: bytes(found["buffers"][entry["buffer"]]["data"]).decode()
+        for entry in found["metadata"]
+    }
+    assert said.items() <= texts.items()
