@@ -36,9 +36,10 @@ quick:
 test:
 	$(PYTHON) -m pytest -n $(WORKERS) -m "not network"
 
-# Damaged files, CASES for each reader, the first with the seed FIRST.
+# Damaged files, CASES for each reader, the first with the seed FIRST; counts are kept.
 fuzz:
-	$(PYTHON) -m tests.field.damage --cases $(CASES) --first $(FIRST)
+	$(PYTHON) -m tests.field.damage --cases $(CASES) --first $(FIRST) \
+	  --results tests/reference/damaged_files.json
 
 # What nacre writes, called by the programs it is for; results are kept in tests/reference.
 interop:

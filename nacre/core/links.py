@@ -28,7 +28,7 @@ def foreign(path: Path) -> str | None:
             return f"'{path.name}', a link to '{target}'"
     try:
         mode = path.stat().st_mode
-    except OSError:  # it is not there, which is for those to say who open it
+    except (OSError, ValueError):  # it is not there, which is for those to say who open it
         return None
     return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else f"'{path.name}', a device or pipe"
 

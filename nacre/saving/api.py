@@ -75,7 +75,9 @@ def save_model(
     open; `variables/` the variables and the optimizer's state; `keras_metadata.pb` the layers.
 
     Keras 3 opens both kinds of files. From `.h5` files it restores no optimizer, also from its own:
-    it trains on with a fresh one there. nacre does, and from `.keras` files both do.
+    it trains on with a fresh one there. nacre does, and from `.keras` files both do. tf.keras 2.15
+    restores it from `.h5` files, of Nadam all but the product of its momenta, and none from
+    folders, also of its own: its first steps after loading are others, and nacre's are the same.
 
     Args:
         model: The model.

@@ -96,8 +96,7 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
         archive.refuse_link(part, who)
     try:
         bundle = Bundle(folder / VARIABLES)
-        size = sum(entry.size for entry in bundle.entries.values())
-        outline = weights.outline(_groups(places, bundle, who), size)
+        outline = weights.outline(_groups(places, bundle, who), bundle.size_bytes)
     except _DAMAGE as error:
         raise _damaged(who, error) from error
     return native.load({**files, archive.WEIGHTS: outline}, who, custom_objects, compile)

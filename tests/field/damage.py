@@ -13,6 +13,7 @@ failed is kept in a folder, which is told at the end.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -177,6 +178,14 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def note(path: Path, reader: str, counts: dict[str, int]) -> None:
+    """Put a reader's counts into the file of results, in the place of older ones."""
+    known = json.loads(path.read_text()) if path.exists() else {}
+    rows = sorted({**known, reader: counts}.items())
+    lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
 def is_allowed(outcome: str) -> bool:
     """Whether a damaged file came out as it may."""
     return outcome in ("refused", "opened")
@@ -189,6 +198,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--cases", type=int, default=500)
     parser.add_argument("--keep", type=Path, help="folder for the files of failures")
+    parser.add_argument("--results", type=Path, help="JSON file to note the counts in")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--skip", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -203,6 +213,9 @@ def main() -> int:
         found = outcomes([reader], arguments.first, last, keep)
         wrong = {seed: text for (_, seed), text in found.items() if not is_allowed(text)}
         refused = sum(text == "refused" for text in found.values())
+        if arguments.results:
+            counts = {"cases": len(found), "first": arguments.first, "refused": refused}
+            note(arguments.results, reader, {**counts, "wrong": len(wrong)})
         print(f"{reader}: {len(found)} files, {refused} refused, {len(wrong)} wrong", flush=True)
         for seed, text in wrong.items():
             print(f"  {seed}: {text}")

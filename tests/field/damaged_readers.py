@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ READERS = (
     "keras", "keras_in_place", "keras_inside", "h5", "old_h5", "weights_h5", "legacy_h5", "shards",
     "safetensors", "safetensors_index", "npz", "config_json", "config_yaml", "hub_folder",
     "checkpoint", "saved_model", "keras_saved_model", "program", "frozen_graph", "records",
-    "data_set", "onnx", "onnx_program", "pt2", "tflite", "tfjs",
+    "data_set", "onnx", "onnx_program", "pt2", "tflite", "tfjs", "stablehlo",
 )  # fmt: skip
 # Files that say by themselves when a bit of them has changed.
 HAS_CHECKSUMS = (
@@ -32,6 +33,7 @@ HAS_CHECKSUMS = (
 # Texts and bytes that have no name an error could tell.
 HAS_NO_NAME = ("config_json", "config_yaml")
 
+_MODULE = rb"ML\xefR"  # how MLIR bytecode begins: mlir/Bytecode/Encoding.h
 Files = dict[str, bytes]  # path within a folder -> content
 _REFERENCE = Path(__file__).resolve().parent.parent / "reference"
 
@@ -113,6 +115,28 @@ def _structures(files: Files, random: Random) -> Files:
     else:
         damaged = mutate(content, random)
     return {**files, chosen: damaged}
+
+
+def _modules(files: Files, random: Random) -> Files:
+    """Change bytes of a StableHLO module within a graph, or the graph around it."""
+    name = next(name for name in files if name.endswith("saved_model.pb"))
+    content = files[name]
+    starts = [match.start() for match in re.finditer(_MODULE, content)]
+    if random.random() < 0.2:
+        return _structures(files, random)
+    start = random.choice(starts)
+    size = _varint_before(content, start)
+    # Of the length that it had, so that the message around it stays whole.
+    damaged = mutate(content[start : start + size], random)[:size].ljust(size, b"\0")
+    return {**files, name: content[:start] + damaged + content[start + size :]}
+
+
+def _varint_before(content: bytes, end: int) -> int:
+    """The number that the bytes before a place say: a field's length."""
+    start = end - 1
+    while content[start - 1] & 0x80:
+        start -= 1
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(content[start:end]))
 
 
 def _json(files: Files, random: Random) -> Files:
@@ -421,6 +445,7 @@ def make_cases(folder: Path) -> dict[str, Case]:
             _structures,
             _run_imported,
         ),
+        "stablehlo": Case([*_programs("jax")], _modules, _run_program),
         "frozen_graph": Case([("graph.pb", {"graph.pb": frozen})], _structures, _run_program),
         "records": Case([own("some.records")], _records, _read_records, bytes.startswith),
         "data_set": Case(

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -16,8 +17,9 @@ from jax import lax
 
 import nacre
 import nacre.core.errors
-from nacre.core import tree
+from nacre.core import safety, tree
 from nacre.core.registry import plain_config
+from nacre.core.wire import bundle
 from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.objects import SavedMetadata
 from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, SavedModel
@@ -243,6 +245,20 @@ def test_damaged_variables_are_one_clear_error(tmp_path):
     data.write_bytes(data.read_bytes()[: len(data.read_bytes()) // 3])
     with pytest.raises(nacre.core.errors.FileFormatError, match="variables must be intact"):
         nacre.models.load_model(tmp_path / "folder")
+
+
+@pytest.mark.parametrize("size", [2**40, 2**63 - 1])
+def test_sizes_that_an_index_only_claims_are_one_clear_error_and_allow_nothing(
+    size, tmp_path, monkeypatch
+):
+    """What is made while a file is opened may take as much as its files are large, really."""
+    stack().save(tmp_path / "folder")
+    told, real, set_size = [], bundle._entry, safety.set_file_size
+    monkeypatch.setattr(bundle, "_entry", lambda data: replace(real(data), size=size))
+    monkeypatch.setattr(safety, "set_file_size", lambda n: (told.append(n), set_size(n)))
+    with pytest.raises(nacre.core.errors.FileFormatError, match="variables must be intact"):
+        nacre.models.load_model(tmp_path / "folder")
+    assert max(told) < 100_000
 
 
 def test_a_registered_class_comes_back_as_itself(tmp_path):

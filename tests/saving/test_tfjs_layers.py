@@ -1,6 +1,7 @@
 """Layers models of TF.js: what TF.js saved, what nacre writes for it, and what is refused."""
 
 import base64
+import functools
 import json
 import subprocess
 from pathlib import Path
@@ -329,6 +330,12 @@ def test_damaged_ones_are_one_clear_error(tmp_path):
         said["weightsManifest"][0]["weights"][0] |= parts
         return json.dumps(said)
 
+    def put(value: Any, *path: Any) -> str:
+        said = json.loads(whole)
+        within = functools.reduce(lambda part, key: part[key], path[:-1], said)
+        within[path[-1]] = value
+        return json.dumps(said)
+
     for text in (
         whole[:-40],
         whole.replace('"Dense"', '"Nothing"'),
@@ -340,6 +347,8 @@ def test_damaged_ones_are_one_clear_error(tmp_path):
         change(name="elsewhere/kernel"),
         change(quantization={"dtype": "uint8", "min": 0, "scale": "x"}),
         change(name="dense/bias"),
+        put("\ud800", "weightsManifest", 0, "paths", 0),  # no name that a disk can have
+        put(1.5, "modelTopology", "model_config", "config", "layers"),
     ):
         (folder / "model.json").write_text(text)
         with pytest.raises(NacreError, match=r"model\.json|'m'"):

@@ -93,6 +93,13 @@ class Bundle:
     def __contains__(self, name: str) -> bool:
         return name in self.entries
 
+    @property
+    def size_bytes(self) -> int:
+        """What its files of data hold, whatever the index says of them."""
+        shards = {entry.shard for entry in self.entries.values()}
+        paths = [files_of(self._prefix, shard, self.shards)[1] for shard in shards]
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
     def read(self, name: str) -> np.ndarray:
         """An array; strings are an array of `bytes` objects.
 

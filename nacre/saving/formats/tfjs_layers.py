@@ -117,7 +117,9 @@ def _owner(name: str, owners: dict[str, str]) -> str | None:
 def _layers(config: dict[str, Any]) -> list[dict[str, Any]]:
     inner = config.get("config")
     layers = inner.get("layers") if isinstance(inner, dict) else inner
-    return [layer for layer in layers or [] if isinstance(layer, dict)]
+    if not isinstance(layers, list):  # which making the model tells of
+        return []
+    return [layer for layer in layers if isinstance(layer, dict)]
 
 
 def _name(layer: dict[str, Any]) -> str:

@@ -73,7 +73,8 @@ def open_model(source: Any, who: str, name: str) -> Any:
 def _read(source: Any, who: str) -> PT2Program:
     with zipfile.ZipFile(source) as archive:
         names = archive.namelist()
-        size = sum(info.compress_size for info in archive.infolist())
+        assert archive.fp is not None
+        size = archive.fp.seek(0, 2)  # what its directory says of sizes may be anything
         if any(info.file_size > info.compress_size for info in archive.infolist()):
             raise ValueError("its members must be stored as they are, not packed")
         safety.set_file_size(size)
