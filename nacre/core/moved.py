@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import copy
 import functools
 import itertools
 import operator
@@ -129,8 +128,8 @@ def _name(reading: Any, then: Any, owners: Iterable[Any]) -> str:
     attribute = ""
     if isinstance(reading, readings.Settings) and not isinstance(value, (*_MUTABLE, np.ndarray)):
         pairs = list(zip(reading.now(), then, strict=False))
-        place = next((i for i, (a, b) in enumerate(pairs) if not readings.is_same(a, b)), 0)
-        name = pairs[place - 1][0] if place else ""
+        index = next((i for i, (a, b) in enumerate(pairs) if not readings.is_same(a, b)), 0)
+        name = pairs[index - 1][0] if index else ""
         attribute = f".{name}" if isinstance(name, str) and name.isidentifier() else ""
     for owner in owners:
         for name, held in list(vars(owner).items()):
@@ -166,12 +165,11 @@ def _put_back(moved: list[Any]) -> Generator[None]:
 def _keep(value: Any, undo: list[Callable[[], object]], depth: int = _DEPTH) -> None:
     if isinstance(value, np.ndarray):
         kept = value.copy()
-        undo.append(lambda: np.copyto(value, kept))
+        undo.append(lambda: _write_again(value, kept))
         return
     if isinstance(value, _MUTABLE):
-        content = copy.copy(value)
-        undo.append(lambda: _refill(value, content))
-        items: list[Any] = list(content.values() if isinstance(content, dict) else content)
+        items = _items(value)
+        undo.append(lambda: _refill(value, items))
     elif readings.is_settings(value):
         pairs = list(readings.attributes_of(value))
         undo.append(lambda: _set_again(value, pairs))
@@ -182,9 +180,30 @@ def _keep(value: Any, undo: list[Callable[[], object]], depth: int = _DEPTH) -> 
         _keep(item, undo, depth - 1)
 
 
-def _refill(value: Any, content: Any) -> None:
+def _write_again(array: np.ndarray, kept: np.ndarray) -> None:
+    is_writeable = array.flags.writeable
+    with contextlib.suppress(ValueError):  # it shows memory that nobody may write
+        array.flags.writeable = True  # code may lock an array when it has written
+        np.copyto(array, kept)
+        array.flags.writeable = is_writeable
+
+
+def _items(value: Any) -> list[Any]:
+    """What is in a list, set or dict, of this one each key before its value."""
+    if isinstance(value, dict):
+        return list(itertools.chain.from_iterable(value.items()))
+    return list(value)
+
+
+def _refill(value: Any, items: list[Any]) -> None:
+    now = _items(value)
+    if len(now) == len(items) and all(map(operator.is_, now, items)):
+        return  # a class of the user's may refuse every change
     value.clear()
-    value.extend(content) if isinstance(value, list | collections.deque) else value.update(content)
+    if isinstance(value, dict):
+        value.update(dict(zip(items[::2], items[1::2], strict=True)))
+    else:
+        value.update(items) if isinstance(value, set) else value.extend(items)
 
 
 def _set_again(owner: Any, pairs: list[tuple[str, Any]]) -> None:

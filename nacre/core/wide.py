@@ -37,7 +37,7 @@ def in_64_bits(function: Callable[..., Any], *arguments: Any) -> Any:
     Example:
         >>> multiply = lambda x: (x.astype("int64") * 3_000_000_000 % 1_000_003).astype("int32")
         >>> in_64_bits(multiply, jnp.asarray(5)).tolist()
-        955008
+        955003
     """
     if setting("jax_enable_x64"):
         return function(*arguments)

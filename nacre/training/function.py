@@ -172,7 +172,7 @@ class Function(Versioned, Generic[P, R]):
         for name, default in places[len(args) :]:
             if name in named:
                 found.append(named.pop(name))
-            elif isinstance(default, _DEFAULTS):
+            elif isinstance(default, _DEFAULTS) and not isinstance(default, np.generic):
                 found.append(default)
             else:
                 break
@@ -334,9 +334,13 @@ _DEFAULTS = (int, float, complex, str, bytes, bool, type(None))
 
 
 def _places_of(function: Callable[..., Any]) -> tuple[tuple[str, Any], ...]:
-    """The arguments that may be given by place or by name, with their defaults; none beside `*`."""
+    """The arguments that may be given by place or by name, with their defaults; none beside `*`.
+
+    Of a decorated function they are the wrapper's, which it is that is called: it may have other
+    defaults than what it wraps.
+    """
     try:
-        known = inspect.signature(function).parameters.values()
+        known = inspect.signature(function, follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):  # a built-in one, which does not tell
         return ()
     if any(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL) for p in known):

@@ -140,6 +140,28 @@ def raised_in(holder: Any, key: Any) -> int:
     return int(holder[key])
 
 
+class Fixed(dict[str, int]):
+    """A dict that refuses to be changed."""
+
+    def __setitem__(self, key: str, value: int) -> None:
+        raise TypeError("fixed")
+
+    update = clear = __setitem__  # type: ignore[assignment]
+
+
+class BesideFixed(Counter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.options = Fixed(rate=1)
+
+
+def raised_where_locked(array: Any) -> int:
+    array.flags.writeable = True
+    array[0] += 1
+    array.flags.writeable = False
+    return int(array[0])
+
+
 TOTAL = 0
 KEPT = {"count": 0}
 
@@ -186,6 +208,8 @@ ELSEWHERE = {
     "list": (lambda: [0], lambda d: raised_in(d, 0), "held"),
     "length": (list, appended, "held"),
     "array": (lambda: np.zeros(2), lambda a: raised_in(a, 0), "held"),
+    "locked array": (lambda: np.zeros(2), raised_where_locked, "held"),
+    "beside a fixed dict": (BesideFixed, raised, "held.count"),
     "name": (object, lambda _: raised_name(), "'TOTAL' in raised_name"),
     "dict outside": (object, lambda _: raised_in(KEPT, "count"), "a dict"),
     "class": (object, raised_in_class, "Holding.seen"),

@@ -460,3 +460,47 @@ def test_flags_toggled_at_each_step_are_compiled_once_each():
             found.append(count(X))
     assert found == [2, 0] * 3
     assert len(traced) == 2
+
+
+def with_own_default(function):
+    @functools.wraps(function)
+    def wrapper(x, scale=5.0):
+        return function(x, scale)
+
+    return wrapper
+
+
+def with_option(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        kwargs.setdefault("scale", 5.0)
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def with_fewer(function):
+    @functools.wraps(function)
+    def wrapper(x):
+        return function(x, 5.0)
+
+    return wrapper
+
+
+@pytest.mark.parametrize("decorated", [with_own_default, with_option, with_fewer])
+def test_a_wrapper_is_called_with_its_own_defaults(decorated):
+    def scaled(x, scale=1.0):
+        return x * scale
+
+    wrapper = decorated(scaled)
+    assert float(keras.function(wrapper)(np.float32(2))) == float(wrapper(np.float32(2))) == 10.0
+
+
+def test_code_may_ask_for_a_default_that_is_a_number_of_numpy():
+    half = np.float64(0.5)
+
+    @keras.function
+    def halved(x, rate=half):
+        return x * rate if rate < 1 else x
+
+    assert float(halved(np.float32(2))) == float(halved(x=np.float32(2))) == 1.0
