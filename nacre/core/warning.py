@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from types import FrameType
@@ -38,11 +39,16 @@ def warn(text: str, category: type[Warning] = UserWarning) -> None:
     _given += 1
     level = 2  # 1 would be this line
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_internal(frame.f_code.co_filename):
+    while frame is not None and _lies_between(frame.f_code.co_filename):
         frame, level = frame.f_back, level + 1
     if frame is None:  # a thread of nacre's own: its whole stack is ours
         level = 2
     warnings.warn(printable(text), category, stacklevel=level)
+
+
+def _lies_between(file: str) -> bool:
+    """Whether code of a file is not the user's; blocks of nacre's run in contextlib."""
+    return is_internal(file) or file == contextlib.__file__
 
 
 __all__ = ["given", "warn"]

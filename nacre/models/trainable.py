@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from nacre.core import changes, tree
@@ -456,8 +456,10 @@ class Trainable(GeneratorMethods, Stepping):
                     "Wait for it to end, or train a copy: nacre.models.clone_model(model).",
                 )
             )
+        trainer = self._trainer
         try:
-            yield
+            with nullcontext() if trainer is None else trainer.flags.held(self):
+                yield
         finally:
             lock.release()
 

@@ -46,6 +46,7 @@ from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
 from nacre.tf.values import tensor
 from nacre.tf.variable_parts import ASSIGN, OF_VARIABLES, noting
+from nacre.training.trained_as_compiled import train_as_compiled
 
 
 def _numpy(self: Any) -> Any:
@@ -399,6 +400,7 @@ def lend_methods() -> None:
     from nacre.tf.conversion import converted
 
     rewrite_with(converted)
+    train_as_compiled(True)
     for cls in (ARRAY, TRACER):
         _lend(
             cls,
@@ -450,6 +452,7 @@ def take_methods_back() -> None:
             setattr(cls, name, old)
     _lent.clear()
     rewrite_with(None)
+    train_as_compiled(False)
 
 
 __all__ = ["Reference", "lend_methods", "take_methods_back"]

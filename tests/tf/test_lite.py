@@ -78,6 +78,7 @@ def test_optimizations_make_files_smaller(model: Any, types: list[Any], error: f
 
 
 def test_all_in_8_bits_by_samples(model: Any) -> None:
+    pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([x[None]] for x in X)
@@ -95,6 +96,7 @@ def test_all_in_8_bits_by_samples(model: Any) -> None:
 
 
 def test_what_is_not_all_in_8_bits_is_told_with_its_layers() -> None:
+    pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
     model = tf.keras.Sequential(
         [tf.keras.Input((6,)), tf.keras.layers.LayerNormalization(name="n")]
     )
@@ -244,6 +246,8 @@ def test_several_functions_are_signatures_of_one_file(is_own: bool) -> None:
 
 
 def test_samples_say_which_of_several_functions_they_are_of() -> None:
+    pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
+
     def samples() -> Any:
         for x in X:
             yield "encode", {"x": x[None]}
