@@ -21,16 +21,16 @@ from nacre.core.typed_jax import setting
 _noted: ContextVar[set[str] | None] = ContextVar("noted", default=None)
 
 # Operators, without case and underscores, whose whole numbers are some of those they are given, or
-# count and number what is there.
+# count and number what is there. Those that may add up what meets in one place are not among them.
 _STAYS = frozenset(
     """
     identity reshape flatten squeeze unsqueeze transpose concat concatv2 concatenation cat stack
     pack unpack unbind split splitv splittosequence splitwithsizes slice stridedslice narrow select
-    gather gatherelements gathernd gatherv2 takealongdim indexselect index indexput indexputimpl
+    gather gatherelements gathernd gatherv2 takealongdim indexselect index
     expand expandas broadcastto tile repeat pad padv2 constantpadnd where wherev2 selectv2 argmax
     argmin topk topkv2 sort argsort unique max min amax amin maximum minimum maxdim mindim
     reducemax reducemin clip clamp clampmin clampmax nonzero compress constantofshape full fulllike
-    zeros zeroslike ones oneslike onehot eyelike trilu triu tril scatternd scatterelements scatter
+    zeros zeroslike ones oneslike onehot eyelike trilu triu tril scatter
     scattersrc scattervalue reversesequence reverse reversev2 flip roll arange dropout
     sequenceat concatfromsequence sequenceconstruct loop if scan while call optionalgetelement
     view unsafeview permute t swapaxes movedim detach alias contiguous clone liftfresh
@@ -39,7 +39,8 @@ _STAYS = frozenset(
     bitwisexor bitwisenot mode median mod remainder floordivide div floormod truncatediv
     """.split()
 )
-# A cast stays where it is from whole numbers that 32 bits hold.
+# A cast stays where it is from whole numbers that 32 bits hold; to unsigned ones, where it is from
+# such: -1 becomes the largest of 64 bits.
 _CASTS = frozenset(("cast", "castlike", "to", "tocopy", "typeas", "quantize", "dequantize"))
 
 
@@ -62,11 +63,7 @@ def note(op: str, inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
     kinds = {_kind(value) for value in outputs} - {""}
     if not kinds:
         return
-    plain = op.lower().replace("_", "")
-    stays = plain in _STAYS
-    if plain in _CASTS:
-        stays = all(_is_held(value) for value in inputs)
-    if "float" in kinds or not stays:
+    if "float" in kinds or not _stays(op, "unsigned" in kinds, inputs):
         noted.add(op)
 
 
@@ -75,11 +72,17 @@ def note_narrowed(op: str, told: str, inputs: Iterable[Any], outputs: Iterable[A
     noted = _noted.get()
     if noted is None or not any(is_tracer(value) for value in outputs):
         return
-    plain = op.lower().replace("_", "")
     kinds = {np.dtype(v.dtype).kind for v in outputs if is_tracer(v)}
-    stays = plain in _STAYS or (plain in _CASTS and all(_is_held(value) for value in inputs))
-    if not stays and kinds & set("iu"):
+    if kinds & set("iu") and not _stays(op, "u" in kinds, inputs):
         noted.add(told)
+
+
+def _stays(op: str, is_unsigned: bool, inputs: Iterable[Any]) -> bool:
+    """Whether whole numbers that 32 bits hold are all that an operator makes of such."""
+    plain = op.lower().replace("_", "")
+    if plain in _CASTS:
+        return all(_is_held(value, is_unsigned) for value in inputs)
+    return plain in _STAYS and not (is_unsigned and plain == "bitwisenot")
 
 
 def note_constant(value: np.ndarray[Any, Any]) -> None:
@@ -108,19 +111,21 @@ def without_rounding(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None
 
 
 def _kind(value: Any) -> str:
-    """'int' or 'float' of what is computed with 64 bits, '' of everything else."""
+    """'int', 'unsigned' or 'float' of what is computed with 64 bits, '' of everything else."""
     if isinstance(value, list | tuple):
         return next((kind for kind in map(_kind, value) if kind), "")
     if not is_tracer(value):
         return ""
     if value.dtype in (jnp.int64, jnp.uint64):
-        return "int"
+        return "int" if value.dtype == jnp.int64 else "unsigned"
     return "float" if value.dtype in (jnp.float64, jnp.complex128) else ""
 
 
-def _is_held(value: Any) -> bool:
+def _is_held(value: Any, is_unsigned: bool) -> bool:
     kind = np.dtype(getattr(value, "dtype", np.int32))
-    return kind.kind == "b" or (kind.kind in "iu" and kind != np.uint32)
+    if kind.kind == "b":
+        return True
+    return kind.kind == "u" if is_unsigned else kind.kind == "i" or kind in (np.uint8, np.uint16)
 
 
 __all__ = ["afresh", "note", "note_constant", "note_narrowed", "noting", "without_rounding"]

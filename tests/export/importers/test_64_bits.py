@@ -94,6 +94,40 @@ TABLE: dict[str, Row] = {
 }  # fmt: skip
 
 
+def between(op: str, given: str, wide: int, tensors=(), inputs="a", **attributes) -> bytes:
+    """What an operator makes of x in a type of 64 bits, as floats of 32."""
+    return model(
+        [node("Cast", "x", "a", to=wide), node(op, inputs, "b", **attributes),
+         node("Cast", "b", "y", to=1)],
+        [value("x", 2, dtype=given)], [value("y", 2)], tensors,
+    )  # fmt: skip
+
+
+_PLACES = [
+    tensor("zeros", whole(0, 0)),
+    tensor("i", whole(1, 1)),
+    tensor("ii", whole(1, 1)[:, None]),
+]
+TABLE |= {
+    "numbers that are added in one place": (
+        between("ScatterElements", "int32", 7, _PLACES[:2], "zeros i a", reduction="add"),
+        whole(2_000_000_000, 2_000_000_000, dtype="int32"), np.array([0, 4e9], "float32"),
+    ),
+    "numbers that are added in one row": (
+        between("ScatterND", "int32", 7, _PLACES[::2], "zeros ii a", reduction="add"),
+        whole(2_000_000_000, 2_000_000_000, dtype="int32"), np.array([0, 4e9], "float32"),
+    ),
+    "negative numbers as unsigned ones": (
+        between("Identity", "int32", 13), whole(-1, 5, dtype="int32"),
+        np.array([2.0**64, 5], "float32"),
+    ),
+    "all bits but one": (
+        between("BitwiseNot", "uint8", 13), whole(1, 0, dtype="uint8"),
+        np.array([2.0**64, 2.0**64], "float32"),
+    ),
+}  # fmt: skip
+
+
 def opened(data: bytes) -> ImportedModel:
     found = open_model(data, "m.onnx", "m")
     assert isinstance(found, ImportedModel)

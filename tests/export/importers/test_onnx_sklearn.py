@@ -74,6 +74,7 @@ def test_a_file_of_trees_is_a_layer_of_another_model():
     ("kind", "keys", "values", "x", "y"),
     [
         ("int64", [3, 1, 3], [30.0, 10.0, 33.0], [1, 3, 7], [10.0, 33.0, -1.0]),
+        ("int64", [5, (1 << 32) + 5], [1.0, 2.0], [5, 6], [1.0, -1.0]),  # alike in 32 bits
         ("float32", [1.5, float("nan")], [1.0, 2.0], [1.5, float("nan"), 2.0], [1.0, 2.0, -1.0]),
     ],
 )

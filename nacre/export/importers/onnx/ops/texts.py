@@ -17,6 +17,7 @@ from nacre.export.importers.onnx.values import (
     known,
     lifted,
 )
+from nacre.export.importers.wide_work import note_constant
 
 
 def _texts(items: Any, shape: Any = None) -> Any:
@@ -146,7 +147,9 @@ def _label_encoder(node: Node, x: Any) -> Any:
 
 def _of_numbers(x: Any, keys: Any, values: Any, fallback: Any) -> Any:
     """The same where numbers are only known when the program runs."""
-    table = np.asarray(keys).astype(computed(x.dtype))
+    table = np.asarray(keys)
+    note_constant(table)
+    table = table.astype(computed(x.dtype))
     order = np.argsort(table, kind="stable")
     # Of keys that are there twice, the last one counts.
     table, values = table[order], values[order]
