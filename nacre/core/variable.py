@@ -427,7 +427,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return self.assign(self.raw_value - self._operand(value))
 
     def _operand(self, value: Any) -> jax.Array:
-        value, dtype = _plain(value), jnp.dtype(self._dtype)
+        value, dtype = value_of(value), jnp.dtype(self._dtype)
         if isinstance(value, np.ndarray):
             value = exact(value, dtype, f"Variable '{self.path}'")
         # 64 bits as the device has them: JAX would warn at each.
@@ -636,7 +636,8 @@ def _itemsize(dtype: str) -> int:
     return jnp.dtype(dtype).itemsize
 
 
-def _plain(value: Any) -> Any:
+def value_of(value: Any) -> Any:
+    """What a variable holds now, be it in a scope; anything else as it is."""
     return value.value if isinstance(value, Variable) else value
 
 

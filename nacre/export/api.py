@@ -26,6 +26,7 @@ from nacre.core import addresses, atomic
 from nacre.core.errors import ArgumentError, listed, message, refuse_unknown
 from nacre.core.memory import give_back_memory
 from nacre.core.regions import Content, Region, write_into
+from nacre.core.warning import warn
 from nacre.export.capture import Captured
 from nacre.export.graph.ir import Graph, Output, Value
 from nacre.export.graph.sizes import symbols_in
@@ -187,6 +188,15 @@ class Plan:
         )
         atomic.write_file(path.with_name(path.name + REPORT_SUFFIX), report.to_json().encode())
         return report
+
+    def warn_of_changes(self) -> None:
+        """Tell of variables that calls change, where no report does: files change none."""
+        if self.captured.graph.updates:
+            paths = listed([path for path, _ in self.captured.graph.updates])
+            rule = f"calls of a file of {self.target.title} change no variables"
+            got = f"{paths}: each call begins with what is in them now"
+            fix = "Return what changes and give it back as an input, or write a SavedModel."
+            warn(message(self.who, rule, got, fix))
 
     def _request(self, file_name: str) -> Request:
         return replace(self.prepared(), file_name=file_name)

@@ -33,6 +33,8 @@ def written_together(plans: Mapping[str, Plan]) -> bytes:
     unnamed = [repr(key) for key in plans if not key]
     if unnamed:
         raise ArgumentError(message(who, "each function must have a name", unnamed[0]))
+    for plan in plans.values():
+        plan.warn_of_changes()
     requests = {key: plan.prepared() for key, plan in plans.items()}
     content = target.write_together(requests)
     with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from nacre.core import tree
 from nacre.core.context import current
 from nacre.core.tracing import current_trace, is_tracer, trace_of
-from nacre.core.variable import Variable
+from nacre.core.variable import Variable, value_of
 from nacre.summary.messages import summary_value
 from nacre.summary.recording import is_recorded, recording, step_of
 
@@ -130,16 +130,12 @@ def capture(
         data = data()
     if summaries is None or current().finds_shapes:
         return False
-    data, step = tree.map_structure(_value_now, (data, step))
+    # Of variables what they hold here: the code may change them after that.
+    data, step = tree.map_structure(value_of, (data, step))
     if not summaries.can_give_back((data, step)):
         return False
     summaries.add(who, tag, data, step, value, metadata)
     return True
-
-
-def _value_now(leaf: Any) -> Any:
-    """What a variable holds where it is summarised; the code may change it after that."""
-    return leaf.value if isinstance(leaf, Variable) else leaf
 
 
 def write_found(found: Iterable[tuple[_Summary, Any, Any]], is_of_fit: bool = False) -> None:

@@ -102,8 +102,9 @@ class TFLiteConverter:
 
     Source:
         Interface: TensorFlow 2.15. Differs: a `representative_dataset` without `optimizations` is
-        told of, where TensorFlow leaves it out without a word; `allow_custom_ops` and the like may
-        be set and mean nothing.
+        told of, where TensorFlow leaves it out without a word; calls of the file change no
+        variables, which a warning says; `allow_custom_ops` and the like may be set and mean
+        nothing.
     Example:
         >>> import nacre.tf as tf
         >>> model = tf.keras.Sequential([tf.keras.Input((4,)), tf.keras.layers.Dense(3)])
@@ -177,6 +178,7 @@ class TFLiteConverter:
             return written_together(self._plans(options))
         target, signature = self._functions[0]
         plan = export_plan(target, "litert", signature, _WHO, verify=self.verify, **options)
+        plan.warn_of_changes()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.tflite"
             plan.write(path)

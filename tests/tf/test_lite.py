@@ -245,6 +245,35 @@ def test_several_functions_are_signatures_of_one_file(is_own: bool) -> None:
         np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-5)
 
 
+def counter() -> Any:
+    class Counter(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.count = tf.Variable(1.0, name="count")
+
+        @tf.function(input_signature=[tf.TensorSpec([])])
+        def add(self, x: Any) -> Any:
+            self.count.assign_add(x)
+            return self.count
+
+        @tf.function(input_signature=[tf.TensorSpec([])])
+        def peek(self, x: Any) -> Any:
+            return self.count + x
+
+    return Counter()
+
+
+@pytest.mark.parametrize("names", [["add"], ["peek", "add"]])
+def test_variables_that_calls_change_are_told_of(names: list[str]) -> None:
+    module = counter()
+    functions = [getattr(module, name).get_concrete_function() for name in names]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(functions, module)
+    with pytest.warns(UserWarning, match=r"change no variables\. Got .*count"):
+        content = converter.convert()
+    run = OwnInterpreter(model_content=content).get_signature_runner("add" if names[1:] else None)
+    assert [float(run(x=np.float32(2))["output_0"]) for _ in range(2)] == [3.0, 3.0]
+
+
 def test_samples_say_which_of_several_functions_they_are_of() -> None:
     pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
 

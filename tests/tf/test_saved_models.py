@@ -101,6 +101,24 @@ def test_a_model_is_saved_as_a_model(tmp_path: Path) -> None:
     np.testing.assert_allclose(again(x), model(x), rtol=1e-6)
 
 
+def test_a_variable_that_is_returned_is_what_it_holds_at_the_end(tmp_path: Path) -> None:
+    class Counter(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.count = tf.Variable(1.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([])])
+        def add(self, x):
+            self.count.assign_add(x)
+            return {"count": self.count, "twice": 2 * self.count}
+
+    tf.saved_model.save(Counter(), tmp_path / "m")
+    add = tf.saved_model.load(tmp_path / "m").add
+    found = [add(tf.constant(2.0)) for _ in range(2)]
+    assert [float(one["count"]) for one in found] == [3.0, 5.0]
+    assert [float(one["twice"]) for one in found] == [6.0, 10.0]
+
+
 def test_what_cannot_be_saved_is_told(tmp_path: Path) -> None:
     class Empty(tf.Module):
         pass

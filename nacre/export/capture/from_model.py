@@ -21,7 +21,7 @@ from nacre.core import changes, scope, tree
 from nacre.core.context import changed
 from nacre.core.errors import ArgumentError, NotBuiltError, UnsupportedError, message
 from nacre.core.strings import HostString
-from nacre.core.variable import Variable
+from nacre.core.variable import Variable, value_of
 from nacre.export.capture import jaxpr
 from nacre.export.capture import rules as rules  # fills the tables of rules
 from nacre.export.capture.decisions import Decision, noted
@@ -271,6 +271,8 @@ class _Call:
         with changes.tracing(), scope.running_program(run), scope.StatelessScope(pairs) as inner:
             with _under_names(self.target):
                 results = _called(self.target, args, kwargs, self.training)
+            # Of a variable that is returned it is what it holds at the end of the call.
+            results = tree.map_structure(value_of, results)
             ends = [(v, inner.get_current_value(v)) for v in self.variables]
         unknown += [
             v

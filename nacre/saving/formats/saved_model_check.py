@@ -19,6 +19,7 @@ import numpy as np
 
 from nacre.core import scope, tree
 from nacre.core.errors import FileFormatError, message
+from nacre.core.variable import value_of
 from nacre.core.warning import warn
 from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.saved_model import VARIABLES
@@ -126,7 +127,7 @@ class Content:
         given = [_filled(argument, arrays) for argument in comparison.arguments]
         try:
             with scope.StatelessScope():  # leaves states of layers as they are
-                wanted = tree.flatten(comparison.in_memory(*given))
+                wanted = [value_of(x) for x in tree.flatten(comparison.in_memory(*given))]
         except ValueError as error:
             tries.refusal = str(error).split("\n")[0]
             return False
@@ -226,7 +227,8 @@ def _as_traced(comparison: Comparison, given: list[Any], wanted: list[Any]) -> l
         for place, array in zip(places, arrays, strict=True):
             moved[place] = array
         with scope.StatelessScope():
-            return tree.flatten(comparison.in_memory(*tree.pack_sequence_as(given, moved)))
+            found = comparison.in_memory(*tree.pack_sequence_as(given, moved))
+            return [value_of(x) for x in tree.flatten(found)]
 
     return jax.jit(run)([leaves[i] for i in places])
 

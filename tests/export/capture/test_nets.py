@@ -155,6 +155,18 @@ def test_a_function_is_captured_with_the_variables_it_reads_and_assigns() -> Non
     assert run.updates == {"count": 1.0} and float(count.value) == 0.0
 
 
+def test_a_variable_that_is_returned_is_captured_as_the_call_leaves_it() -> None:
+    count = nacre.Variable(1.0, name="count")
+
+    @nacre.function(input_signature=[nacre.KerasTensor((), name="x")])
+    def raised(x: Any) -> Any:
+        count.assign_add(x)
+        return {"count": count}
+
+    run = evaluate(capture(raised).graph, [np.float32(2)])
+    assert run.outputs["count"] == run.updates["count"] == 3.0
+
+
 def test_capture_leaves_the_model_as_it_was() -> None:
     model = net("residual")
     before = [v.numpy().copy() for v in model.variables]
