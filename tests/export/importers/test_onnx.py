@@ -88,9 +88,11 @@ def test_almost_all_operators_of_set_18_are_computed():
 
 def _torch(name: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     with np.load(FILES / "torch.npz") as arrays:
-        both = ([arrays[f"{name}/{kind}_{i}"] for i in range(2) if f"{name}/{kind}_{i}" in arrays]
-                for kind in ("input", "output"))  # fmt: skip
-        return tuple(both)
+        inputs, outputs = (
+            [arrays[f"{name}/{kind}_{i}"] for i in range(2) if f"{name}/{kind}_{i}" in arrays]
+            for kind in ("input", "output")
+        )
+        return inputs, outputs
 
 
 def _list(found):

@@ -56,7 +56,7 @@ WINDOW = {"padding": 0, "stride_w": 2, "stride_h": 2, "filter_width": 3, "filter
 CONV = {"padding": 0, "stride_w": 2, "stride_h": 1}
 
 
-def _lstm(peephole: bool, projection: bool, one_gate: bool) -> list[Any]:
+def _lstm(peephole: int, projection: int, one_gate: int) -> list[Any]:
     units, outputs = 4, 3 if projection else 4
     gates = [None if one_gate and n == 0 else K(f(units, 5)) for n in range(4)]
     recurrent = [None if one_gate and n == 0 else K(f(units, outputs)) for n in range(4)]
@@ -249,3 +249,82 @@ def test_an_operator_computes_what_litert_does(at: int):
     for own, wanted in zip(found, outputs_of(theirs, row), strict=True):
         assert (own.shape, own.dtype) == (wanted.shape, wanted.dtype)
         np.testing.assert_allclose(own, wanted, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("how", [{}, {"align_corners": True}, {"half_pixel_centers": True}])
+@pytest.mark.parametrize(("old", "new"), [((5, 6), (7, 9)), ((40, 9), (90, 4)), ((3, 3), (1, 1))])
+@pytest.mark.parametrize(("dtype", "far"), [("int16", 0), ("int8", 1), ("uint8", 1)])
+def test_pictures_of_whole_numbers_change_their_size_as_in_litert(dtype, far, old, new, how):
+    from ai_edge_litert import interpreter
+
+    whole = np.iinfo(dtype)
+    x = R.integers(whole.min, whole.max, (2, *old, 3), dtype, endpoint=True)
+    zero = 128 if dtype == "uint8" else 0
+    scales = {"scale": np.array([0.1], "f4"), "zero_point": np.array([zero])}
+    kept = {"type": NUMBER_OF_DTYPE[dtype], "quantization": scales}
+    content = SCHEMA.pack(
+        "Model",
+        {
+            "version": 3,
+            "operator_codes": [{"builtin_code": 23, "deprecated_builtin_code": 23, "version": 3}],
+            "buffers": [{}, {"data": np.array(new, "<i4").view("u1")}],
+            "subgraphs": [
+                {
+                    "tensors": [
+                        {"name": "x", "shape": list(x.shape), **kept},
+                        {"name": "size", "shape": [2], "type": 2, "buffer": 1},
+                        {"name": "y", "shape": [2, *new, 3], **kept},
+                    ],
+                    "inputs": [0],
+                    "outputs": [2],
+                    "operators": [
+                        {
+                            "opcode_index": 0,
+                            "inputs": [0, 1],
+                            "outputs": [2],
+                            "builtin_options": ("ResizeBilinearOptions", how),
+                        }
+                    ],
+                }
+            ],
+        },
+        IDENTIFIER,
+    )
+    row: Row = ("RESIZE_BILINEAR", how, [x], [dtype])
+    (found,) = outputs_of(Interpreter(model_content=content), row)
+    (wanted,) = outputs_of(interpreter.Interpreter(model_content=content), row)
+    assert np.abs(found.astype(int) - wanted.astype(int)).max() <= far
+
+
+def test_weights_of_8_bits_are_within_the_bound_that_is_told():
+    from ai_edge_litert import interpreter
+
+    x, weights = f(5, 40), R.integers(-127, 127, (7, 40), "int8", endpoint=True)
+    scale = R.uniform(0.01, 0.02, 7).astype("f4")
+    scales = {"scale": scale, "zero_point": np.zeros(7, "i8"), "quantized_dimension": 0}
+    tensors = [
+        {"name": "x", "shape": [5, 40], "type": 0},
+        {"name": "w", "shape": [7, 40], "type": 9, "buffer": 1, "quantization": scales},
+        {"name": "y", "shape": [5, 7], "type": 0},
+    ]
+    options = ("FullyConnectedOptions", {"asymmetric_quantize_inputs": True})
+    operator = {"opcode_index": 0, "inputs": [0, 1, -1], "outputs": [2], "builtin_options": options}
+    content = SCHEMA.pack(
+        "Model",
+        {
+            "version": 3,
+            "operator_codes": [{"builtin_code": 9, "deprecated_builtin_code": 9, "version": 12}],
+            "subgraphs": [
+                {"tensors": tensors, "inputs": [0], "outputs": [2], "operators": [operator]}
+            ],
+            "buffers": [{}, {"data": weights.reshape(-1).view("u1")}],
+        },
+        IDENTIFIER,
+    )
+    row: Row = ("FULLY_CONNECTED", {}, [x], FLOATS)
+    (found,) = outputs_of(Interpreter(model_content=content), row)
+    (wanted,) = outputs_of(interpreter.Interpreter(model_content=content), row)
+    step = (x.max(1).clip(0) - x.min(1).clip(None, 0)) / 255
+    bound = step[:, None] * np.abs(weights * scale[:, None]).sum(1)
+    assert (np.abs(found - wanted) <= bound).all()
+    np.testing.assert_allclose(found, x @ (weights * scale[:, None]).T, rtol=1e-5, atol=1e-5)

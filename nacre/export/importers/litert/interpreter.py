@@ -33,8 +33,10 @@ class Interpreter:
         UnsupportedError: It has operators that nacre does not compute; all of them are told.
     Source:
         Interface: `ai_edge_litert.interpreter.Interpreter` 2.3. Differs: weights of 8 bits that are
-        multiplied with floats are floats; whole numbers may be a step or two away; an output that
-        was not computed is an error, not what is in memory; numbers of 64 bits are computed in 32.
+        multiplied with floats x are floats, where LiteRT rounds x to 8 bits: a sum of x · w is up
+        to (max(x, 0) - min(x, 0)) / 255 · Σ|w| away; whole numbers may be a step or two away;
+        an output that was not computed is an error, not what is in memory; numbers of 64 bits are
+        computed in 32.
     Example:
         >>> import nacre.tf as tf
         >>> model = tf.keras.Sequential([tf.keras.Input((4,)), tf.keras.layers.Dense(3)])
