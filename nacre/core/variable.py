@@ -35,6 +35,7 @@ from nacre.core.errors import (
     unknown_name,
 )
 from nacre.core.host_arrays import exact
+from nacre.core.indices import fits
 from nacre.core.keywords import NoKeywords
 from nacre.core.kinds import is_int, is_numpy_array, is_numpy_scalar
 from nacre.core.names import auto_name, current_path
@@ -51,10 +52,12 @@ from nacre.core.scope import (
     value_in_scopes,
 )
 from nacre.core.tracing import is_bare, is_tracer
+from nacre.core.typed_jax import setting
 
 # What is below is made at once, so that errors come where the variable is made.
 _LARGE_BYTES = 1 << 20
-_WIDE = ("float64", "int64", "uint64")
+_WIDE_INTEGERS = ("int64", "uint64")
+_WIDE = ("float64", *_WIDE_INTEGERS)
 
 
 def standardize_shape(shape: Any) -> tuple[int | None, ...]:
@@ -228,6 +231,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         record_created(self)
         if not self._is_deferred(initializer, shape, dtype):
             self._value: jax.Array | np.ndarray = self._first_value(initializer, shape, dtype)
+            _widen_for(self._value)
             self._dtype = standardize_dtype(self._value.dtype)
             self._shape: tuple[int, ...] = tuple(int(n) for n in self._value.shape)
 
@@ -372,7 +376,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         if not isinstance(value, jax.Array) and (scope is None or is_bare()):
             value = exact(value, dtype, f"Variable '{self.path}'")
         else:
-            value = jnp.asarray(value, jax.dtypes.canonicalize_dtype(dtype))
+            value = self._narrowed(value)
         if tuple(value.shape) != self._shape:
             raise ShapeError(
                 message(
@@ -402,6 +406,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
         return value
 
     def _become(self, own: Any) -> None:
+        _widen_for(own)
         if (training := self.trained_by) is not None:
             with training.lock:
                 training.commit_newest()  # it would come over this one
@@ -420,18 +425,37 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
 
     def assign_add(self, value: Any) -> Any:
         """Add to the value, and return the sum."""
-        return self.assign(self.raw_value + self._operand(value))
+        value = value_of(value)
+        if self._is_changed_on_host(value):
+            return self.assign(self._wide() + self._operand_on_host(value))
+        return self.assign(self.raw_value + self._narrowed(value))
 
     def assign_sub(self, value: Any) -> Any:
         """Subtract from the value, and return the difference."""
-        return self.assign(self.raw_value - self._operand(value))
+        value = value_of(value)
+        if self._is_changed_on_host(value):
+            return self.assign(self._wide() - self._operand_on_host(value))
+        return self.assign(self.raw_value - self._narrowed(value))
 
-    def _operand(self, value: Any) -> jax.Array:
-        value, dtype = value_of(value), jnp.dtype(self._dtype)
-        if isinstance(value, np.ndarray):
+    # A sum of whole numbers of 64 bits may be one that the 32 of the device do not hold, where it
+    # would come out as another number without a word. Outside of programs it is taken on the host.
+
+    def _is_changed_on_host(self, value: Any) -> bool:
+        is_wide = self._dtype in _WIDE_INTEGERS and not _has_64_bits()
+        return is_wide and get_stateless_scope() is None and is_bare() and not is_tracer(value)
+
+    def _wide(self) -> np.ndarray:
+        return self.numpy().astype(self._dtype)
+
+    def _operand_on_host(self, value: Any) -> np.ndarray:
+        return exact(np.asarray(value), jnp.dtype(self._dtype), f"Variable '{self.path}'")
+
+    def _narrowed(self, value: Any) -> jax.Array:
+        """A value of a program, with 64 bits as the device has them: JAX would warn at each."""
+        dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(self._dtype))
+        if isinstance(value, int | np.ndarray | np.integer):
             value = exact(value, dtype, f"Variable '{self.path}'")
-        # 64 bits as the device has them: JAX would warn at each.
-        return jnp.asarray(value, jax.dtypes.canonicalize_dtype(dtype))
+        return jnp.asarray(value, dtype)
 
     def _raw(self, notes: bool = True) -> jax.Array:
         """The value without autocasting. A program under trace records that it uses the variable;
@@ -634,6 +658,18 @@ def _known(shape: tuple[int | None, ...]) -> tuple[int, ...] | None:
 
 def _itemsize(dtype: str) -> int:
     return jnp.dtype(dtype).itemsize
+
+
+def _has_64_bits() -> bool:
+    return setting("jax_enable_x64")
+
+
+def _widen_for(value: Any) -> None:
+    """Switch 64 bits on for whole numbers that 32 do not hold: a program that takes the variable,
+    whether it computes with it or not, would hand back another number."""
+    if type(value) is np.ndarray and value.dtype.name in _WIDE_INTEGERS and not _has_64_bits():
+        if not fits(value, jax.dtypes.canonicalize_dtype(value.dtype)):
+            use_64_bits()
 
 
 def value_of(value: Any) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from nacre.core import config
 from nacre.core.dtypes import is_float, is_int, standardize_dtype
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.indices import check_width
 from nacre.core.random import draw_key
 from nacre.core.shape_inference import infer
 from nacre.core.symbolic import KerasTensor
@@ -105,6 +106,12 @@ def randint(
         raise ArgumentError(
             message("randint", "dtype must be an integer", repr(str(dtype)), "Use uniform.")
         )
+    dtype = jax.dtypes.canonicalize_dtype(dtype)
+    # JAX draws narrow numbers in 32 bits, so that maxval=256 is the end of uint8.
+    drawn_in = dtype if dtype.itemsize >= 4 else np.dtype("int32")
+    for name, limit in (("minval", minval), ("maxval", maxval)):
+        if isinstance(limit, int | np.ndarray | np.integer):
+            check_width(f"random.randint, {name}", np.asarray(limit), drawn_in)
     return jax.random.randint(draw_key(seed), _shape("randint", shape), minval, maxval, dtype)
 
 

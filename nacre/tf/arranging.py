@@ -17,7 +17,7 @@ from nacre.tf.dtypes import as_dtype
 from nacre.tf.nodes import node
 from nacre.tf.shapes import TensorShape
 from nacre.tf.sizes import Sizes, are_known, plain, sizes_of
-from nacre.tf.values import landed, same, tensor
+from nacre.tf.values import are_wide, landed, same, tensor
 
 
 def shape(x: Any, out_type: Any = "int32") -> Any:
@@ -178,6 +178,14 @@ def uniques(name: str, x: Any, out_idx: Any) -> Any:
 
 def sorted_places(x: Any, axis: int, direction: str) -> Any:
     """Which number comes first, which second."""
+    if are_wide(x):
+        host = np.asarray(x)
+        host = np.flip(host, axis) if direction == "DESCENDING" else host
+        places = np.argsort(host, axis, kind="stable").astype(np.int32)
+        if direction == "DESCENDING":
+            return landed(np.flip(x.shape[axis] - 1 - places, axis))
+        _check_direction(direction)
+        return landed(places)
     if direction == "DESCENDING":
         places = ops.argsort(ops.flip(x, axis), axis)
         return ops.flip(x.shape[axis] - 1 - places, axis)
@@ -188,6 +196,9 @@ def sorted_places(x: Any, axis: int, direction: str) -> Any:
 def in_order(x: Any, axis: int, direction: str) -> Any:
     """The numbers in order."""
     _check_direction(direction)
+    if are_wide(x):
+        found = np.sort(np.asarray(x), axis)
+        return landed(np.flip(found, axis) if direction == "DESCENDING" else found)
     found = ops.sort(x, axis)
     return ops.flip(found, axis) if direction == "DESCENDING" else found
 

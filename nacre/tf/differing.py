@@ -20,7 +20,7 @@ DIFFERS: dict[str, str] = {
     "hub": "nothing is downloaded: a module must be in a folder, or in TFHUB_CACHE_DIR.",
     "distribute": "one device is used.",
     "float64": "on the device floats have 32 bits.",
-    "int64": "on the device whole numbers have 32 bits; one that does not fit is refused.",
+    "int64": "within functions whole numbers have 32 bits; one that does not fit is refused.",
     "config.experimental.set_memory_growth": "it changes nothing: JAX takes memory by itself.",
     "compat.v1": "only what scripts for TensorFlow 2 use of it is here.",
 }

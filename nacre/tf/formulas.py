@@ -18,7 +18,7 @@ from nacre.tf.dtypes import dtype_of
 from nacre.tf.making import cast, filled
 from nacre.tf.nodes import node
 from nacre.tf.sizes import plain
-from nacre.tf.values import same
+from nacre.tf.values import are_wide, landed, same
 
 
 def ordered(x: Any, strictly: bool) -> Any:
@@ -131,7 +131,8 @@ def matmul(
     """Products of matrices, batches of them by the leading axes."""
     a = transpose(a, None, adjoint_a, True) if turn_a or adjoint_a else a
     b = transpose(b, None, adjoint_b, True) if turn_b or adjoint_b else b
-    found = ops.matmul(a, b)
+    is_host = are_wide(a, b)
+    found = landed(np.matmul(np.asarray(a), np.asarray(b))) if is_host else ops.matmul(a, b)
     return found if kind is None else cast(found, kind)
 
 
@@ -145,7 +146,25 @@ def einsum(equation: str, inputs: Any, options: dict[str, Any]) -> Any:
     unknown = sorted(set(options) - {"name", "optimize"})
     if unknown:
         raise TypeError(f"tf.einsum() got an unexpected argument {unknown[0]!r}")
-    return ops.einsum(equation, *same(*inputs))
+    tensors = same(*inputs)
+    if are_wide(*tensors):
+        return landed(np.asarray(np.einsum(equation, *map(np.asarray, tensors))))
+    return ops.einsum(equation, *tensors)
+
+
+def tensordot(a: Any, b: Any, axes: Any) -> Any:
+    """Sums of products over the last axes of one and the first of the other, or those named."""
+    a, b = same(a, b)
+    if are_wide(a, b):
+        return landed(np.asarray(np.tensordot(np.asarray(a), np.asarray(b), axes)))
+    return ops.tensordot(a, b, axes=axes)
+
+
+def trace(x: Any) -> Any:
+    """The sum of the diagonal of each matrix."""
+    if are_wide(x):
+        return landed(np.asarray(np.trace(np.asarray(x), axis1=-2, axis2=-1)))
+    return ops.trace(x, axis1=-2, axis2=-1)
 
 
 def norm(x: Any, order: Any, axis: Any, keepdims: Any) -> Any:

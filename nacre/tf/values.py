@@ -20,6 +20,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.host_arrays import exact
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tracing import is_bare
 from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged
 from nacre.data.dataset.elements import sealed
@@ -214,6 +215,22 @@ def _symbolic_stack(parts: Any) -> Any:
     return ops.stack(list(parts))
 
 
+_WIDE = ("int64", "uint64", "float64")
+
+
+def is_wide(value: Any) -> bool:
+    """Whether it is an array of 64-bit numbers."""
+    return isinstance(value, np.ndarray | jax.Array) and value.dtype.name in _WIDE
+
+
+def are_wide(*values: Any) -> bool:
+    """Whether they are on the host, with 64 bits among them, and no program or tape asks for them:
+    NumPy computes what ops would in 32 bits, where sums of whole numbers can be others."""
+    return (
+        is_bare() and all(isinstance(v, np.ndarray) for v in values) and any(map(is_wide, values))
+    )
+
+
 # --- operands -------------------------------------------------------------------------------------
 
 
@@ -254,4 +271,4 @@ def alike_on_device(one: DType, other: DType) -> bool:
     return _fits_width(one, other) or _fits_width(other, one)
 
 
-__all__ = ["Tensor", "alike_on_device", "landed", "same", "tensor"]
+__all__ = ["Tensor", "alike_on_device", "are_wide", "is_wide", "landed", "same", "tensor"]

@@ -11,7 +11,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable as NacreVariable
 from nacre.tf.dtypes import as_dtype
-from nacre.tf.values import tensor
+from nacre.tf.values import is_wide, tensor
 
 
 class _VariableKind(type(NacreVariable)):
@@ -65,6 +65,10 @@ class Variable(NacreVariable, metaclass=_VariableKind):
         sizes = tuple(value.shape)
         if shape is not None and any(n not in (None, m) for n, m in zip(shape, sizes)):
             raise ArgumentError(message("tf.Variable", f"the value must fit {shape}", f"{sizes}"))
+        if dtype is None and is_wide(value) and value.dtype.kind in "iu":
+            dtype = (
+                value.dtype
+            )  # what NumPy's numbers of 64 bits are elsewhere, these are asked for
         super().__init__(
             value,
             dtype=None if dtype is None else as_dtype(dtype).name,

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nacre.core.errors import ArgumentError, ShapeError
+import nacre
+from nacre.core.errors import ArgumentError, DTypeError, ShapeError
 from nacre.core.names import name_scope
 from nacre.core.scope import StatelessScope, autocast
 from nacre.core.variable import Variable, standardize_shape
@@ -167,3 +168,63 @@ def test_a_donated_array_that_was_read_is_copied_first() -> None:
     step = jax.jit(lambda array: array + 1, donate_argnums=0)
     v.commit(step(v.donate()))
     assert seen.tolist() == [1.0, 2.0] and v.numpy().tolist() == [2.0, 3.0]
+
+
+def test_counters_of_64_bits_count_on_past_32_outside_of_programs() -> None:
+    for kind, start in (("int64", 2**31 - 2), ("uint64", 2**32 - 2)):
+        counter = Variable(start, dtype=kind)
+        counter.assign_add(1)
+        assert counter.value.dtype.itemsize == 4 and counter.numpy() == start + 1
+    small = Variable([1, 2], dtype="int64")
+    small.assign_sub(jnp.asarray([3, 3]))
+    assert small.numpy().tolist() == [-2, -1]
+
+
+@pytest.mark.float64
+@pytest.mark.parametrize("how", ["first", "assign", "assign_add", "assign_sub", "steps"])
+def test_whole_numbers_beyond_32_bits_stay_what_they_are_in_programs_too(how: str) -> None:
+    large = 2**40 + 5
+    variable = Variable(large if how == "first" else 0, dtype="int64")
+    if how == "steps":
+        for _ in range(5):
+            variable.assign_add(2**30)
+        large = 5 * 2**30
+    elif how != "first":
+        value = -large if how == "assign_sub" else large
+        getattr(variable, how)(np.int64(value))
+    assert variable.numpy() == large and int(variable.value) == large
+
+    def step(value: Any) -> Any:
+        with StatelessScope([(variable, value)]) as scope:
+            variable.assign_add(1)
+        return scope.get_current_value(variable)
+
+    variable.commit(jax.jit(step)(variable.donate()))
+    assert variable.numpy() == large + 1
+
+
+@pytest.mark.float64
+def test_a_large_number_in_a_layer_outlives_predict_and_fit() -> None:
+    class Seen(nacre.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.seen = self.add_weight("seen", (), "zeros", dtype="int64", trainable=False)
+
+        def call(self, inputs: Any) -> Any:
+            return inputs
+
+    model = nacre.Sequential([nacre.Input((2,)), Seen(), nacre.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((2, 2), "float32"), np.ones((2, 1), "float32")
+    model.fit(x, y, verbose=0)
+    model.layers[0].seen.assign(2**40 + 5)
+    assert model.predict(x, verbose=0).dtype == np.float32
+    model.fit(x, y, verbose=0)
+    assert model.layers[0].seen.numpy() == 2**40 + 5
+
+
+def test_a_program_of_32_bits_refuses_larger_numbers_for_a_variable() -> None:
+    variable = Variable(0, dtype="int64", name="seen")
+    for change in (variable.assign, variable.assign_add, variable.assign_sub):
+        for value in (3 * 10**9, np.int64(3 * 10**9), np.asarray(3 * 10**9)):
+            with StatelessScope(), pytest.raises(DTypeError, match="seen.*int32.*3000000000"):
+                jax.jit(lambda x, change=change, value=value: change(value) + x)(1)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nacre import ops, random
+from nacre.core.errors import DTypeError
 from nacre.core.symbolic import KerasTensor
 from nacre.layers import Lambda
 
@@ -99,3 +100,11 @@ def test_dtypes() -> None:
     for draw in (random.normal, random.truncated_normal):
         with pytest.raises(ValueError, match=r"normal: dtype must be a float\. Got 'int32'"):
             draw((2,), dtype="int32")
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
+def test_limits_of_whole_numbers_that_the_device_has_no_bits_for_are_refused(dtype: str) -> None:
+    for limits in ((0, 2**40), (np.int64(2**33), 2**40)):
+        with pytest.raises(DTypeError, match="randint, m..val.*int32"):
+            random.randint((2,), *limits, dtype=dtype)
+    assert int(random.randint((50,), 0, 200, dtype=dtype, seed=1).max()) > 127

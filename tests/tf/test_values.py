@@ -6,6 +6,8 @@ import functools
 import operator
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -312,13 +314,47 @@ def test_whole_numbers_that_the_device_cannot_hold_are_refused_where_they_meet_i
     for meet in (
         lambda: wide + on_device,
         lambda: on_device * wide,
-        lambda: tf.add(wide, on_device),
-        lambda: tf.gather(wide, on_device[:1]),
-        lambda: tf.math.top_k(wide),
+        lambda: tf.cond(on_device[0] > 0, lambda: wide, lambda: wide),
     ):
         with pytest.raises(DTypeError, match="1099511627776"):
             meet()
     assert (wide[1:] + on_device).numpy().tolist() == [2, 3]
+
+
+_LONG = np.array([2_000_000_000, 2_000_000_000])
+_OF_LONG: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "add": (lambda x: tf.add(x, jnp.asarray([1, 2])), _LONG + [1, 2]),
+    "cumsum": (lambda x: tf.cumsum(x), np.cumsum(_LONG)),
+    "cumprod": (lambda x: tf.math.cumprod(x), np.cumprod(_LONG)),
+    "matmul": (lambda x: tf.matmul(x[None], x[:, None]), [[2 * _LONG[0] ** 2]]),
+    "matvec": (lambda x: tf.linalg.matvec(x[None], x), [2 * _LONG[0] ** 2]),
+    "einsum": (lambda x: tf.einsum("i,i->", x, x), 2 * _LONG[0] ** 2),
+    "tensordot": (lambda x: tf.tensordot(x, x, 1), 2 * _LONG[0] ** 2),
+    "trace": (lambda x: tf.linalg.trace(tf.linalg.diag(x)), _LONG.sum()),
+    "segment_sum": (lambda x: tf.math.segment_sum(x, [0, 0]), [_LONG.sum()]),
+    "unsorted_segment_sum": (lambda x: tf.math.unsorted_segment_sum(x, [0, 0], 1), [_LONG.sum()]),
+    "scatter_nd": (lambda x: tf.scatter_nd([[0], [0]], x, [1]), [_LONG.sum()]),
+    "tensor_scatter_nd_add": (lambda x: tf.tensor_scatter_nd_add(x, [[0]], x[:1]), _LONG * [2, 1]),
+    "bincount": (lambda x: tf.math.bincount([0, 0], weights=x), [_LONG.sum()]),
+    "gather": (lambda x: tf.gather(x * 2, jnp.asarray([1])), [2 * _LONG[1]]),
+    "boolean_mask": (lambda x: tf.boolean_mask(x * 2, [True, False]), [2 * _LONG[0]]),
+    "sort": (lambda x: tf.sort(x * [2, 1]), _LONG * [1, 2]),
+    "sort down": (lambda x: tf.sort(x * [1, 2], direction="DESCENDING"), _LONG * [2, 1]),
+    "argsort": (lambda x: tf.argsort(x * [2, 1]), [1, 0]),
+    "argsort down": (lambda x: tf.argsort(x * [1, 2], direction="DESCENDING"), [1, 0]),
+    "top_k": (lambda x: tf.math.top_k(x * 2, 1).values, [2 * _LONG[0]]),
+    "of floats": (lambda x: tf.cast(tf.constant([3e9]), x.dtype), [3_000_000_000]),
+    "of floats, unsigned": (lambda _: tf.cast(tf.constant([3e9, -1]), tf.uint32), [3 * 10**9, 2**32 - 1]),
+    "rows": (lambda x: tf.reduce_sum(tf.RaggedTensor.from_row_splits(x, [0, 2]), 1), [_LONG.sum()]),
+    "assign_add": (lambda x: tf.Variable(x * 0 + 1).assign_add([1, 2]), [2, 3]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _OF_LONG)
+def test_outside_of_programs_whole_numbers_of_64_bits_are_computed_as_such(name: str) -> None:
+    compute, expected = _OF_LONG[name]
+    found = compute(tf.constant(_LONG))
+    assert found.numpy().tolist() == np.asarray(expected).tolist()
 
 
 @pytest.mark.float64

@@ -319,9 +319,12 @@ def _float_to_whole(x: Any, target: np.dtype[Any]) -> Any:
     fits = (wide >= -edge) & (wide < edge)
     whole = module.where(fits, wide, 0).astype(through)
     whole = module.where(fits, whole, np.asarray(limits.min, through))
-    if target == np.uint64:  # numbers of the upper half have their own way
+    if target.kind == "u" and target.itemsize == through.itemsize:
+        # Numbers of the upper half have their own way; in programs of 32 bits those of uint32 too.
         upper = (wide >= edge) & (wide < 2 * edge)
-        high = module.where(upper, wide - edge, 0).astype(target) + np.asarray(1 << 63, target)
+        high = module.where(upper, wide - edge, 0).astype(target) + np.asarray(
+            1 << (target.itemsize * 8 - 1), target
+        )
         return module.where(upper, high, whole.astype(target))
     return whole.astype(target)
 
