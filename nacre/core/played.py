@@ -17,8 +17,10 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from nacre.core import recording, scope, tracing
+from nacre.core.errors import TracedValueError, message
 from nacre.core.program import are_unchanged
 from nacre.core.variable import Variable
 
@@ -58,9 +60,10 @@ class Played:
             run: Notes what the trace uses.
         """
         found: list[tuple[list[Variable], Any]] = []
+        drawn: list[Variable] = []
         reads = Reads()
 
-        def trace(arrays: list[Any]) -> tuple[list[Any], list[Any]]:
+        def trace(arrays: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
             inner = scope.StatelessScope()
             run.hand_in = reads.begin(inner)
             with scope.running_program(run), inner:
@@ -69,7 +72,9 @@ class Played:
                 now = [(v, inner.get_current_value(v)) for v in used]
             changed = [(v, new) for v, new in now if new is not None and not reads.gave(v, new)]
             found.append(([v for v, _ in changed], rest))
-            return leaves, [new for _, new in changed]
+            drawn.extend(v for v, _ in changed if inner.has_drawn(v))
+            firsts = [v.own_value() for v in run.made_of_tensors]  # not what it was set to since
+            return leaves, [new for _, new in changed], firsts
 
         with recording.paused(), scope.outside_scopes():
             closed: Any = jax.make_jaxpr(trace)(list(arrays))
@@ -80,6 +85,45 @@ class Played:
         self.numbers_read = tuple(run.numbers_read.values())
         self.made_variables = bool(run.created)
         self._inputs, self._jaxpr, self._consts = reads.variables, *_with_inputs(closed)
+        if run.made_of_tensors:
+            self._give_first_values(run.made_of_tensors, drawn, arrays)
+
+    def _give_first_values(
+        self, made: Sequence[Variable], drawn: Sequence[Variable], arrays: Sequence[Any]
+    ) -> None:
+        """Compute the first values of variables that were made of tensors.
+
+        Generators that were drawn from go on behind it: what is drawn next is not these values.
+        """
+        outputs = self._jaxpr.outvars
+        count = len(outputs) - len(made)
+        first = count - len(self.changed)
+        before = [first + at for at, v in enumerate(self.changed) if id(v) in set(map(id, drawn))]
+        wanted = [outputs[at] for at in [*before, *range(count, len(outputs))]]
+        jaxpr = tracing.with_outputs(self._jaxpr, wanted)
+        used = {id(v) for e in jaxpr.eqns for v in e.invars} | set(map(id, wanted))
+        for place, array in enumerate(arrays):
+            is_known = not tracing.is_tracer(array) and not isinstance(array, jax.ShapeDtypeStruct)
+            if id(jaxpr.invars[place]) in used and not is_known:
+                raise TracedValueError(
+                    message(
+                        f"Variable '{made[0].path}'",
+                        "a first value that a compiled function computes of its arguments needs "
+                        "these",
+                        "shapes alone",
+                        "Call the function with arrays first, or make the variable outside.",
+                    )
+                )
+        pairs = zip(jaxpr.invars, arrays, strict=False)  # behind them stand the variables
+        known = [a if id(v) in used else jnp.zeros(a.shape, a.dtype) for v, a in pairs]
+        with recording.paused(), scope.outside_scopes(), jax.ensure_compile_time_eval():
+            found = tracing.eval_jaxpr(
+                jaxpr, self._consts, *known, *(v.own_value() for v in self._inputs)
+            )
+            for variable, state in zip(drawn, found[: len(drawn)], strict=True):
+                variable.assign(state)
+            for variable, value in zip(made, found[len(drawn) :], strict=True):
+                variable.begin_with(value)
 
     def still_holds(self) -> bool:
         """Whether the numbers that Python asked for are what they were."""

@@ -108,6 +108,10 @@ class StatelessScope:
         value = self._values.get(id(variable))
         return value if is_numpy_array(value) else self.get_current_value(variable)
 
+    def has_drawn(self, state: Variable) -> bool:
+        """Whether keys were drawn here from the generator of this state."""
+        return bool(self._draws.get(id(state)))
+
     def forget_draws(self) -> None:
         """Let generators give the same keys again: what ran was a trial."""
         self._draws.clear()
@@ -172,6 +176,7 @@ class ProgramRun:
         "first_keys",
         "hand_in",
         "is_traced",
+        "made_of_tensors",
         "numbers_read",
         "outside",
     )
@@ -181,6 +186,7 @@ class ProgramRun:
         self.outside: dict[int, Variable] = {}
         self.numbers_read: dict[int, tuple[Variable, Any]] = {}  # whose numbers Python asked for
         self.created: set[int] = set()  # ids of the variables made within
+        self.made_of_tensors: list[Variable] = []  # those whose first value is a traced one
         # What such a variable is read as, where it becomes an input of what is traced.
         self.hand_in: Callable[[Variable, Any], Any] | None = None
         self.first_keys: dict[int, Any] = {}  # of generators made within, by their state's id
@@ -237,6 +243,12 @@ def record_created(variable: Variable) -> None:
         run.created.add(id(variable))
     for scope in _scopes():
         scope._made.add(id(variable))
+
+
+def record_made_of_tensor(variable: Variable) -> None:
+    """Record that a new variable's first value is one that a program under trace computes."""
+    if (run := current().program) is not None:
+        run.made_of_tensors.append(variable)
 
 
 def begin_with_key(state: Variable, key: Any) -> None:

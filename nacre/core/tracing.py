@@ -93,6 +93,17 @@ def with_equations(jaxpr: Any, inputs: Sequence[Any], equations: Sequence[Any]) 
     return jaxpr.replace(invars=list(inputs), eqns=list(equations), debug_info=names)
 
 
+def with_outputs(jaxpr: Any, outputs: Sequence[Any]) -> Any:
+    """A program that gives some of its values alone, and does nothing else."""
+    wanted, kept = set(map(id, outputs)), list[Any]()
+    for equation in reversed(jaxpr.eqns):
+        if not wanted.isdisjoint(map(id, equation.outvars)):
+            kept.append(equation)
+            wanted.update(map(id, equation.invars))
+    names = jaxpr.debug_info._replace(arg_names=None, result_paths=None)
+    return jaxpr.replace(outvars=list(outputs), eqns=kept[::-1], debug_info=names)
+
+
 def settings_of_traces() -> Any:
     """JAX's settings that what is traced depends on. Used: `jax._src.config.trace_context`."""
     from jax._src import config

@@ -48,6 +48,7 @@ from nacre.core.scope import (
     outside_scopes,
     read_outside,
     record_created,
+    record_made_of_tensor,
     record_number_read,
     value_in_scopes,
 )
@@ -234,6 +235,8 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
             _widen_for(self._value)
             self._dtype = standardize_dtype(self._value.dtype)
             self._shape: tuple[int, ...] = tuple(int(n) for n in self._value.shape)
+            if is_tracer(self._value):
+                record_made_of_tensor(self)
 
     # While a file is opened a large first value waits until somebody asks for it: mostly nobody
     # does, as the weights of the file take its place, and a file that has none asks for no memory.
@@ -413,6 +416,10 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                 self._value = own
         else:
             self._value = own
+
+    def begin_with(self, value: jax.Array) -> None:
+        """Let it have a first value that was traced when it was made, and is computed now."""
+        self._value = private_copy(jnp.asarray(value, self._value.dtype))
 
     def take(self, value: np.ndarray) -> None:
         """`assign` of an array that nobody else holds: it is not copied where that can be."""

@@ -57,6 +57,18 @@ def test_variables_made_within_are_told():
     assert _played(lambda x: [x + Variable(1.0).value], jnp.float32(1.0)).made_variables
 
 
+def test_variables_made_of_tensors_have_the_value_that_these_had():
+    scale, made = Variable(2.0), []
+
+    def call(x):
+        made.append(Variable(jnp.exp(jnp.zeros(2)) * scale.value + x))
+        made[0].assign_add(jnp.ones(2))
+        return [made[0].value]
+
+    trace = _played(call, jnp.float32(5.0))
+    assert trace.made_variables and made[0].numpy().tolist() == [7.0, 7.0]
+
+
 def test_a_form_tells_shapes_dtypes_and_settings_apart():
     x = np.ones((2,), "float32")
     forms = {form_of([x]), form_of([x[:1]]), form_of([x.astype("int32")])}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nacre.tf as tf
+from nacre.core.errors import TracedValueError
 
 
 @pytest.fixture
@@ -170,3 +171,76 @@ def test_a_signature_of_int64_takes_what_fits_and_refuses_the_rest() -> None:
     assert doubled(tf.constant([1, 2], tf.int64)).numpy().tolist() == [2, 4]
     with pytest.raises((TypeError, ValueError)):
         doubled(tf.constant([2**40], tf.int64))
+
+
+def scale(first):
+    """A module that makes its variable at the first call."""
+
+    class Scale(tf.Module):
+        def __init__(self, first) -> None:
+            super().__init__()
+            self.first, self.weight = first, None
+
+        @tf.function
+        def __call__(self, x):
+            if self.weight is None:
+                self.weight = tf.Variable(self.first(x))
+            self.weight.assign_add(tf.ones_like(self.weight))
+            return self.weight * x
+
+    return Scale(first)
+
+
+@pytest.mark.parametrize(
+    ("first", "begins"),
+    [
+        (lambda x: tf.ones_like(x), [1.0, 1.0]),
+        (lambda x: tf.exp(tf.zeros(tf.shape(x))) + 1.0, [2.0, 2.0]),
+        (lambda x: tf.random.uniform([2]) * 0.0 + 4.0, [4.0, 4.0]),
+        (lambda x: x * 3.0, [3.0, 6.0]),
+        (lambda x: 3.0, 3.0),
+    ],
+)
+def test_variables_are_made_of_tensors_at_the_first_call(first, begins) -> None:
+    module, x = scale(first), np.float32([1.0, 2.0])
+    for call in (1, 2, 3):
+        wanted = (np.float32(begins) + call) * x
+        np.testing.assert_allclose(module(tf.constant(x)).numpy(), wanted)
+    np.testing.assert_allclose(module.weight.numpy(), np.float32(begins) + 3)
+
+
+def test_several_variables_are_made_at_the_first_call_of_a_training_step() -> None:
+    modules = [scale(tf.ones_like), scale(lambda x: tf.random.uniform([2]) * 0.0 + 4.0)]
+    optimizer = tf.keras.optimizers.SGD(0.5)
+
+    @tf.function
+    def step(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(modules[0](x) + modules[1](x))
+        weights = [module.weight for module in modules]
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+        return loss
+
+    losses = [float(step(tf.ones([2]))) for _ in range(2)]
+    assert losses == [14.0, 16.0]
+    assert [m.weight.numpy().tolist() for m in modules] == [[2.0, 2.0], [5.0, 5.0]]
+
+
+def test_what_is_drawn_behind_a_variable_made_of_random_numbers_is_not_these() -> None:
+    made = []
+
+    @tf.function
+    def draw():
+        if not made:
+            made.append(tf.Variable(tf.random.normal([4])))
+        return tf.random.normal([4]), made[0] * 1.0
+
+    (noise, weight), (later, same) = draw(), draw()
+    assert not np.allclose(noise, weight) and not np.allclose(noise, later)
+    np.testing.assert_array_equal(weight, same)
+
+
+def test_a_first_value_that_needs_arguments_is_not_made_of_their_shapes() -> None:
+    module = scale(lambda x: x * 3.0)
+    with pytest.raises(TracedValueError, match="shapes alone"):
+        module.__call__.get_concrete_function(tf.TensorSpec([2]))
