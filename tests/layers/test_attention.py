@@ -269,6 +269,16 @@ def test_dropout_keeps_the_mean_is_fresh_each_call_and_drops_all_at_one(kind):
     assert np.isfinite(jax.grad(total)(jnp.asarray(x))).all()
 
 
+@pytest.mark.parametrize("rate", [0.5, 1.0])
+@pytest.mark.parametrize("layer", [layers.MultiHeadAttention, layers.GroupedQueryAttention])
+def test_one_query_for_a_batch_of_values_has_their_batch_with_dropout(layer, rate):
+    sizes_of_heads = (2, 3) if layer is layers.MultiHeadAttention else (3, 4, 2)
+    attend = layer(*sizes_of_heads, dropout=rate)
+    for sizes in [(1, 4), (4, 1)]:
+        query, value = (np.ones((n, 5, 6), "float32") for n in sizes)
+        assert attend(query, value, training=True).shape == (4, 5, 6)
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_dropout_of_attention_trains_the_same_with_and_without_compiled_kernels(
     causal, monkeypatch

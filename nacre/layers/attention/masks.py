@@ -195,10 +195,10 @@ def attended_with_dropout(
 ) -> Any:
     """`ops.dot_product_attention` of a query, keys and values, with dropout of its weights."""
     query, key, value = map(floating, arrays)
-    if rate >= 1:
-        return jnp.zeros((*query.shape[:-1], value.shape[-1]), value.dtype)
     batch, targets, heads, size = query.shape
     batch = batch if key.shape[0] == 1 else key.shape[0]  # one of them may be 1
+    if rate >= 1:
+        return jnp.zeros((batch, targets, heads, value.shape[-1]), value.dtype)
     share = 1.0 - rate
     drawn = random.draw_key(seed_generator)
     return attention(
