@@ -15,7 +15,7 @@ import pytest
 
 from nacre.core.errors import ShapeError
 from nacre.export.importers.onnx.values import GraphError
-from nacre.export.importers.torch.operators import OPS
+from nacre.export.importers.torch.decomposed import OPS  # and those of the others
 from nacre.models import load_model
 from tests.export.importers.test_pt2 import FILES, _arrays, changed
 
@@ -40,6 +40,18 @@ CASES: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {
     "windows of pictures, no batch": ("max_pool2d", (ROW[None], [2, 2]), {}, [[[5, 8]]]),
     "transposed, no batch": ("conv_transpose1d", (ROW, np.ones((2, 1, 1), "float32")), {},
                              [[4, 5, 9, 12]]),
+    "one number written into one place": ("copy", (np.float32(1), np.float32([7])), {}, 7),
+    "a filled place": ("fill", (np.float32(1), np.float32([[7]])), {}, 7),
+    "a list written into a place": ("index_put", (ROW, [np.array(1)], np.full((1, 4), 6.0)), {},
+                                    [[1, 5, 2, 8], [6, 6, 6, 6]]),
+    "bits of both": ("__and__", (np.array([-7, 300]), 255), {}, [249, 44]),
+    "bits of one": ("__xor__", (np.array([-7, 300]), 3), {}, [-6, 303]),
+    "bits moved up": ("__lshift__", (np.array([-7, 5]), 2), {}, [-28, 20]),
+    "bits moved down": ("__rshift__", (np.array([-7, 5]), 1), {}, [-4, 2]),
+    "bits moved far down": ("bitwise_right_shift", (np.array([-7, 5]), 31), {}, [-1, 0]),
+    "the sign of another": ("copysign", (np.float32([1, -2]), np.float32([-0.0, 3])), {}, [-1, 2]),
+    "which have a sign": ("signbit", (np.float32([-0.0, 0, -2]),), {}, [True, False, True]),
+    "a step": ("heaviside", (np.float32([-1, 0, 2]), np.float32(0.5)), {}, [0, 0.5, 1]),
     "enlarged between corners": (
         "upsample_bilinear2d", (np.arange(5.0, dtype="float32").reshape(1, 1, 1, 5),),
         {"scale_factors": [1.0, 1.5], "align_corners": True}, [[[np.arange(7) * 4 / 6]]]),

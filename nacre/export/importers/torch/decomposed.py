@@ -20,7 +20,7 @@ from nacre.export.importers.torch.operators import OPS, aten
 
 @aten("fill")
 def _fill(x: Any, value: Any) -> Any:
-    return jnp.broadcast_to(jnp.asarray(value).astype(x.dtype), x.shape)
+    return _spread(value, x.shape, x.dtype)
 
 
 @aten("zero")
@@ -30,7 +30,14 @@ def _zero(x: Any) -> Any:
 
 @aten("copy")
 def _copy(x: Any, src: Any, non_blocking: bool = False) -> Any:
-    return jnp.broadcast_to(jnp.asarray(src).astype(x.dtype), x.shape)
+    return _spread(src, x.shape, x.dtype)
+
+
+def _spread(src: Any, shape: Sequence[int], dtype: Any) -> Any:
+    """What is written into an array of a shape; it may have axes of size 1 before those."""
+    src = jnp.asarray(src).astype(dtype)
+    more = max(0, src.ndim - len(shape))
+    return jnp.broadcast_to(src.reshape(src.shape[more:]), shape)
 
 
 @aten("index_put", "_unsafe_index_put")
@@ -43,7 +50,7 @@ def _index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> A
         mask = masks[0].reshape(masks[0].shape + (1,) * (x.ndim - masks[0].ndim))
         return jnp.where(mask, jnp.reshape(values, ()).astype(x.dtype), x)
     at = tuple(slice(None) if i is None else i for i in indices)
-    values = jnp.asarray(values).astype(x.dtype)
+    values = _spread(values, x[at].shape, x.dtype)
     return x.at[at].add(values) if accumulate else x.at[at].set(values)
 
 

@@ -83,6 +83,7 @@ _FLOATS: dict[str, Callable[[Any], Any]] = {
     "sqrt": jnp.sqrt, "tan": jnp.tan, "tanh": jnp.tanh, "log_sigmoid": jax.nn.log_sigmoid,
 }  # fmt: skip
 _SAME: dict[str, Callable[[Any], Any]] = {
+    "signbit": jnp.signbit,
     "abs": jnp.abs, "neg": jnp.negative, "sign": jnp.sign, "ceil": jnp.ceil, "floor": jnp.floor,
     "trunc": jnp.trunc, "square": jnp.square, "relu6": jax.nn.relu6,
     "relu": lambda x: jnp.maximum(x, jnp.zeros((), x.dtype)), "silu": jax.nn.silu,
@@ -113,7 +114,10 @@ _TWO: dict[str, Callable[[Any, Any], Any]] = {
     "le": jnp.less_equal, "logical_and": jnp.logical_and, "logical_or": jnp.logical_or,
     "logical_xor": jnp.logical_xor, "bitwise_and": jnp.bitwise_and, "bitwise_or": jnp.bitwise_or,
     "bitwise_xor": jnp.bitwise_xor, "remainder": jnp.remainder, "fmod": jnp.fmod,
-    "floor_divide": jnp.floor_divide, "atan2": jnp.arctan2,
+    "floor_divide": jnp.floor_divide, "atan2": jnp.arctan2, "copysign": jnp.copysign,
+    "heaviside": jnp.heaviside, "__and__": jnp.bitwise_and, "__or__": jnp.bitwise_or,
+    "__xor__": jnp.bitwise_xor, "__lshift__": jnp.left_shift, "__rshift__": jnp.right_shift,
+    "bitwise_left_shift": jnp.left_shift, "bitwise_right_shift": jnp.right_shift,
 }  # fmt: skip
 
 
