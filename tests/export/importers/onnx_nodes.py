@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from nacre.core.errors import UnsupportedOpError
@@ -23,7 +24,7 @@ from nacre.export.importers.onnx.values import EMPTY
 
 # Names of cases that give other numbers, and why.
 DIFFERENT = {
-    "bernoulli(?!.*expanded)|training_dropout": "random numbers are nacre's",
+    "bernoulli|training_dropout": "random numbers are nacre's",
     "cast_e8m0": "scales of 8 bits are rounded as ml_dtypes does",
     "dynamicquantizelinear": "one number lies half-way, and the quotient is one bit less",
     "not_[234]d": "files of operator set 1 are refused",
@@ -98,6 +99,9 @@ def _compare(got: Any, wanted: Any, rtol: float, atol: float) -> None:
         np.testing.assert_array_equal(got.astype(str), wanted.astype(str))
         return
     assert got.dtype == wanted.dtype, (got.dtype, wanted.dtype)
+    if wanted.dtype.itemsize == 2 and wanted.dtype.kind not in "iub":
+        # Which steps between are rounded to 16 bits is left open: two units of the last place.
+        rtol = max(rtol, 2 * float(ml_dtypes.finfo(wanted.dtype).eps))
     kind = "complex128" if wanted.dtype.kind == "c" else "float64"
     np.testing.assert_allclose(got.astype(kind), wanted.astype(kind), rtol=rtol, atol=atol)
 

@@ -224,6 +224,52 @@ def test_a_weight_that_two_signatures_read_is_one():
         np.testing.assert_array_equal(signature(x)["y"], x)
 
 
+def test_a_bias_that_two_signatures_read_is_one_unless_one_of_them_has_two_of_it(tmp_path):
+    def graph(biases: int) -> dict[str, Any]:
+        tensors = [{"name": "x", "shape": [1, 2], "type": 0}]
+        operators = []
+        for n in range(biases):
+            tensors.append({"name": f"b{n}", "shape": [2], "type": 0, "buffer": 1})
+            tensors.append({"name": f"y{n}", "shape": [1, 2], "type": 0})
+            places = {"inputs": [2 * n, 2 * n + 1], "outputs": [2 * n + 2]}
+            operators.append({"opcode_index": 0, **places, "builtin_options": ("AddOptions", {})})
+        return {
+            "tensors": tensors, "inputs": [0], "outputs": [2 * biases], "operators": operators
+        }  # fmt: skip
+
+    def opened(values: list[float], *biases: int) -> Any:
+        signatures = [
+            {
+                "inputs": [{"name": "x", "tensor_index": 0}],
+                "outputs": [{"name": "y", "tensor_index": 2 * count}],
+                "signature_key": key,
+                "subgraph_index": i,
+            }
+            for i, (key, count) in enumerate(zip("ab", biases, strict=True))
+        ]
+        return load_model(
+            file_of(
+                subgraphs=[graph(count) for count in biases],
+                signature_defs=signatures,
+                buffers=[{}, {"data": np.array(values, "<f4").view("u1")}],
+            )
+        )
+
+    model = opened([1, 2], 1, 1)
+    model.compile(nacre.optimizers.SGD(0.1), "mse")
+    x = np.zeros((1, 2), "float32")
+    model.fit(x, x + 9, verbose=0)
+    learned = np.asarray(model(x))
+    assert not np.array_equal(learned, [[1, 2]])
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras")
+    for one in (model, again):
+        assert len(one.trainable_variables) == 1
+        np.testing.assert_array_equal(one.signatures["b"](x)["y"], learned)
+    assert len(opened([1, 2], 1, 2).trainable_variables) == 3
+    assert len(opened([1, 1], 1, 1).trainable_variables) == 2  # made alike, may be
+
+
 def test_a_loop_whose_length_a_run_tells_is_computed_in_a_program():
     model = load_model(_content("2.21", "control")[0])
     x, go = np.ones(4, "float32"), model.signatures["go"]
@@ -293,8 +339,10 @@ def test_operators_that_nothing_computes_are_told_all_at_once():
     ]
     operator = {"inputs": [0], "outputs": [2]}
     operators = [{**operator, "opcode_index": i} for i in (1, 2)]
-    with pytest.raises(UnsupportedError, match=r"LSH_PROJECTION, custom FlexErf.*SELECT_TF_OPS"):
-        load_model(file_of(operator_codes=codes, subgraphs__0__operators=operators))
+    told = r"LSH_PROJECTION, custom FlexErf, and texts: .*'?one'?.*SELECT_TF_OPS"
+    changes = {"subgraphs__0__tensors__1__type": NUMBER_OF_DTYPE["string"]}
+    with pytest.raises(UnsupportedError, match=told):
+        load_model(file_of(operator_codes=codes, subgraphs__0__operators=operators, **changes))
 
 
 def test_sparse_weights_are_refused_by_name():

@@ -159,7 +159,7 @@ class LiteProgram:
     ) -> None:
         # Converters keep equal contents once: weights that are alike by more than chance are one,
         # as of a layer that is called twice; two biases of zeros are two.
-        is_one = _varies(stored)
+        is_one = _varies(stored) or self._is_shared(number, stored)
         key = (stored.buffer, value.shape, None if is_one else (number, tensor.place))
         if key not in names:
             name = tensor.name
@@ -170,6 +170,15 @@ class LiteProgram:
             self.weights[name] = Weight(value, True)
             self._buffers[name] = stored.buffer
         self.constants[number, tensor.place] = names[key]
+
+    def _is_shared(self, number: int, tensor: Tensor) -> bool:
+        """Whether a constant of a signature is that of another one: each has one such, of different
+        numbers. (A matrix that one of them multiplies by transposed is in the file twice, as two.)
+        """
+        own = {s.subgraph for s in self.content.signatures}
+        if number not in own or not _differs(tensor):
+            return False
+        return all(_count_alike(self.content.subgraphs[place], tensor) <= 1 for place in own)
 
     def _run_inits(self) -> None:
         """Variables have what the subgraphs give them that run once."""
@@ -227,7 +236,7 @@ class LiteProgram:
             tensor.buffer
             for graph in self.content.subgraphs
             for tensor in graph.tensors
-            if tensor.data is not None and _varies(tensor)
+            if tensor.data is not None and _differs(tensor)
         }
         start = np.frombuffer(self.content.data, "u1").__array_interface__["data"][0]
         known = {
@@ -254,9 +263,23 @@ def _varies(tensor: Tensor) -> bool:
     """Whether a constant is a matrix, or more, of different numbers: biases of two layers are often
     made alike."""
     data = tensor.data
-    if data is None or sum(n > 1 for n in data.shape) < 2:
+    return data is not None and sum(n > 1 for n in data.shape) >= 2 and _differs(tensor)
+
+
+def _differs(tensor: Tensor) -> bool:
+    """Whether a constant holds different numbers."""
+    data = tensor.data
+    if data is None or data.size < 2:
         return False
     return data.tobytes() != data.flat[0].tobytes() * data.size
+
+
+def _count_alike(graph: Subgraph, tensor: Tensor) -> int:
+    """How many constants of a graph have the bytes and the shape of another."""
+    return sum(
+        other.data is not None and (other.buffer, other.shape) == (tensor.buffer, tensor.shape)
+        for other in graph.tensors
+    )
 
 
 def _readers(graph: Subgraph) -> dict[int, list[tuple[Operator, int]]]:

@@ -351,7 +351,8 @@ def refuse_unknown(content: Content, known: Mapping[str, object], who: str) -> N
         fix = "'custom Flex...' are TensorFlow's own: convert without SELECT_TF_OPS."
         fix = fix if any("Flex" in op for op in missing) else ""
         rule = "each operator must be one that nacre computes"
-        raise UnsupportedError(message(who, rule, listed(missing, 20), fix))
+        got = listed(missing, 20) + (f", and texts: {listed(texts)}" if texts else "")
+        raise UnsupportedError(message(who, rule, got, fix))
     if texts:
         raise UnsupportedError(message(who, "tensors must hold numbers", f"texts: {listed(texts)}"))
 

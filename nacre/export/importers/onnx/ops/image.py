@@ -33,6 +33,10 @@ class _Axis:
     Precision:
         float32, in which runtimes compute it and files keep scales: a place that is whole in
         32 bits, 3 / 0.6, is none in 64, and another number would be the nearest.
+    Source:
+        ONNX's operator Resize, its reference and node tests. Differs from ONNX Runtime in
+        align_corners where scale · before is no whole number: there the last place is divided by
+        scale · before - 1, as ONNX's tests have it, in ONNX Runtime by after - 1.
     """
 
     def __init__(self, before: int, after: int, scale: float, roi: tuple[float, float]) -> None:
