@@ -92,3 +92,39 @@ def test_numbers_of_a_table_are_looked_up_in_a_compiled_program(kind, keys, valu
     data = read.write()
     loaded = open_model(data, "m.onnx", "m")
     np.testing.assert_array_equal(loaded.predict(np.array(x, kind), verbose=0), y)
+
+
+def one_hot(kind: str, zeros: int = 1, **categories) -> bytes:
+    made = node("OneHotEncoder", "x", "y", domain="ai.onnx.ml")
+    made.attribute.append(wire.AttributeProto(name="zeros", type=wire.INT, i=zeros))
+    for name, items in categories.items():
+        which, number = ("ints", wire.INTS) if name == "cats_int64s" else ("strings", wire.STRINGS)
+        made.attribute.append(wire.AttributeProto(name=name, type=number, **{which: items}))
+    read = wire.ModelProto.read(
+        model([made], [value("x", "batch", dtype=kind)], [value("y", "batch", 3)])
+    )
+    read.opset_import.append(wire.OperatorSetIdProto(domain="ai.onnx.ml", version=3))
+    return read.write()
+
+
+@pytest.mark.parametrize(
+    ("kind", "categories", "x", "places"),
+    [
+        ("string", {"cats_strings": [b"a", b"b", "é".encode()]}, ["é", "q", "a"], [2, None, 0]),
+        ("float32", {"cats_int64s": [3, 1, -1]}, [1.7, 9.0, -1.2], [1, None, 2]),
+        ("int64", {"cats_int64s": [3, 1, 1 << 33]}, [1 << 33, 3, (1 << 33) + 1], [2, 0, None]),
+    ],
+)
+def test_categories_have_a_place_each_and_others_none(kind, categories, x, places):
+    loaded = open_model(one_hot(kind, **categories), "m.onnx", "m")
+    given = np.array(x, object if kind == "string" else kind)
+    expected = [[float(at == place) for at in range(3)] for place in places]
+    for found in (loaded(given), loaded.predict(given, verbose=0)):
+        assert np.asarray(found).dtype == np.float32
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_category_that_a_file_does_not_allow_is_no_category():
+    loaded = open_model(one_hot("float32", 0, cats_int64s=[3, 1, 2]), "m.onnx", "m")
+    found = loaded.predict(np.array([1.0, 7.0], "float32"), verbose=0)
+    assert found[0].tolist() == [0, 1, 0] and np.isnan(found[1]).all()

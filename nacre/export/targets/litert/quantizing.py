@@ -289,7 +289,9 @@ class Samples:
         for sample in self.samples:
             parts = sample if isinstance(sample, list | tuple) else [sample]
             if isinstance(sample, Mapping):
-                parts = [sample[name] for name in names if name in sample]
+                if sorted(map(str, sample)) != sorted(names):
+                    raise _fault(f"arrays by name must be of {names}", str(list(sample)))
+                parts = [sample[name] for name in names]
             if len(parts) != len(inputs):
                 got = f"a sample of {len(parts)}"
                 raise _fault(f"each sample must have {len(inputs)} arrays: {names}", got)

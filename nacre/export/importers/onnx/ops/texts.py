@@ -162,6 +162,34 @@ def _of_numbers(x: Any, keys: Any, values: Any, fallback: Any) -> Any:
     return jnp.where(is_there, lifted(values)[at], lifted(np.asarray(fallback))).astype(narrow)
 
 
+@op("OneHotEncoder", domain="ai.onnx.ml", kept=(-1,))
+def _one_hot_encoder(node: Node, x: Any) -> Any:
+    """A last axis with a place for each category, 1 where it is that one.
+
+    What is none of them has zeros; with zeros=0 it is refused, or NaN where a program computes it.
+    """
+    if is_text(x):
+        names = node.get("cats_strings", [])
+        items = np.asarray(known(x), object)[..., None]
+        found: Any = np.asarray(items == _texts(names), bool).reshape((*x.shape, len(names)))
+    else:
+        categories = np.asarray(node.numbers("cats_int64s", []), np.int64)
+        if is_known(x):
+            found = known(x).astype(np.int64)[..., None] == categories
+        else:
+            note_constant(categories)
+            # Floats lose what stands behind the point, as in ONNX Runtime.
+            wide = computed(np.int64)
+            found = x.astype(wide)[..., None] == jnp.asarray(categories.astype(wide))
+    if node.number("zeros", 1):
+        return found.astype(np.float32)
+    if is_known(found):
+        if not found.any(-1).all():
+            raise GraphError("a value is none of the categories, which the file does not allow")
+        return found.astype(np.float32)
+    return jnp.where(found.any(-1, keepdims=True), found.astype(np.float32), np.nan)
+
+
 def _key(item: Any) -> Any:
     """NaN is found as NaN."""
     return "NaN" if isinstance(item, float) and item != item else item
