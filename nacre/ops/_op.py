@@ -37,6 +37,7 @@ from nacre.core import config
 from nacre.core.context import changed, current
 from nacre.core.errors import ArgumentError, message
 from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.indices import check_width
 from nacre.core.symbolic import any_symbolic
 from nacre.core.variable import Variable
 from nacre.ops import mask_propagation
@@ -270,7 +271,18 @@ def _refuse_wide(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     for value in (*args, *kwargs.values()) if kwargs else args:
         if type(value) is np.ndarray:
             refuse_wide_integers(value, "an op")
+        elif type(value) is int and not -_END_OF_32_BITS <= value < _END_OF_32_BITS:
+            _refuse_large(value, args)
 
+
+def _refuse_large(number: int, args: tuple[Any, ...]) -> None:
+    """The same for a number of Python's, which JAX cuts once 64 bits are switched on."""
+    for other in args:
+        if isinstance(other, jax.Array | np.ndarray) and other.dtype.kind in "iu":
+            check_width("an op", np.asarray(number), other.dtype)
+
+
+_END_OF_32_BITS = 1 << 31
 
 # Not unions written out where they are asked for: every op asks, and would make them anew.
 _MAY_HOLD_VARIABLES = (Variable, list, tuple)

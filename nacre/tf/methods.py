@@ -33,6 +33,7 @@ from nacre.core.array_classes import ARRAY, TRACER
 from nacre.core.dtypes import host_dtype
 from nacre.core.errors import ArgumentError, PositionError, ShapeError, message
 from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.indices import check_width
 from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
 from nacre.core.user_code import rewrite_with
@@ -248,6 +249,18 @@ _OPERATORS = [
 ] + [f"__{name}__" for name in "eq ne lt le gt ge".split()]
 
 
+_END_OF_32_BITS = 1 << 31
+
+
+def _large(value: Any, number: int) -> Any:
+    """What an operator takes for a number beyond 32 bits: a float beside floats; whole numbers must
+    have the bits. JAX raises an error of its own, or, where other arrays have 64 bits, cuts it."""
+    array = value.value if isinstance(value, Variable) else value
+    dtype = np.dtype(array.dtype)
+    check_width("a number that meets a tensor", np.asarray(number), dtype)
+    return number if dtype.kind in "iub" else float(number)
+
+
 def _with_lists(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
     """An operator that also takes lists and tuples of numbers, as tensors of the same dtype."""
 
@@ -255,6 +268,9 @@ def _with_lists(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
         kind = type(other)
         if kind in _LISTS:
             other = tensor(other, self.dtype)
+        elif kind is int:
+            if not -_END_OF_32_BITS <= other < _END_OF_32_BITS:
+                other = _large(self, other)
         elif kind is np.ndarray or isinstance(other, np.floating):
             half = _half_floats.get(self.dtype)
             if half is not None and other.dtype.kind == "f":
@@ -309,7 +325,11 @@ def _of_host(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, An
                 other = tensor(other, self.dtype)
             if divides:
                 _refuse_zero(self if name.startswith("__r") else other)
-        return operate(self, other)
+        try:
+            return operate(self, other)
+        except OverflowError:  # of NumPy
+            _large(self, int(other))
+            raise
 
     return operator
 

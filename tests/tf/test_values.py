@@ -357,6 +357,36 @@ def test_outside_of_programs_whole_numbers_of_64_bits_are_computed_as_such(name:
     assert found.numpy().tolist() == np.asarray(expected).tolist()
 
 
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_floats_take_numbers_of_python_beyond_32_bits(kind: str) -> None:
+    x = tf.constant([1.0, 2.0], kind)
+    for found in (x * 2**40, 2**40 * x, tf.function(lambda x: x * 2**40)(x), x + 2**40 - x):
+        assert found.dtype == kind and float(found[0]) == 2**40
+
+
+_MEET = {
+    "on the host": lambda x: x * 2**40,
+    "reversed": lambda x: 2**40 + x,
+    "on the device": lambda x: jnp.asarray(x) - 2**40,
+    "in a function": lambda x: tf.function(lambda x: x * 2**40)(x),
+    "compared in a function": lambda x: tf.function(lambda x: x < 2**40)(x),
+    "an op": lambda x: nacre.ops.multiply(jnp.asarray(x), 2**40),
+}
+
+
+@pytest.mark.float64
+@pytest.mark.parametrize("has_64_bits", [False, True])
+@pytest.mark.parametrize("name", _MEET)
+def test_whole_numbers_refuse_numbers_of_python_that_they_have_no_bits_for(
+    name: str, has_64_bits: bool
+) -> None:
+    if has_64_bits:
+        nacre.Variable(2**40, dtype="int64")
+    wanted = (DTypeError, ArgumentError) if name == "an op" else DTypeError
+    with pytest.raises(wanted, match="1099511627776"):
+        _MEET[name](tf.constant([1, 2]))
+
+
 @pytest.mark.float64
 @pytest.mark.parametrize("kind", ["int64", "float64"])
 def test_counters_of_64_bits_count_without_a_warning(kind: str) -> None:
