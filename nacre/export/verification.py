@@ -418,27 +418,27 @@ def first_far(found: Array, right: Array, tolerance: Tolerance) -> tuple[int, ..
 
 def _differences(found: Array, right: Array) -> tuple[float, float]:
     """The largest difference, and the same of the largest number."""
-    if right.dtype.kind in "OSUTb" or not right.size:
+    one, other = _finite(found, right)
+    if not other.size:
         return 0.0, 0.0
-    wide = np.complex128 if right.dtype.kind == "c" else np.float64
-    one, other = found.astype(wide), right.astype(wide)
-    finite = np.isfinite(other) & np.isfinite(one)
-    if not finite.any():
-        return 0.0, 0.0
-    largest = float(np.abs(one[finite] - other[finite]).max())
-    scale = float(np.abs(other[finite]).max())
+    largest, scale = float(np.abs(one - other).max()), float(np.abs(other).max())
     return largest, largest / scale if scale else largest
 
 
 def _squares(found: Array, right: Array) -> tuple[float, float]:
     """The sums of the squares of the differences, and of what is right."""
-    if right.dtype.kind in "OSUTb" or not right.size:
-        return 0.0, 0.0
+    one, other = _finite(found, right)
+    return float((np.abs(one - other) ** 2).sum()), float((np.abs(other) ** 2).sum())
+
+
+def _finite(found: Array, right: Array) -> tuple[Array, Array]:
+    """The numbers that are finite in both, in 64 bits; none of texts and truths."""
+    if right.dtype.kind in "OSUTb":
+        return np.zeros(0), np.zeros(0)
     wide = np.complex128 if right.dtype.kind == "c" else np.float64
     one, other = found.astype(wide), right.astype(wide)
     finite = np.isfinite(other) & np.isfinite(one)
-    one, other = one[finite], other[finite]
-    return float((np.abs(one - other) ** 2).sum()), float((np.abs(other) ** 2).sum())
+    return one[finite], other[finite]
 
 
 def _filled(structure: Any, arrays: Mapping[str, Array]) -> Any:

@@ -36,11 +36,7 @@ _SIZE = 1024  # numbers from which on whole numbers, and floats among the nodes,
 def weights_of(graph: Graph) -> dict[str, Weight]:
     """The weights among a graph's constants, in the order of the file."""
     decides = _deciding(graph)
-    makers = {name: node for node in graph.nodes for name in node.outputs}
-    uses: dict[str, list[tuple[Node, int]]] = {}
-    for node in graph.nodes:
-        for place, name in enumerate(node.inputs):
-            uses.setdefault(name, []).append((node, place))
+    makers, uses = _ends_of(graph)
     found: dict[str, Weight] = {}
     for name, array in graph.constants.items():
         if name in decides:
@@ -55,13 +51,18 @@ def weights_of(graph: Graph) -> dict[str, Weight]:
     return found
 
 
-def rounded(graph: Graph, weights: Mapping[str, Weight]) -> list[str]:
-    """Names of arrays that would be trained if float32 held them."""
-    makers = {name: node for node in graph.nodes for name in node.outputs}
+def _ends_of(graph: Graph) -> tuple[dict[str, Node], dict[str, list[tuple[Node, int]]]]:
+    """Of each value the node that makes it, and the nodes that read it, each with the place."""
     uses: dict[str, list[tuple[Node, int]]] = {}
     for node in graph.nodes:
         for place, name in enumerate(node.inputs):
             uses.setdefault(name, []).append((node, place))
+    return {name: node for node in graph.nodes for name in node.outputs}, uses
+
+
+def rounded(graph: Graph, weights: Mapping[str, Weight]) -> list[str]:
+    """Names of arrays that would be trained if float32 held them."""
+    makers, uses = _ends_of(graph)
     return [
         name
         for name, array in graph.constants.items()
