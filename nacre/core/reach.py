@@ -22,6 +22,7 @@ from typing import Any
 
 from nacre.core import readings
 from nacre.core.changes import Versioned
+from nacre.core.variable import Variable
 
 _LISTS = (list, tuple, set, frozenset, collections.deque)
 _MOST_ITEMS = 1000  # of a list or dict; a longer one is data
@@ -38,6 +39,7 @@ class Reach:
         parts: Layers, losses, metrics, optimizers; not those within them.
         objects: The user's own objects among them, whose attributes code may set.
         functions: The user's functions among them.
+        variables: Those that are no part's.
 
     Example:
         >>> class Penalty(Versioned):
@@ -56,6 +58,7 @@ class Reach:
         self.parts: list[Versioned] = []
         self.objects: list[object] = []
         self.functions: list[types.FunctionType] = []
+        self.variables: list[Variable] = []
         self._seen: dict[int, object] = {}
         self._places: list[tuple[Callable[[], tuple[object, ...]], tuple[object, ...]]] = []
         for root in roots:
@@ -81,6 +84,8 @@ class Reach:
         if isinstance(value, Versioned):
             self.parts.append(value)
             self._visit(getattr(value, "python_function", None))
+        elif isinstance(value, Variable):
+            self.variables.append(value)
         elif isinstance(value, types.FunctionType):
             if readings.is_users(value):
                 self.functions.append(value)

@@ -418,6 +418,7 @@ class _Kind:
         return (
             owner._contents.token([owner, *parts]),
             tuple([_extra_token(part) for part in parts]),
+            tuple(map(_identity, self._reach.variables)),
             settings_key(),
         )
 

@@ -504,3 +504,33 @@ def test_code_may_ask_for_a_default_that_is_a_number_of_numpy():
         return x * rate if rate < 1 else x
 
     assert float(halved(np.float32(2))) == float(halved(x=np.float32(2))) == 1.0
+
+
+class Holder:
+    def __init__(self):
+        self.value, self.more = keras.Variable(1.0), [keras.Variable(1.0)]
+
+    @keras.function
+    def total(self, x):
+        return x * (self.value + self.more[0] + kept)
+
+    @keras.function
+    def add(self, x):
+        self.value.assign_add(x)
+
+
+kept = keras.Variable(1.0)
+
+
+def test_a_variable_that_stands_where_another_stood_is_the_one_that_is_read(monkeypatch):
+    held = Holder()
+    assert float(held.total(X[0, 0])) == pytest.approx(3 * X[0, 0])
+    old, held.value = held.value, keras.Variable(10.0)
+    assert float(held.total(X[0, 0])) == pytest.approx(12 * X[0, 0])
+    held.more[0] = keras.Variable(100.0)
+    monkeypatch.setitem(globals(), "kept", keras.Variable(1000.0))
+    assert float(held.total(X[0, 0])) == pytest.approx(1110 * X[0, 0])
+    held.add(np.float32(1))
+    held.value = old
+    held.add(np.float32(1))
+    assert float(held.value) == 2.0
