@@ -27,6 +27,7 @@ from nacre.core.errors import (
 )
 from nacre.core.indices import check_width, fits
 from nacre.core.registry import register
+from nacre.core.run_checks import check_in_program
 from nacre.core.scope import call_context
 from nacre.core.symbolic import any_symbolic
 from nacre.core.tracing import is_bare, is_tracer
@@ -153,7 +154,8 @@ class ImportedGraph(Layer):
     Precision:
         What the file computes with 64 bits is computed with 64 bits. Around it JAX has 32, unless
         the process asks for more (`set_floatx("float64")`): floats that the layer gives are rounded
-        to them, and whole numbers that they do not hold become the one farthest from 0.
+        to them, and whole numbers that they do not hold are an error: in a compiled step or
+        `predict` when it has run, in a user's own `jax.jit` as JAX tells it.
     """
 
     traces_shapes = True
@@ -245,7 +247,11 @@ class ImportedGraph(Layer):
         arrays = [_as_port(x, port, self._who()) for x, port in zip(given, ports, strict=True)]
         values = {name: variable.value for name, variable in self._by_name.items()}
         if self._needs_64_bits(call, values, arrays):
-            return in_64_bits(lambda v, a: self._narrowed(call, v, a), values, arrays)
+            results, updates, beyond = in_64_bits(
+                lambda v, a: self._narrowed(call, v, a), values, arrays
+            )
+            self._refuse_beyond(call, beyond)
+            return results, updates
         results, updates = self._program.compute(call, values, arrays)
         return [jnp.asarray(value) for value in results], updates
 
@@ -271,11 +277,31 @@ class ImportedGraph(Layer):
 
     def _narrowed(
         self, call: str, values: Mapping[str, Any], arrays: Sequence[Any]
-    ) -> tuple[list[Any], dict[str, Any]]:
-        """The same, in 32 bits."""
+    ) -> tuple[list[Any], dict[str, Any], list[Any]]:
+        """The same, in 32 bits, and of each result the largest number that these do not hold."""
         results, updates = self._wide(call, values, arrays)
         kept = {name: _in_32_bits(value) for name, value in updates.items()}
-        return [_in_32_bits(value) for value in results], kept
+        return [_in_32_bits(value) for value in results], kept, [_beyond(v) for v in results]
+
+    def _refuse_beyond(self, call: str, largest: Sequence[Any]) -> None:
+        """Raise where results were cut to 32 bits: now, or when the program under way has run.
+
+        Raises:
+            DTypeError: Some were.
+        """
+        ports = self._program.calls[call].outputs
+        found = [(port, n) for port, n in zip(ports, largest, strict=True) if n is not None]
+        for port, beyond in found:
+
+            def failure(number: Any, port: Port = port) -> DTypeError:
+                rule = f"within another model, output '{port.name}' must fit in 32 bits"
+                fix = "Call the imported model itself, or nacre.config.set_floatx('float64') first."
+                return DTypeError(message(self._who(), rule, f"{float(number):.6g}", fix))
+
+            if is_tracer(beyond):
+                check_in_program(beyond == 0, failure, beyond)
+            elif float(beyond):
+                raise failure(beyond)
 
     def exact(self, call: str, given: Sequence[Any]) -> list[Any]:
         """What a function gives for arrays of the host, in the dtypes of the file: those of 64 bits
@@ -356,6 +382,18 @@ def _in_32_bits(value: Any) -> Any:
         holds = (value >= limits.min) & (value <= limits.max)
         value = jnp.where(holds, value, jnp.asarray(farthest, value.dtype))
     return value.astype(narrow)
+
+
+def _beyond(value: Any) -> Any:
+    """The largest of whole numbers that 32 bits do not hold, without its sign, as a float; 0 where
+    they hold all, None of a type that they hold."""
+    narrow = {"int64": "int32", "uint64": "uint32"}.get(str(value.dtype))
+    if narrow is None:
+        return None
+    limits = jnp.iinfo(narrow)
+    is_beyond = (value < limits.min) | (value > limits.max)
+    size = jnp.abs(value.astype("float64"))
+    return jnp.max(jnp.where(is_beyond, size, 0), initial=0).astype("float32")
 
 
 def _as_port(value: Any, port: Port, who: str) -> Any:

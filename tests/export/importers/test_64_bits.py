@@ -198,10 +198,35 @@ def test_gradients_pass_through_doubles():
     assert not np.allclose(read.get_weights()[0], kernel)
 
 
-def test_whole_numbers_that_a_model_around_cannot_hold_stand_out():
+def test_whole_numbers_that_a_model_around_cannot_hold_are_an_error():
+    read = opened(TABLE["a product beyond 32 bits"][0])
+    around = nacre.Sequential([read, layers.Reshape((1,)), layers.Dense(1)])
+    around.compile("sgd", "mse")
+    weights = around.get_weights()
+    large, small = whole(LARGE // 1000, 7, -LARGE // 1000), whole(7, -7, 7)
+    told = r"output 'y' must fit in 32 bits\. Got 1\.7e\+12\."
+    zeros = np.zeros((3, 1), "float32")
+    runs: dict[str, Any] = {
+        "called": lambda x: around(jnp.asarray(x)),
+        "predict": lambda x: around.predict(x, verbose=0),
+        "train_on_batch": lambda x: around.train_on_batch(x, zeros),
+        "compiled": nacre.function(lambda x: around(x)),
+    }
+    for run in runs.values():
+        with pytest.raises(DTypeError, match=told):
+            run(large.astype("int32"))
+        for before, now in zip(weights, around.get_weights(), strict=True):
+            np.testing.assert_array_equal(before, now)
+    wanted = small[:, None] * 1000.0 @ weights[0]
+    np.testing.assert_allclose(runs["predict"](small), wanted, rtol=1e-5)
+    np.testing.assert_array_equal(read.predict(large, verbose=0), large * 1000)
+
+
+def test_a_model_around_whole_numbers_is_exported(tmp_path):
+    pytest.importorskip("onnxruntime")
     around = nacre.Sequential([opened(TABLE["a product beyond 32 bits"][0])])
-    found = around.predict(whole(LARGE // 1000, 7, -LARGE // 1000), verbose=0)
-    np.testing.assert_array_equal(found, [-(1 << 31), 7000, -(1 << 31)])
+    around.export(tmp_path / "again.onnx", format="onnx", verbose=False)
+    assert np.array_equal(load_model(tmp_path / "again.onnx")(whole(7, 8)), [7000, 8000])
 
 
 def test_inputs_that_a_model_around_cannot_hold_are_refused():
