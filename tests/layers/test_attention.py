@@ -269,6 +269,34 @@ def test_dropout_keeps_the_mean_is_fresh_each_call_and_drops_all_at_one(kind):
     assert np.isfinite(jax.grad(total)(jnp.asarray(x))).all()
 
 
+@pytest.mark.parametrize("heads_apart", [False, True])
+@pytest.mark.parametrize("causal", [False, True])
+def test_targets_that_see_nothing_are_zeros_beside_dropout_as_where_scores_are_returned(
+    causal, heads_apart
+):
+    x = random(3, 6, 8)
+    mask = np.ones((3, 6, 6), bool)
+    mask[0], mask[1, 3], mask[2, :, :2] = False, False, False  # causal: two more rows see nothing
+    mask = mask[:, None].repeat(2, 1) if heads_apart else mask
+    layer = layers.MultiHeadAttention(2, 4, dropout=0.3)
+    given = {"attention_mask": mask, "use_causal_mask": causal}
+    scored, weights = layer(x, x, return_attention_scores=True, **given)
+    close(layer(x, x, **given), np.asarray(scored))
+    inputs, masks = layers.Input((6, 8)), layers.Input(mask.shape[1:], dtype="bool")
+    outputs = layer(inputs, inputs, attention_mask=masks, use_causal_mask=causal)
+    model = nacre.Model([inputs, masks], outputs)
+    close(model.predict([x, mask], verbose=0), np.asarray(scored))
+    blind = ~np.asarray(weights).any((1, 3))
+    assert blind.sum() == (9 if causal else 7)
+    nothing = np.zeros(8) + np.asarray(layer.weights[-1])  # the last bias
+    drawn = np.asarray(layer(x, x, training=True, **given))
+    close(drawn[blind], np.broadcast_to(nothing, drawn[blind].shape))
+    bare = layers.MultiHeadAttention(2, 4)  # without dropout the mean of all, as in Keras
+    bare(x, x)
+    bare.set_weights(layer.get_weights()[: len(bare.get_weights())])
+    assert np.abs(np.asarray(bare(x, x, **given))[blind]).max() > 1e-3
+
+
 @pytest.mark.parametrize("rate", [0.5, 1.0])
 @pytest.mark.parametrize("layer", [layers.MultiHeadAttention, layers.GroupedQueryAttention])
 def test_one_query_for_a_batch_of_values_has_their_batch_with_dropout(layer, rate):

@@ -180,6 +180,16 @@ def masked_softmax(scores: Any, mask: Any, axes: tuple[int, ...]) -> Any:
     return ops.where(mask, weights, jnp.zeros((), weights.dtype))
 
 
+def zeros_where_blind(outputs: Any, mask: Any) -> Any:
+    """Outputs (batch, targets, heads, size), zeros where a target may look at no source.
+
+    Args:
+        mask: Broadcasts to (batch, heads, targets, sources).
+    """
+    sees = ops.expand_dims(ops.transpose(ops.any(mask, axis=-1), (0, 2, 1)), -1)
+    return ops.where(sees, outputs, jnp.zeros((), outputs.dtype))
+
+
 def dropped(weights: Any, rate: float, seed_generator: Any) -> Any:
     """Weights with a share set to zero and the rest scaled up."""
     return drop(weights, rate, random.draw_key(seed_generator))

@@ -18,6 +18,7 @@ from nacre.layers.attention.masks import (
     joined_mask,
     masked_softmax,
     with_axes,
+    zeros_where_blind,
 )
 from nacre.layers.base.keywords import WithoutRegularizer
 from nacre.layers.base.layer import Layer
@@ -195,32 +196,36 @@ class ProjectedAttention(Layer):
     ) -> tuple[Any, Any]:
         """Outputs (batch, targets, heads, size), and the weights when they are asked for.
 
-        `bias` is added to the scores (batch, heads, targets, sources).
+        `bias` is added to the scores (batch, heads, targets, sources). As in Keras 3.15, a target
+        that may look at no source gets zeros where there are weights to return or to drop, in
+        inference too, and else the mean of all values.
         """
         self._check_masks(query, value, masks)
         drops = bool(training) and self.dropout > 0
         rows = {"query": query, "value": value, "window": self.sliding_window, **masks}
         scale = 1 / math.sqrt(query.shape[-1])
-        if not drops and not return_attention_scores:
-            mask = joined_mask(is_causal=False, **rows)
-            outputs = ops.dot_product_attention(
-                query,
-                key,
-                value,
-                bias=bias,
-                mask=None if mask is None else with_axes(mask, 4),
-                scale=scale,
-                is_causal=use_causal_mask,
-                flash_attention=self.flash_attention,
-            )
-            return outputs, None
         if not return_attention_scores:
             mask = joined_mask(is_causal=False, **rows)
             mask = None if mask is None else with_axes(mask, 4)
-            arrays = query, key, value
-            outputs = attended_with_dropout(
-                arrays, bias, mask, use_causal_mask, self.dropout, self.seed_generator
-            )
+            if drops:
+                arrays = query, key, value
+                outputs = attended_with_dropout(
+                    arrays, bias, mask, use_causal_mask, self.dropout, self.seed_generator
+                )
+            else:
+                outputs = ops.dot_product_attention(
+                    query,
+                    key,
+                    value,
+                    bias=bias,
+                    mask=mask,
+                    scale=scale,
+                    is_causal=use_causal_mask,
+                    flash_attention=self.flash_attention,
+                )
+            if mask is not None and self.dropout > 0:
+                mask = joined_mask(is_causal=use_causal_mask, **rows)
+                outputs = zeros_where_blind(outputs, with_axes(mask, 4))
             return outputs, None
         mask = joined_mask(is_causal=use_causal_mask, **rows)
         repeats = query.shape[2] // key.shape[2]
