@@ -25,6 +25,7 @@ from nacre.optimizers.update_order import Values
 
 # What configs of Keras before 3.9 hold, where no moving average is kept.
 _IDLE = ("ema_momentum", 0.99)
+_FIRST_SCALE = 32768.0  # tf.keras default
 
 
 @register("optimizers/LossScaleOptimizer")
@@ -38,6 +39,7 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: First scale.
         dynamic_growth_steps: The scale doubles after so many finite steps in a row.
         name: Name of the optimizer.
+        kwargs: `dynamic`, of tf.keras 2: False keeps `initial_scale`, which must then be given.
 
     In a loop or `train_step` of your own take the gradients of `optimizer.scale_loss(loss)` and
     give them to `apply_gradients`, as in Keras 3; or, as in tf.keras 2, those of
@@ -71,16 +73,17 @@ class LossScaleOptimizer(Optimizer):
     def __init__(
         self,
         inner_optimizer: Any,
-        initial_scale: float = 32768.0,
+        initial_scale: float = _FIRST_SCALE,
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
         **kwargs: Unpack[OptimizerKeywords],
     ) -> None:
         old: dict[str, Any] = dict(kwargs)
-        if not old.pop("dynamic", True):
-            rule = "the scale is always a dynamic one"
-            fix = "For a fixed one: inner_optimizer=Adam(loss_scale_factor=1024.0), without this."
-            raise ArgumentError(message("LossScaleOptimizer", rule, "dynamic=False", fix))
+        is_dynamic = bool(old.pop("dynamic", True))
+        if not is_dynamic and initial_scale == _FIRST_SCALE:
+            rule = "a scale that stays must be given"
+            fix = "Pass initial_scale=1024.0 with it."
+            raise ArgumentError(message("LossScaleOptimizer", rule, "dynamic=False alone", fix))
         for key, value in old.items():
             is_of_inner = key in (*COMMON_ARGUMENTS, "learning_rate_multipliers")
             if is_of_inner and value not in (None, False) and (key, value) != _IDLE:
@@ -97,6 +100,7 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer = inner_optimizer
         self.initial_scale = initial_scale
         self.dynamic_growth_steps = dynamic_growth_steps
+        self.dynamic = is_dynamic
         self._has_scaled_loss = False  # since the last update
         self._has_scaled_by_hand = self._has_unscaled_gradients = False
         self._is_applying = self._has_warned = False
@@ -163,6 +167,13 @@ class LossScaleOptimizer(Optimizer):
         """The variable that holds the present scale; there is one once the optimizer is built."""
         self._note_reading()
         return self._dynamic_scale
+
+    @property
+    def dynamic_counter(self) -> Variable | None:
+        """How many finite steps there were in a row (tf.keras 2); None of a scale that stays."""
+        if not self.dynamic:
+            return None
+        return self.step_counter if self.built else Variable(np.int32(0), trainable=False)
 
     @property
     def loss_scale(self) -> Any:
@@ -263,6 +274,8 @@ class LossScaleOptimizer(Optimizer):
                 gradients, lambda g, v: (g.astype(jnp.float32) / divisor).astype(v.own_dtype)
             )
             new = self.inner_optimizer._advance_as_part(local, small, parameters)
+            if not self.dynamic:
+                return new, [local[key] for key in keys]
             is_calm = counter + 1 >= self.dynamic_growth_steps
             local[id(self.step_counter)] = jnp.where(is_calm, 0, counter + 1).astype(counter.dtype)
             local[id(self._dynamic_scale)] = jnp.where(is_calm, scale * 2.0, scale)
@@ -270,8 +283,9 @@ class LossScaleOptimizer(Optimizer):
 
         def skip() -> tuple[list[Any], list[Any]]:
             local = dict(values)
-            local[id(self.step_counter)] = jnp.zeros_like(counter)
-            local[id(self._dynamic_scale)] = scale / 2.0
+            if self.dynamic:
+                local[id(self.step_counter)] = jnp.zeros_like(counter)
+                local[id(self._dynamic_scale)] = scale / 2.0
             return list(parameters), [local[key] for key in keys]
 
         new, slots = cond(jnp.all(jnp.stack(finite)), apply, skip)
@@ -292,9 +306,10 @@ class LossScaleOptimizer(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
-        return {
+        config = {
             "name": self.name,
             "inner_optimizer": plain_config(self.inner_optimizer),
             "initial_scale": self.initial_scale,
             "dynamic_growth_steps": self.dynamic_growth_steps,
         }
+        return config if self.dynamic else {**config, "dynamic": False}

@@ -19,9 +19,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
+import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.config import floatx
+from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, NotThereError, message
 from nacre.core.kinds import is_dict
 from nacre.core.names import auto_name, name_scope
@@ -62,7 +64,8 @@ class Optimizer(Applying):
         learning_rate: Step size: a number, a variable, a schedule, or a function without
             arguments. A number lives in a variable, so changing it later needs no new compilation.
             A variable of your own is read at each step. A function is asked when a step is
-            compiled.
+            compiled. A subclass that leaves it out sets `_learning_rate` itself, by
+            `_build_learning_rate(rate)`, as in tf.keras 2.11 to 2.15.
         weight_decay: Each step first takes this share, times the learning rate, off every
             variable (decoupled from the gradient).
         clipnorm: Longest norm allowed for each gradient.
@@ -113,7 +116,7 @@ class Optimizer(Applying):
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: Any = None,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -156,7 +159,8 @@ class Optimizer(Applying):
         self._exclusions: list[str] = []
         with name_scope(self.name):
             self._iterations = self._own_scalar(0, "int32", "iteration")
-            self._learning_rate = self._rate_holder(rate)
+            sets_it_later = rate is None and self._has_own_update_step()
+            self._learning_rate = None if sets_it_later else self._rate_holder(rate)
 
     def _own_scalar(self, value: float, dtype: str, name: str) -> Variable:
         variable = Variable(
@@ -189,6 +193,32 @@ class Optimizer(Applying):
             )
         refuse_negative_rate(type(self).__name__, rate)
         return self._own_scalar(float(rate), floatx(), "learning_rate")
+
+    # What optimizers written for tf.keras 2.11 to 2.15 call ---------------------------------------
+
+    def _build_learning_rate(self, learning_rate: Any) -> Any:
+        """What holds a rate: set it as `self._learning_rate`."""
+        with name_scope(self.name):
+            return self._rate_holder(learning_rate)
+
+    def _var_key(self, variable: Variable) -> int:
+        """What `_index_dict` knows a variable by."""
+        return id(variable)
+
+    @property
+    def _index_dict(self) -> dict[int, int]:
+        """The place of each trained variable, by its key."""
+        return {id(v): index for index, v in enumerate(self._trainable_variables)}
+
+    def _decayed_lr(self, var_dtype: Any) -> Any:
+        """The present rate, in a dtype."""
+        return jnp.asarray(self.learning_rate).astype(standardize_dtype(var_dtype))
+
+    def _serialize_hyperparameter(self, hyperparameter: Any) -> Any:
+        """A rate, or another number or variable, as plain data."""
+        if isinstance(hyperparameter, Variable):
+            return hyperparameter.numpy().item()
+        return plain_config(hyperparameter) if callable(hyperparameter) else hyperparameter
 
     # Step size and step number ------------------------------------------------------------------
 
@@ -225,6 +255,8 @@ class Optimizer(Applying):
         variable of your own is kept, as one given to the constructor is, so that assigning to it
         changes the step size (Keras copies its value once).
         """
+        if self._rate_of_update is not None:
+            return self._rate_of_update
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate
         # Of a schedule an array: it can be read as a variable can, and not be assigned to.
@@ -329,18 +361,12 @@ class Optimizer(Applying):
         return f"<{type(self).__name__} name={self.name}>"
 
 
-_INDEX = "self._get_variable_index(variable) is the place of a variable's state in a list."
 _RULE = (
     "Make the state in build(variables), with add_variable_from_reference, and write the rule in "
     "update_step(gradient, variable, learning_rate)."
 )
 _OF_TF_KERAS_2 = {
-    "_build_learning_rate": "Pass it on: super().__init__(learning_rate=learning_rate, ...).",
-    "_index_dict": _INDEX,
-    "_var_key": _INDEX,
-    **dict.fromkeys(
-        ("add_slot", "get_slot", "_create_slots", "_set_hyper", "_get_hyper", "_decayed_lr"), _RULE
-    ),
+    **dict.fromkeys(("add_slot", "get_slot", "_create_slots", "_set_hyper", "_get_hyper"), _RULE),
 }
 
 

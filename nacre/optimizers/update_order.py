@@ -100,6 +100,10 @@ class UpdateOrder(OptimizerVariables):
     def _rate(self, values: Values) -> jax.Array:
         """The learning rate of this update, a float32 scalar."""
         holder = self._learning_rate
+        if holder is None:
+            rule = "an optimizer must have a learning rate"
+            fix = "Pass it on: super().__init__(learning_rate=learning_rate)."
+            raise ArgumentError(message(type(self).__name__, rule, "None", fix))
         if isinstance(holder, LearningRateSchedule):
             rate = holder(self._step(values))
         elif isinstance(holder, Variable):
@@ -273,23 +277,47 @@ class UpdateOrder(OptimizerVariables):
         """The subclass's `update_step` for each variable.
 
         Raises:
-            ArgumentError: It takes other arguments, as rules of tf.keras 2 do.
+            ArgumentError: It takes other arguments than Keras's rules or those of tf.keras 2.11 to
+                2.15, which read `self.learning_rate` and so know no multipliers.
         """
-        signature = inspect.signature(self.update_step)
-        try:
-            signature.bind(None, None, None)
-        except TypeError:
-            rule = "update_step must take (gradient, variable, learning_rate)"
-            fix = "Use learning_rate in the place of self.learning_rate."
-            raise ArgumentError(message(type(self).__name__, rule, f"{signature}", fix)) from None
+        takes_rate = self._takes_rate()
 
         def act() -> None:
             for gradient, variable in zip(gradients, self._trainable_variables, strict=True):
                 if gradient is not None:
                     own_rate = _times(rate, self._multiplier_of(variable))
-                    self.update_step(gradient, variable, own_rate)
+                    self._call_rule(gradient, variable, own_rate, takes_rate)
 
         return self._assigned_by(act, values, parameters)
+
+    def _call_rule(self, gradient: Any, variable: Variable, rate: Any, takes_rate: bool) -> None:
+        if takes_rate:
+            self.update_step(gradient, variable, rate)
+            return
+        # Its `self.learning_rate` is the rate of this update: a schedule would be asked one later.
+        self._rate_of_update = rate
+        try:
+            self.update_step(gradient, variable)  # pyright: ignore[reportCallIssue]
+        finally:
+            self._rate_of_update = None
+
+    def _takes_rate(self) -> bool:
+        signature = inspect.signature(self.update_step)
+        try:
+            signature.bind(None, None, None)
+            return True
+        except TypeError:
+            pass
+        rule = "update_step must take (gradient, variable, learning_rate)"
+        fix = "Use learning_rate in the place of self.learning_rate."
+        try:
+            signature.bind(None, None)
+        except TypeError:
+            raise ArgumentError(message(type(self).__name__, rule, f"{signature}", fix)) from None
+        if self.learning_rate_multipliers:
+            rule += " where there are learning_rate_multipliers"
+            raise ArgumentError(message(type(self).__name__, rule, f"{signature}", fix))
+        return False
 
     def _assigned_by(
         self, act: Callable[[], Any], values: Values, parameters: list[Any]

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nacre.core.changes import Contents, Versioned, bookkeeping
-from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError, listed, message
+from nacre.core.errors import (
+    ArgumentError,
+    NotBuiltError,
+    WeightsMismatchError,
+    listed,
+    message,
+    refuse_unknown,
+)
 from nacre.core.kinds import is_list
 from nacre.core.names import name_scope
 from nacre.core.program import Programs
 from nacre.core.variable import Variable
 from nacre.optimizers.by_path import Key, Paths, warn_of_unused
+
+
+class OldReferenceKeywords(TypedDict, total=False):
+    """How tf.keras 2 spells the arguments of `add_variable_from_reference`."""
+
+    model_variable: Variable
+    variable_name: str
+    initial_value: Any
+
+
+def _as_given(value: np.ndarray, shape: Any, dtype: Any = None) -> jax.Array:
+    return jnp.broadcast_to(value.astype(dtype), shape)
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -61,6 +82,7 @@ class OptimizerVariables(Versioned):
         "_number_before_build",
         "_paths",
         "_programs",
+        "_rate_of_update",
         "_states",
         "_trainable_variables",
         "_variables",
@@ -77,6 +99,7 @@ class OptimizerVariables(Versioned):
         self._states: list[Any] = []
         self._made_for: list[tuple[Variable, Variable, str]] = []
         self._number_before_build = 0
+        self._rate_of_update: Any = None  # while a rule of tf.keras 2 runs
         self._paths: Paths = {}
         self._has_told_of_paths = False
 
@@ -268,9 +291,26 @@ class OptimizerVariables(Versioned):
         return variable
 
     def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+        self,
+        reference_variable: Any = None,
+        name: str | None = None,
+        initializer: Any = "zeros",
+        **kwargs: Unpack[OldReferenceKeywords],
     ) -> Variable:
-        """Make a variable of the shape and dtype of another one, named after it."""
+        """Make a variable of the shape and dtype of another one, named after it.
+
+        Args:
+            reference_variable: The other one.
+            name: What its own part of the name is.
+            initializer: What it begins as.
+            kwargs: `model_variable`, `variable_name` and `initial_value`, as tf.keras 2 calls them.
+        """
+        reference_variable = kwargs.pop("model_variable", reference_variable)
+        name = kwargs.pop("variable_name", name)
+        begin = kwargs.pop("initial_value", None)
+        refuse_unknown("add_variable_from_reference", kwargs, ("reference_variable", "name"))
+        if begin is not None:
+            initializer = functools.partial(_as_given, np.asarray(begin))
         base = reference_variable.path.replace("/", "_")
         made = self.add_variable(
             reference_variable.shape,

@@ -45,7 +45,7 @@ from nacre.tf.dtypes import as_dtype, as_dtype_or_none
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
-from nacre.tf.values import tensor
+from nacre.tf.values import landed, tensor
 from nacre.tf.variable_parts import ASSIGN, OF_VARIABLES, noting
 from nacre.training.trained_as_compiled import train_as_compiled
 
@@ -413,6 +413,25 @@ def _lend(cls: type, **methods: Any) -> None:
         setattr(cls, name, method)
 
 
+def _of_row(name: str, part: Callable[[Any], Any]) -> property:
+    """What a sparse tensor has, of a tensor of one axis: `tf.io.parse_single_example` gives such a
+    one for a `VarLenFeature`."""
+
+    def read(self: Any) -> Any:
+        if self.ndim != 1:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return part(self)
+
+    return property(read)
+
+
+_OF_ROWS = {
+    "values": _of_row("values", lambda row: row),
+    "indices": _of_row("indices", lambda row: landed(np.arange(len(row), dtype=np.int64)[:, None])),
+    "dense_shape": _of_row("dense_shape", lambda row: landed(np.array([len(row)], np.int64))),
+}
+
+
 def lend_methods() -> None:
     """Give arrays, variables and symbolic tensors what scripts ask a tensor of TensorFlow's for."""
     if _lent:
@@ -455,6 +474,8 @@ def lend_methods() -> None:
         __repr__=_spec_repr,
     )
     _lend(KerasTensor, shape=_kept_shape(), get_shape=_get_shape, ref=_ref)
+    for cls in (ARRAY, TRACER, HostTensor):
+        _lend(cls, **_OF_ROWS)
     _lend(Ragged, **RAGGED)
     _lend(Trainable, distribute_strategy=property(lambda self: get_strategy()))
     _lend(ARRAY, device=_for_scripts(ARRAY.device, _device))

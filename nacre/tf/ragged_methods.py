@@ -416,6 +416,9 @@ RAGGED: dict[str, Any] = {
     "nested_row_splits": property(_nested(lambda rows: rows.row_splits)),
     "nested_row_lengths": _nested(_row_lengths),
     "to_sparse": _to_sparse,
+    # What `tf.io.parse_example` gives for a VarLenFeature is asked for these.
+    "indices": property(lambda self: _to_sparse(self).indices),
+    "dense_shape": property(lambda self: _to_sparse(self).dense_shape),
     "__getitem__": _indexed(Ragged.__getitem__),
     "__neg__": _negative,
     "__repr__": _text,

@@ -178,3 +178,23 @@ def test_einsum_dense_keeps_the_sizes_of_its_kernel_alone() -> None:
     assert layer(np.ones((2, 5))).shape == (2, 4)
     with pytest.raises(ShapeError, match="last axis must be 5"):
         layer(np.ones((2, 6)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.Dense(2, activation="relu"),
+        lambda: layers.EinsumDense("ab,bc->ac", 2, activation="relu"),
+        lambda: layers.Activation("relu"),
+    ],
+)
+def test_an_activation_that_is_taken_away_from_a_model_is_gone(make):
+    model = nacre.Sequential([nacre.Input((2,)), make()])
+    x = np.array([[1.0, -2.0], [-3.0, 0.5]], "float32")
+    assert float(np.min(model(x))) == float(model.predict(x, verbose=0).min()) == 0.0
+    model.layers[-1].activation = None
+    assert float(np.min(model(x))) < 0
+    np.testing.assert_allclose(model.predict(x, verbose=0), model(x), rtol=1e-6)
+    again = nacre.models.clone_model(model)
+    again.set_weights(model.get_weights())
+    np.testing.assert_allclose(again(x), model(x), rtol=1e-6)

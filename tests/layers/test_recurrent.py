@@ -410,3 +410,16 @@ def test_predict_of_a_stateful_model_refuses_a_smaller_last_batch():
         model.predict(np.ones((7, 3, 2), "float32"), batch_size=4, verbose=0)
     free = nacre.Sequential([nacre.Input(batch_shape=(4, 3, 2)), layers.SimpleRNN(2)])
     assert free.predict(np.ones((7, 3, 2), "float32"), batch_size=4, verbose=0).shape == (7, 2)
+
+
+@pytest.mark.parametrize("kind", ["cell", "stacked", "layer"])
+def test_states_begin_for_the_inputs_that_tf_keras_2_gives(kind: str) -> None:
+    cell = layers.LSTMCell(3)
+    made = {"cell": cell, "stacked": layers.StackedRNNCells([cell]), "layer": layers.LSTM(3)}[kind]
+    inputs = np.zeros((4, 5, 2), "float32")
+    wanted = [tuple(s.shape) for s in jax.tree.leaves(made.get_initial_state(4))]
+    for found in (made.get_initial_state(inputs), made.get_initial_state(inputs=inputs)):
+        assert [tuple(s.shape) for s in jax.tree.leaves(found)] == wanted == [(4, 3)] * 2
+    if kind == "cell":
+        (state, _) = cell.get_initial_state(batch_size=2, dtype="float16")
+        assert (state.shape, state.dtype) == ((2, 3), "float16")

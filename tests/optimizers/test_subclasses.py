@@ -118,21 +118,99 @@ def test_what_a_rule_counts_for_the_script_is_counted(steps: int | None) -> None
     assert float(counted) == 4 * 4 / (steps or 1)  # variables by updates
 
 
-def test_a_rule_of_other_arguments_is_refused_before_the_first_step() -> None:
-    class OfTwo(optimizers.Optimizer):
-        def update_step(self, gradient: Any, variable: Any) -> None:  # pyright: ignore
-            variable.assign_sub(gradient)
+class OfTwo(optimizers.Optimizer):
+    """Momentum, written as tf.keras 2.11 to 2.15 wants it."""
 
-    with pytest.raises(ArgumentError, match=r"OfTwo: update_step must take .*learning_rate"):
-        trained(OfTwo(0.1))
+    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.9, **kwargs: Any) -> None:
+        super().__init__(name="OfTwo", **kwargs)
+        self._learning_rate = self._build_learning_rate(learning_rate)
+        self.momentum = momentum
+
+    def build(self, variables: Any) -> None:
+        super().build(variables)
+        if hasattr(self, "_built") and self._built:  # pyright: ignore
+            return
+        self._built = True
+        self.momenta = [
+            self.add_variable_from_reference(model_variable=v, variable_name="m") for v in variables
+        ]
+
+    def update_step(self, gradient: Any, variable: Any) -> None:  # pyright: ignore
+        moment = self.momenta[self._index_dict[self._var_key(variable)]]
+        moment.assign(self.momentum * moment - self.learning_rate * gradient)
+        variable.assign_add(moment)
+
+    def get_config(self) -> dict[str, Any]:
+        rate = self._serialize_hyperparameter(self._learning_rate)
+        return {**super().get_config(), "learning_rate": rate, "momentum": self.momentum}
+
+
+@pytest.mark.parametrize("steps", [None, 2])
+@pytest.mark.parametrize("runs", ["fit", "apply_gradients"])
+def test_a_rule_of_tf_keras_2_that_reads_its_rate_is_the_rule_that_is_given_it(
+    runs: str, steps: int | None
+) -> None:
+    def rate() -> Any:
+        return optimizers.schedules.InverseTimeDecay(0.1, 1, 0.5)
+
+    found = []
+    for optimizer in (
+        OfTwo(rate(), gradient_accumulation_steps=steps),
+        optimizers.SGD(rate(), momentum=0.9, gradient_accumulation_steps=steps),
+    ):
+        kernel = nacre.Variable([1.0, 2.0])
+        if runs == "apply_gradients":
+            for i in range(4):
+                optimizer.apply_gradients([(np.array([1.0, i], "float32"), kernel)])
+            found.append(kernel.numpy())
+            continue
+        layer = nacre.layers.Dense(1, kernel_initializer="ones")
+        model = nacre.Sequential([nacre.Input((2,)), layer])
+        model.compile(optimizer, "mse")
+        x = np.arange(16, dtype="float32").reshape(8, 2) / 16
+        model.fit(x, x[:, :1], batch_size=2, epochs=2, shuffle=False, verbose=0)
+        found.append(layer.kernel.numpy())
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def test_a_rate_that_a_script_changes_is_read_at_the_next_step() -> None:
+    optimizer, kernel = OfTwo(0.1, momentum=0.0), nacre.Variable([1.0])
+    optimizer.apply_gradients([(np.ones(1, "float32"), kernel)])
+    optimizer.learning_rate = 0.5
+    optimizer.apply_gradients([(np.ones(1, "float32"), kernel)])
+    np.testing.assert_allclose(kernel.numpy(), [0.4], rtol=1e-6)
+    assert optimizer.get_config()["learning_rate"] == 0.5
+    again = OfTwo.from_config({k: v for k, v in optimizer.get_config().items() if k != "name"})
+    assert float(again.learning_rate) == 0.5
+
+
+def test_a_rule_of_other_arguments_is_refused_before_the_first_step() -> None:
+    class OfOne(optimizers.Optimizer):
+        def update_step(self, gradient: Any) -> None:  # pyright: ignore
+            pass
+
+    with pytest.raises(ArgumentError, match=r"OfOne: update_step must take .*learning_rate"):
+        trained(OfOne(0.1))
+    with pytest.raises(ArgumentError, match=r"learning_rate_multipliers.*learning_rate in"):
+        trained(OfTwo(0.1, learning_rate_multipliers={".*": 2.0}))
+
+
+def test_an_optimizer_without_a_rate_says_so() -> None:
+    with pytest.raises(ArgumentError, match="learning_rate must be a number"):
+        optimizers.Adam(learning_rate=None)  # pyright: ignore
+
+    class Forgetting(OfTwo):
+        def __init__(self) -> None:
+            optimizers.Optimizer.__init__(self)
+            self.momentum = 0.0
+
+    with pytest.raises(ArgumentError, match=r"must have a learning rate.*super"):
+        trained(Forgetting())
 
 
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("_build_learning_rate", "super"),
-        ("_index_dict", "_get_variable_index"),
-        ("_var_key", "_get_variable_index"),
         ("get_slot", "update_step"),
         ("_set_hyper", "update_step"),
     ],
@@ -142,3 +220,10 @@ def test_what_rules_of_tf_keras_2_call_says_what_to_call(name: str, fix: str) ->
         getattr(Momentum(), name)
     assert not hasattr(Momentum(), name)
     assert not hasattr(Momentum(), "anything_else")
+
+
+def test_the_decayed_rate_of_tf_keras_2_is_the_present_one() -> None:
+    optimizer = optimizers.SGD(optimizers.schedules.InverseTimeDecay(0.1, 1, 1.0))
+    optimizer.apply_gradients([(np.ones(1, "float32"), nacre.Variable([1.0]))])
+    found = optimizer._decayed_lr("float16")
+    assert (str(found.dtype), round(float(found), 3)) == ("float16", 0.05)

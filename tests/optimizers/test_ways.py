@@ -214,8 +214,21 @@ def test_state_made_within_a_compiled_loop_is_that_made_before_it():
 def test_old_arguments_and_attributes_of_a_loss_scale():
     optimizer = LossScaleOptimizer(SGD(), dynamic=True, initial_scale=8.0)
     assert float(optimizer.loss_scale) == float(optimizer.get_scaled_loss(lambda: 1.0)()) == 8.0
-    with pytest.raises(ArgumentError, match=r"dynamic=False.*loss_scale_factor=1024"):
+    assert (optimizer.dynamic, int(optimizer.dynamic_counter)) == (True, 0)
+    with pytest.raises(ArgumentError, match=r"dynamic=False.*initial_scale=1024"):
         LossScaleOptimizer(SGD(), dynamic=False)
+
+
+def test_a_loss_scale_that_stays_does_so_after_calm_and_after_wild_steps_and_in_files():
+    made = LossScaleOptimizer(SGD(0.5), initial_scale=4.0, dynamic=False, dynamic_growth_steps=1)
+    for optimizer in (made, LossScaleOptimizer.from_config(made.get_config())):
+        variable = Variable([1.0])
+        for slope in (1.0, np.inf, 1.0):
+            gradients = optimizer.get_scaled_loss(np.array([slope], "float32"))
+            optimizer.apply_gradients([(gradients, variable)])
+        np.testing.assert_array_equal(variable.numpy(), [0.0])
+        assert float(optimizer.loss_scale) == 4.0
+        assert optimizer.dynamic_counter is None
 
 
 @pytest.mark.parametrize(

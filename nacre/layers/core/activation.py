@@ -53,7 +53,7 @@ class Activation(_Elementwise):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """The function's values."""
-        return self.activation(inputs)
+        return inputs if self.activation is None else self.activation(inputs)
 
 
 def _not_negative(layer: Layer, **arguments: float | None) -> None:

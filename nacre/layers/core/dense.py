@@ -124,7 +124,9 @@ class Dense(Adaptable, Layer):
         self, inputs: Num[Array, "*batch features"], training: bool | None = None
     ) -> Float[Array, "*batch units={self.units}"]:
         """Outputs (*batch, units) for inputs (*batch, features)."""
-        return self.activation(dense(inputs, self.kernel, self.bias))
+        outputs = dense(inputs, self.kernel, self.bias)
+        # None where a script took the activation away, to look at scores before it.
+        return outputs if self.activation is None else self.activation(outputs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the inputs, unless it tells features apart, which are mixed here."""

@@ -237,7 +237,8 @@ class EinsumDense(Adaptable, Layer):
         self, inputs: Num[Array, "*input_axes"], training: bool | None = None
     ) -> Float[Array, "*output_axes"]:
         """The einsum of inputs and kernel, bias and activation applied."""
-        return self.activation(einsum_dense(self.equation, inputs, self.kernel, self.bias))
+        outputs = einsum_dense(self.equation, inputs, self.kernel, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the inputs when the axes it covers lead the outputs too."""

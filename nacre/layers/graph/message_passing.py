@@ -197,7 +197,7 @@ class GraphConvolution(MessagePassing):
         """Bias and activation."""
         if self.bias is not None:
             outputs = outputs + self.bias.value
-        return self.activation(outputs)
+        return outputs if self.activation is None else self.activation(outputs)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data; how messages are gathered is the formula's."""

@@ -101,7 +101,9 @@ class SimpleRNNCell(RecurrentCell):
         projected = ops.matmul(x, self.kernel)
         if self.bias is not None:
             projected = projected + self.bias
-        output = self.activation(projected + ops.matmul(h, self.recurrent_kernel))
+        output = projected + ops.matmul(h, self.recurrent_kernel)
+        if self.activation is not None:
+            output = self.activation(output)
         return output, [output] if isinstance(states, list | tuple) else output
 
 

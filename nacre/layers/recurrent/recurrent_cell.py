@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,25 @@ import numpy as np
 
 from nacre import activations, constraints, initializers, ops, regularizers
 from nacre.core import random
+from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ShapeError, message
 from nacre.core.shapes import differ
 from nacre.layers.base.layer import Layer
 from nacre.layers.regularization.dropout import checked_rate
+
+
+class OldStateKeywords(TypedDict, total=False):
+    """What tf.keras 2 takes in `get_initial_state`."""
+
+    inputs: Any
+    dtype: Any
+
+
+def number_of_rows(given: Any) -> Any:
+    """A batch's size: it itself, or that of inputs, which tf.keras 2 asks for in its place."""
+    if len(getattr(given, "shape", ())) > 0:
+        return given.shape[0]
+    return given
 
 
 class RecurrentCell(Layer):
@@ -93,10 +108,19 @@ class RecurrentCell(Layer):
                 constraint=self.bias_constraint,
             )
 
-    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        """Zeros for every state."""
+    def get_initial_state(
+        self, batch_size: Any = None, **kwargs: Unpack[OldStateKeywords]
+    ) -> list[Any]:
+        """Zeros for every state.
+
+        Args:
+            batch_size: How many rows; or inputs that have as many, as in tf.keras 2.
+            kwargs: `inputs` and `dtype`, as tf.keras 2 has them.
+        """
+        batch_size = number_of_rows(kwargs.get("inputs") if batch_size is None else batch_size)
+        dtype = standardize_dtype(kwargs.get("dtype") or self.compute_dtype)
         sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
-        return [jnp.zeros((batch_size, size), self.compute_dtype) for size in sizes]
+        return [jnp.zeros((batch_size, size), dtype) for size in sizes]
 
     def states_for(self, inputs: Any, states: Any) -> list[Any]:
         """The states of a step as a list, checked against the inputs."""

@@ -20,6 +20,7 @@ from nacre.layers.base.keywords import CellKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.masking import without_absent
 from nacre.layers.recurrent import whole_sequence
+from nacre.layers.recurrent.recurrent_cell import OldStateKeywords, number_of_rows
 from nacre.layers.recurrent.stacked import StackedRNNCells, initial_state_of
 from nacre.layers.recurrent.stepping import discard_dropout, draw_dropout, run_cell
 
@@ -169,8 +170,14 @@ class RNN(Layer):
     def _zero_states_for_shape(self, shape: tuple[int | None, ...]) -> Any:
         return self.get_initial_state(shape[0])
 
-    def get_initial_state(self, batch_size: Any) -> Any:
-        """The states a batch begins with when none are given."""
+    def get_initial_state(self, batch_size: Any = None, **kwargs: Unpack[OldStateKeywords]) -> Any:
+        """The states a batch begins with when none are given.
+
+        Args:
+            batch_size: How many sequences; or the sequences, as in tf.keras 2.
+            kwargs: `inputs`, as it is called there.
+        """
+        batch_size = number_of_rows(kwargs.get("inputs") if batch_size is None else batch_size)
         return initial_state_of(self.cell, batch_size, self.compute_dtype)
 
     def _seed_states(self) -> list[Variable]:

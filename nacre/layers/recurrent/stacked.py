@@ -10,6 +10,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.base.layer import Layer
+from nacre.layers.recurrent.recurrent_cell import OldStateKeywords, number_of_rows
 from nacre.layers.recurrent.stepping import call_cell, discard_dropout, draw_dropout
 
 
@@ -61,8 +62,11 @@ class StackedRNNCells(Layer):
         """The output size of the last cell."""
         return output_size_of(self.cells[-1])
 
-    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        """The initial states of each cell."""
+    def get_initial_state(
+        self, batch_size: Any = None, **kwargs: Unpack[OldStateKeywords]
+    ) -> list[Any]:
+        """The initial states of each cell; see `LSTMCell.get_initial_state`."""
+        batch_size = number_of_rows(kwargs.get("inputs") if batch_size is None else batch_size)
         return [initial_state_of(cell, batch_size, self.compute_dtype) for cell in self.cells]
 
     def build(self, input_shape: Any) -> None:
