@@ -141,6 +141,15 @@ def generate(
                 "Leave use_cache out.",
             )
         )
+    if use_cache and not can_cache and (steps := _steps_of(model)) not in (None, 1):
+        raise ArgumentError(
+            message(
+                _WHO,
+                "with use_cache=True the model must take any number of steps, one at a time",
+                f"a model whose input has {steps}",
+                "Build it with Input((None,)), or leave use_cache out.",
+            )
+        )
     settings = Settings(
         max_length,
         float(temperature),
@@ -284,10 +293,15 @@ def _check(temperature: Any, top_k: Any, top_p: Any, num_beams: Any) -> None:
         raise ArgumentError(message(_WHO, "arguments must fit together", "; ".join(wrong)))
 
 
+def _steps_of(model: Any) -> int | None:
+    """How many steps the model's last input has; None where that is open or unknown."""
+    inputs = getattr(model, "inputs", None)
+    return inputs[-1].shape[1] if inputs and len(inputs[-1].shape) > 1 else None
+
+
 def _buffer_length(model: Any, max_length: int) -> int:
     """The length of the buffer: `max_length`, or what the model's input has."""
-    inputs = getattr(model, "inputs", None)
-    steps = inputs[-1].shape[1] if inputs and len(inputs[-1].shape) > 1 else None
+    steps = _steps_of(model)
     if steps is not None and steps < max_length:
         raise ShapeError(
             message(

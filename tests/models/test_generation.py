@@ -380,6 +380,16 @@ def test_a_decoder_that_mixes_in_the_source_itself_is_not_remembered():
         generate(model, PROMPT, 3, encoder_inputs=PROMPT, use_cache=True)
 
 
+def test_a_cache_is_refused_where_the_model_takes_all_its_steps_at_once():
+    tokens = Input((6,), dtype="int32")
+    model = nacre.Model(
+        tokens, Dense(VOCAB)(TransformerDecoder(16, 2)(Embedding(VOCAB, 8)(tokens)))
+    )
+    assert generate(model, PROMPT, 6).shape[1] == 6
+    with pytest.raises(ArgumentError, match=r"whose input has 6.*Input\(\(None,\)\)"):
+        generate(model, PROMPT, 6, use_cache=True)
+
+
 def test_encoder_inputs_may_be_lists_of_numbers_of_one_length() -> None:
     source, tokens = Input((None,), dtype="int32"), Input((None,), dtype="int32")
     embedding = Embedding(VOCAB, 8)
