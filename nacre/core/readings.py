@@ -2,9 +2,10 @@
 
 Traced code reads a global number, a variable of the function around it or an attribute of its class
 once. Where such a thing has another value later, the program is another one. Looked at are plain
-data (numbers, texts, tuples), arrays, small lists and dicts of these, functions, and the attributes
-of a user's objects and classes of settings, callable ones among them; of code outside of this
-package and of JAX and NumPy. A look costs a comparison by identity for each, where nothing changed.
+data (numbers, texts, tuples), arrays, small lists and dicts of these, functions, which variable or
+layer stands there, and the attributes of a user's objects and classes of settings, callable ones
+among them; of code outside of this package and of JAX and NumPy. A look costs a comparison by
+identity for each, where nothing changed.
 """
 
 # A leading underscore is private to the folder, not to the class.
@@ -208,7 +209,7 @@ def is_settings(value: object) -> bool:
     return (
         not isinstance(value, (type, types.ModuleType, *_FUNCTIONS))
         and (not callable(value) or _is_of_a_script(type(value).__module__))
-        and not getattr(value, "_is_part", False)
+        and not _is_part(value)
         and (is_users(type(value)) or isinstance(value, _NAMESPACES))
         and (hasattr(value, "__dict__") or hasattr(type(value), "__slots__"))
     )
@@ -303,7 +304,7 @@ def state_of(generator: Any) -> str:
 
 def _is_looked_at(value: Any) -> bool:
     value = uncompiled(value)
-    if isinstance(value, (*PLAIN, *_ARRAYS)):
+    if isinstance(value, (*PLAIN, *_ARRAYS)) or _is_part(value):
         return True
     if isinstance(value, list | tuple | dict | set | collections.deque):
         items = value.values() if isinstance(value, dict) else value
@@ -313,6 +314,11 @@ def _is_looked_at(value: Any) -> bool:
         or is_settings(value)
         or is_class_of_settings(value)
     )
+
+
+def _is_part(value: Any) -> bool:
+    """Whether a value is a variable, or a layer or the like: which one stands there counts."""
+    return getattr(value, "_is_part", False) is True
 
 
 def _content(cell: types.CellType) -> Any:
@@ -368,7 +374,7 @@ def _of_modules(
 def _flatten(value: Any, found: list[Any], depth: int) -> None:
     if is_small_array(value):
         found.extend(content_of(value))
-    elif isinstance(value, PLAIN) or is_function(value):
+    elif isinstance(value, PLAIN) or is_function(value) or _is_part(value):
         found.append(value)
     elif isinstance(value, _ARRAYS):
         if value.size <= _MOST_ITEMS:  # a larger one is data, which would be kept alive here

@@ -405,3 +405,29 @@ def test_a_callable_that_counts_its_calls_makes_no_new_programs() -> None:
     for _ in range(3):
         model.predict(X, verbose=0)
     assert factor.calls == before
+
+
+WEIGHT = nacre.Variable(2.0, trainable=False)
+HOLDS = types.SimpleNamespace(weight=nacre.Variable(2.0, trainable=False))
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "read"),
+    [
+        (globals(), "WEIGHT", lambda: WEIGHT),
+        (vars(HOLDS), "weight", lambda: HOLDS.weight),
+    ],
+    ids=["a global name", "an attribute"],
+)
+def test_another_variable_in_a_place_is_the_one_that_is_read(monkeypatch, place, name, read):
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        return read() * ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+    model = nacre.Sequential([nacre.Input((3,)), layers.Lambda(lambda x: x * read())])
+    model.compile("sgd", loss)
+    assert model.evaluate(X, Y, verbose=0) == 8.0
+    monkeypatch.setitem(place, name, nacre.Variable(3.0, trainable=False))
+    assert model.evaluate(X, Y, verbose=0) == 27.0
+    assert model.predict(X, verbose=0)[0, 0] == 3.0
+    read().assign(1.0)
+    assert model.evaluate(X, Y, verbose=0) == 1.0
