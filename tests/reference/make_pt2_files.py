@@ -53,6 +53,18 @@ class Moving(nn.Module):
         return self.norm(self.conv(x)) + self.calls, self.norm.running_mean + 0
 
 
+class Counting(nn.Module):
+    """A number, not a vector, that grows past 32 bits in two calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x):
+        self.seen.add_(2_000_000_000)
+        return x * 2, self.seen.clone()
+
+
 class Choosing(nn.Module):
     def __init__(self):
         super().__init__()
@@ -124,6 +136,7 @@ def main(folder):
         "choosing": (Choosing().eval(), (torch.randn(2, 3),)),
         "hashing": (Hashing().eval(), (torch.tensor([5, 123456, 2**31 - 5, 2**40]),)),
         "rare": (Rare().eval(), (torch.randn(2, 5, 4), torch.randint(0, 10, (2, 6)))),
+        "counting": (Counting().eval(), (torch.randn(2, 3),)),
     }
     held = {}
     for name, (net, given) in nets.items():

@@ -317,7 +317,7 @@ class ImportedGraph(Layer):
             arrays = [_as_port(x, p, self._who()) for x, p in zip(given, ports, strict=True)]
             values = {name: variable.value for name, variable in self._by_name.items()}
             results, updates = run(values, arrays)
-            updates = {name: _in_32_bits(value) for name, value in updates.items()}
+            updates = {name: _kept(value) for name, value in updates.items()}
         for name, value in updates.items():
             self._by_name[name].assign(value)
         return [np.asarray(value) if _is_wide(value.dtype) else value for value in results]
@@ -368,6 +368,13 @@ def _is_wider(value: Any, port: Port) -> bool:
         return array.dtype == np.float64
     kind = np.dtype(jax.dtypes.canonicalize_dtype(port.dtype))
     return array.dtype.kind in "iu" and not fits(array, kind)
+
+
+def _kept(value: Any) -> Any:
+    """What a variable takes after a call of its own: whole numbers of 64 bits are, as they are."""
+    if str(value.dtype) in ("int64", "uint64"):
+        return np.asarray(value)
+    return _in_32_bits(value)
 
 
 def _in_32_bits(value: Any) -> Any:

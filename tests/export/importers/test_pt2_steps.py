@@ -26,7 +26,7 @@ def called(model, name: str) -> list[np.ndarray]:
 def compare(found, wanted) -> None:
     for got, other in zip(found, wanted, strict=True):
         got = np.asarray(got)
-        assert got.dtype == other.dtype
+        assert got.dtype == other.dtype and got.shape == other.shape
         np.testing.assert_allclose(got, other, rtol=1e-5, atol=1e-6)
 
 
@@ -46,6 +46,18 @@ def test_what_a_program_keeps_is_changed_by_each_call_and_saved(tmp_path):
     kept = sorted(weight.name for weight in model.non_trainable_weights)
     assert kept == ["calls", "norm.num_batches_tracked", "norm.running_mean", "norm.running_var"]
     assert model.imported._by_name["norm.num_batches_tracked"].numpy() == 2
+
+
+@pytest.mark.float64
+@pytest.mark.parametrize("way", ["called", "predicted"])
+def test_a_count_of_64_bits_goes_on_past_32_and_is_saved(tmp_path, way):
+    model = load_model(FILES / "counting.pt2")
+    (x,) = arrays("counting", "input")
+    call = model if way == "called" else lambda x: model.predict(x, verbose=0)
+    compare(call(x), arrays("counting", "output_0"))
+    model.save(tmp_path / "counting.keras")
+    compare(call(x), arrays("counting", "output_1"))
+    compare(load_model(tmp_path / "counting.keras")(x), arrays("counting", "output_1"))
 
 
 def test_batch_normalization_in_training_learns_and_its_statistics_move():

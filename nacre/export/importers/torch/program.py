@@ -128,7 +128,8 @@ def _array(data: bytes, meta: dict[str, Any], key: str) -> np.ndarray[Any, Any]:
     if math.prod(shape) > flat.size:  # expanded: a file of a few bytes may tell any shape
         safety.reserve(math.prod(shape) * kind.itemsize, f"'{key}'")
     steps = [stride * kind.itemsize for stride in strides]
-    return np.ascontiguousarray(np.lib.stride_tricks.as_strided(flat[offset:], shape, steps))
+    found = np.lib.stride_tricks.as_strided(flat[offset:], shape, steps)
+    return np.ascontiguousarray(found).reshape(shape)  # which makes a vector of a number
 
 
 def opened(data: bytes, who: str) -> PT2Program:
@@ -296,7 +297,7 @@ class PT2Program:
         for step in self._steps:
             self._run(step, values, self._kinds)
         updates = {
-            key: values[name].astype(weights[key].dtype)
+            key: values[name].astype(computed(self.weights[key].value.dtype))
             for key, name in self._kept.items()
             if key in self.weights
         }
@@ -471,7 +472,7 @@ def _argument(argument: dict[str, Any], values: dict[str, Any]) -> Any:
 def _as_variable(array: np.ndarray[Any, Any], is_changed: bool) -> np.ndarray[Any, Any] | None:
     """Numbers as a variable has them; None for those that are constants."""
     if is_changed and array.dtype.kind in "iub":
-        return array.astype("int32") if array.dtype == np.int64 else array
+        return array
     if array.dtype.name not in _FLOATS or not (array.ndim or is_changed):
         return None
     return without_rounding(array)
