@@ -288,7 +288,9 @@ def test_models_of_16_bits_are_verified(policy: str, tmp_path: Path) -> None:
             nacre.layers.Dense(3, dtype=policy),
         ]
     )
-    assert model.export(tmp_path / "m.onnx", verbose=False).is_verified
+    report = model.export(tmp_path / "m.onnx", verbose=False)
+    assert report is not None
+    assert report.is_verified
 
 
 @pytest.mark.parametrize(
@@ -333,7 +335,9 @@ def test_a_batch_normalization_is_part_of_the_convolution_before_it(tmp_path: Pa
     model = nacre.Sequential(layers)
     for weight in model.weights:
         weight.assign(np.random.default_rng(0).uniform(0.5, 1.5, weight.shape))
-    assert model.export(tmp_path / "m.onnx", verbose=False).is_verified
+    report = model.export(tmp_path / "m.onnx", verbose=False)
+    assert report is not None
+    assert report.is_verified
     found = ops(onnx.load(tmp_path / "m.onnx"))
     assert found == Counter(Conv=1, Relu=1, Transpose=2)
 
@@ -349,6 +353,23 @@ def test_numbers_outside_of_a_narrow_integer_become_its_end(source: str, tmp_pat
     np.testing.assert_array_equal(found[1], [0, 0, 255, 255, 255])
     np.testing.assert_array_equal(found[2], [-32768, -1, 255, 300, 32767])
     np.testing.assert_array_equal(found[3], [0, 0, 255, 300, 65535])
+
+
+@pytest.mark.parametrize("source", ["float16", "float32", "float64"])
+def test_numbers_outside_of_32_bits_become_an_end_and_not_a_number_0(
+    source: str, tmp_path: Path
+) -> None:
+    make = Builder("ends")
+    x = make.input("x", source, (B,))
+    whole = ("int32", "uint32")
+    written(make.finish([(to, make.add("cast", [x], {"dtype": to})) for to in whole]), tmp_path)
+    large = [] if source == "float16" else [2.0**31, -(2.0**31), 3e9, -3e9, 5e9, 1e20, -1e20]
+    given = np.array([-1.5, 0.9, 300, np.nan, np.inf, -np.inf, *large], source)
+    for to, found in zip(whole, run(tmp_path, given), strict=True):
+        ends = np.iinfo(to)
+        wanted = np.trunc(np.nan_to_num(given.astype("float64"), posinf=1e30, neginf=-1e30))
+        wanted = [min(max(int(n), ends.min), ends.max) for n in wanted]
+        np.testing.assert_array_equal(found, np.array(wanted, to))
 
 
 def test_not_a_number_stays_one_and_comes_last(tmp_path: Path) -> None:

@@ -277,23 +277,35 @@ def _clamp(make: Body, inputs: Sequence[str], node: Node) -> str:
     return make.add("Min", [make.add("Max", [x, low]), high])
 
 
+_NARROW_INTEGERS = ("int8", "uint8", "int16", "uint16")
+
+
 @elementwise("cast", kernel=_ALL)
 def _cast(make: Body, inputs: Sequence[str], node: Node) -> str:
-    """Floats outside of a narrow integer's range become its nearest end; Cast alone wraps them, so
-    that a pixel of -1 would be 255. Whole numbers wrap in the model too."""
+    """Floats outside of an integer's range become its nearest end, and NaN 0; Cast alone wraps
+    those of narrow ones, so that a pixel of -1 would be 255, and gives what the processor gives for
+    those of 32 bits. Whole numbers wrap in the model too."""
     source, dtype = dtype_of(node), node.attributes["dtype"]
     x = inputs[0]
-    if source in ("float16", "bfloat16", "float32", "float64") and dtype in (
-        "int8",
-        "uint8",
-        "int16",
-        "uint16",
-    ):
-        wide = source if source == "float64" else "float32"
-        x = x if source == wide else make.cast(x, wide)
-        limits = np.iinfo(dtype)
+    is_whole = dtype in (*_NARROW_INTEGERS, "int32", "uint32")
+    if source not in ("float16", "bfloat16", "float32", "float64") or not is_whole:
+        return make.cast(x, dtype)
+    wide = source if source == "float64" else "float32"
+    x = x if source == wide else make.cast(x, wide)
+    limits = np.iinfo(dtype)
+    if dtype in _NARROW_INTEGERS:
         x = make.add("Clip", [x, *(make.constant(n, wide) for n in (limits.min, limits.max))])
-    return make.cast(x, dtype)
+        return make.cast(x, dtype)
+    # The first number that is too large is a float, the last one that is not is none in 32 bits.
+    beyond = make.constant(limits.max + 1, wide)
+    lowest = make.constant(limits.min, wide)
+    kept = "int32" if dtype == "int32" else "int64"  # not all runtimes choose among uint32
+    is_large = make.add("Not", [make.add("Less", [x, beyond])])
+    zero, largest = make.constant(0, kept), make.constant(limits.max, kept)
+    ends = make.add("Where", [make.add("IsNaN", [x]), zero, largest])
+    found = make.cast(make.add("Clip", [x, lowest]), kept)
+    found = make.add("Where", [is_large, ends, found])
+    return found if dtype == kept else make.cast(found, dtype)
 
 
 __all__ = ["elementwise"]
