@@ -109,9 +109,11 @@ class Side:
 
 
 def ratio_with_bounds(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Geometric mean of second ÷ first, and its 95 % bounds."""
+    """Geometric mean of second ÷ first, and its 95 % bounds, which one pair does not give."""
     logs = [math.log(b / a) for a, b in pairs]
     mean = statistics.fmean(logs)
+    if len(logs) < 2:
+        return math.exp(mean), 0.0, math.inf
     freedom = max(known for known in T if known <= len(logs) - 1)
     half = T[freedom] * statistics.stdev(logs) / math.sqrt(len(logs))
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
