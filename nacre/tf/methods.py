@@ -405,6 +405,9 @@ def _spec_repr(self: Any) -> str:
 
 _lent: dict[tuple[type, str], Any] = {}
 _MISSING = object()
+# Made once: Python 3.13 was seen to call an array's method on a traced value, where methods of one
+# code had been made, dropped and made anew for both.
+_made: dict[tuple[type, str], Any] = {}
 
 
 def _lend(cls: type, **methods: Any) -> None:
@@ -440,6 +443,15 @@ def lend_methods() -> None:
 
     rewrite_with(converted)
     train_as_compiled(True)
+    if _made:
+        for (cls, name), method in _made.items():
+            _lend(cls, **{name: method})
+        return
+    _make_and_lend()
+    _made.update({(cls, name): vars(cls)[name] for cls, name in _lent})
+
+
+def _make_and_lend() -> None:
     for cls in (ARRAY, TRACER):
         _lend(
             cls,

@@ -9,7 +9,6 @@ import pytest
 import nacre
 from nacre.core.errors import UnsupportedOpError
 from nacre.export.targets import TARGETS
-from nacre.testing.target import runtime_of
 from tests.cases.drawn_nets import drawn_net
 from tests.contracts.test_target_contract import writable
 
@@ -21,7 +20,6 @@ SEEDS = range(10)
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in ("web", "tensorrt")])
 def test_a_drawn_net_is_verified_or_refused(name: str, seed: int, tmp_path: Path) -> None:
     target = writable(name)
-    runtime_of(target)
     model, sample = drawn_net(nacre, seed)
     path = tmp_path / f"net{target.suffix}"
     try:

@@ -47,7 +47,7 @@ def model() -> Any:
 
 # What is broken -> what a user does.
 PLACES: dict[str, Callable[[Path], Any]] = {
-    "nacre.ops.math:operand": lambda _: ops.add(X, 1),
+    "nacre.ops.math:operands": lambda _: ops.add(X, 1),
     "nacre.ops.shaping:array": lambda _: ops.reshape(nacre.Input((3,)), (-1, 1, 3)),
     "nacre.ops.activation:floating": lambda _: ops.gelu(X.astype("float16")),
     "nacre.ops.products:dense_product": lambda _: layers.Dense(3)(np.ones((5, 7, 2), "float32")),
@@ -85,9 +85,9 @@ def test_a_bug_comes_out_as_it_is(
 
 
 def test_a_name_that_is_gone_is_told_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("nacre.ops.math.operand")
+    monkeypatch.delattr("nacre.ops.math.operands")
     monkeypatch.setattr("nacre.layers.base.spec_memory._kept", {})  # another test has added, too
-    with pytest.raises(NameError, match="'operand'") as caught:
+    with pytest.raises(NameError, match="'operands'") as caught:
         layers.Add()([nacre.Input((3,)), nacre.Input((3,))])
     assert traceback.extract_tb(caught.value.__traceback__)[-1].name == "add"
 
