@@ -16,7 +16,7 @@ from nacre.data import HostTensor, Ragged
 from nacre.tf.dtypes import as_dtype, dtype_of
 from nacre.tf.shapes import TensorShape
 from nacre.tf.sizes import plain
-from nacre.tf.values import landed, tensor
+from nacre.tf.values import are_wide, landed, tensor
 
 
 class SparseTensor:
@@ -266,9 +266,15 @@ def add(a: Any, b: Any, threshold: Any = 0) -> Any:
             message("tf.sparse.add", "shapes must be equal", f"{_sizes(a)} and {_sizes(b)}")
         )
     places = np.concatenate([_places(a), _places(b)])
-    values = jnp.asarray(_joined([a.values, b.values]))
+    values = _joined([a.values, b.values])
     unique, where = np.unique(places, axis=0, return_inverse=True)
-    sums = jnp.zeros(len(unique), values.dtype).at[where.reshape(-1)].add(values)
+    if are_wide(values):
+        sums: Any = np.zeros(len(unique), values.dtype)
+        np.add.at(sums, where.reshape(-1), np.asarray(values))
+        sums = landed(sums)
+    else:
+        values = jnp.asarray(values)
+        sums = jnp.zeros(len(unique), values.dtype).at[where.reshape(-1)].add(values)
     found = SparseTensor(unique, sums, a.dense_shape)
     if not plain(threshold):
         return found

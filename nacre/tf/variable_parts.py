@@ -16,7 +16,8 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, PositionError, ShapeError, message
 from nacre.core.run_checks import check_in_program
-from nacre.core.tracing import is_tracer
+from nacre.core.scope import get_stateless_scope
+from nacre.core.tracing import is_bare, is_tracer
 from nacre.core.variable import Variable
 from nacre.tf.more_values import IndexedSlices
 from nacre.tf.values import tensor
@@ -57,11 +58,11 @@ def _assign(part: Any) -> Callable[..., Any]:
             value: One number, or of the part's shape.
             name: Accepted for compatibility.
         """
-        new = jnp.asarray(tensor(value, variable.own_dtype))
-        if new.ndim and new.shape != part.shape:
+        new = tensor(value, variable.own_dtype)
+        if new.ndim and tuple(new.shape) != tuple(part.shape):
             rule = f"what is assigned to this part must have shape {tuple(part.shape)}"
             raise ShapeError(message(_who(variable), rule, f"shape {tuple(new.shape)}"))
-        return variable.assign(variable.raw_value.at[_plain(key)].set(new))
+        return variable.assign(_renewed(variable, _plain(key), new, "set"))
 
     return assign
 
@@ -104,16 +105,25 @@ def _in_range(variable: Variable, indices: Any, sizes: tuple[int, ...]) -> None:
             raise failure(found)
 
 
+def _renewed(variable: Variable, key: Any, new: Any, how: str) -> Any:
+    """The whole with a part changed. Outside of programs whole numbers of 64 bits are that."""
+    dtype = variable.own_dtype
+    if dtype not in ("int64", "uint64") or get_stateless_scope() is not None or not is_bare():
+        return getattr(variable.raw_value.at[key], how)(jnp.asarray(new))
+    with jax.enable_x64(True):
+        current = jnp.asarray(variable.numpy().astype(dtype))
+        return np.asarray(getattr(current.at[key], how)(jnp.asarray(np.asarray(new, dtype))))
+
+
 def _changed(variable: Variable, key: Any, updates: Any, how: str) -> Any:
-    new = jnp.asarray(tensor(updates, variable.own_dtype))
-    current = variable.raw_value
-    wanted = jax.eval_shape(lambda x: x[key], current).shape
-    if new.ndim and new.shape != wanted:
+    new = tensor(updates, variable.own_dtype)
+    wanted = jax.eval_shape(lambda x: x[key], variable.raw_value).shape
+    if new.ndim and tuple(new.shape) != tuple(wanted):
         rule = f"there must be values of shape {tuple(wanted)} for these places"
         raise ShapeError(message(_who(variable), rule, f"shape {tuple(new.shape)}"))
     if how == "sub":
         how, new = "add", -new
-    return variable.assign(getattr(current.at[key], how)(new))
+    return variable.assign(_renewed(variable, key, new, how))
 
 
 def _scatter(how: str, told: str) -> Callable[..., Any]:

@@ -136,3 +136,30 @@ def test_variables_tell_of_themselves_as_tensorflow_has_them() -> None:
     assert told[-1:] == ["<tf.Variable 'Variable:0' shape=(2,) dtype=float32>"]
     np.testing.assert_array_equal(vector.sparse_read([1]), [2.0])
     np.testing.assert_array_equal(vector.gather_nd([[0]]), [1.0])
+
+
+_LONG_PARTS: dict[str, tuple[Callable[[Any], Any], list[int]]] = {
+    "a number": (lambda v: v[0].assign(2**40), [2**40, 1]),
+    "a tensor": (lambda v: v[1:].assign(tf.constant([2**40])), [2_000_000_000, 2**40]),
+    "scatter_add": (
+        lambda v: v.scatter_add(tf.IndexedSlices(tf.constant([2_000_000_000], "int64"), [0])),
+        [4_000_000_000, 1],
+    ),
+    "scatter_nd_sub": (
+        lambda v: v.scatter_nd_sub([[1]], tf.constant([2**40])), [2_000_000_000, 1 - 2**40],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.float64
+@pytest.mark.parametrize("name", _LONG_PARTS)
+def test_parts_of_whole_numbers_of_64_bits_are_no_others(name: str) -> None:
+    change, expected = _LONG_PARTS[name]
+    variable = tf.Variable([2_000_000_000, 1], dtype=tf.int64)
+    change(variable)
+    assert variable.numpy().tolist() == expected
+
+
+def test_sums_of_sparse_tensors_of_64_bits_are_no_others() -> None:
+    sparse = tf.sparse.from_dense(tf.constant([2_000_000_000, 1], "int64"))
+    assert tf.sparse.to_dense(tf.sparse.add(sparse, sparse)).numpy().tolist() == [4 * 10**9, 2]
