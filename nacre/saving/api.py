@@ -144,6 +144,8 @@ def save_model(
             ask_before_overwriting(os.fsdecode(filepath), who)
         saved_model.save(model, filepath, include_optimizer, signatures, verify, who)
         return
+    if kind == "h5":
+        Path(os.fsdecode(filepath)).parent.mkdir(parents=True, exist_ok=True)  # as in tf.keras 2
     path = target_path(filepath, who)
     if compat is not None and kind != "h5":
         raise _not_for_keras2(f"'{path.name}'", who)
@@ -427,6 +429,11 @@ def save_weights(
     kwargs.pop("options", None)
     refuse_unknown(who, kwargs, save_weights)
     require_built(model, who)
+    if isinstance(filepath, str | os.PathLike):
+        beginning = Path(os.fsdecode(filepath))
+        is_in_parts = max_shard_size is not None or beginning.suffix == ".json"
+        if not is_in_parts and _weights_layout(beginning, save_format, who) == "checkpoint":
+            beginning.parent.mkdir(parents=True, exist_ok=True)  # as in tf.keras 2
     path, given = target_path(filepath, who), Path(os.fsdecode(filepath))
     refuse_non_file(path, who)
     if given.name.endswith((".safetensors", ENDING)) and (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -152,7 +154,8 @@ class UnconnectedGradients:
 
 
 def py_function(func: Any = None, inp: Any = None, Tout: Any = None, name: Any = None) -> Any:
-    """Call a function of Python with tensors, outside of compiled programs.
+    """Call a function of Python with tensors, outside of compiled programs; without a function it
+    is a decorator that makes such calls.
 
     Args:
         func: The function.
@@ -160,13 +163,28 @@ def py_function(func: Any = None, inp: Any = None, Tout: Any = None, name: Any =
         Tout: The dtype of what it gives, or a list of them.
         name: Accepted for compatibility.
     """
+    if func is None:
+        return _decorator(py_function, Tout=Tout, name=name)
     return _called("tf.py_function", func, [t(x) for x in inp], Tout)
+
+
+def _decorator(caller: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    def decorate(func: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(func)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return caller(functools.partial(func, **kwargs), list(args), **options)
+
+        return call
+
+    return decorate
 
 
 def numpy_function(
     func: Any = None, inp: Any = None, Tout: Any = None, stateful: bool = True, name: Any = None
 ) -> Any:
-    """The same with arrays of NumPy for arguments."""
+    """The same with arrays of NumPy for arguments; a decorator where there is no function."""
+    if func is None:
+        return _decorator(numpy_function, Tout=Tout, stateful=stateful, name=name)
     _refuse_traced("tf.numpy_function", inp)
     plain_arrays = [np.asarray(t(x)) for x in inp]
     given = [x if x.ndim else x[()] for x in plain_arrays]

@@ -11,7 +11,9 @@ in `fit`, so that an update needs no second copy of the weights; the others are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Generator
 from typing import Any
 
 import jax
@@ -35,6 +37,20 @@ from nacre.training.deferred_signals import DeferredSignals
 
 _CHANGED, _READ = "changed", "read"
 _MOST_TRACES = 64  # of one function's, each of other shapes
+_CHANGING_VARIABLES = threading.RLock()
+_LONGEST_WAIT_SECONDS = 60.0
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Generator[None]:
+    """Threads that call functions which change variables, a seed say, follow one another, as those
+    of `Dataset.map` do. One that waits for another of them ends up with a BusyError."""
+    is_held = _CHANGING_VARIABLES.acquire(timeout=_LONGEST_WAIT_SECONDS)
+    try:
+        yield
+    finally:
+        if is_held:
+            _CHANGING_VARIABLES.release()
 
 
 class FunctionProgram:
@@ -96,6 +112,7 @@ class FunctionProgram:
                 found.extend(result[2])
 
             with (
+                _one_at_a_time(),
                 self._changing.in_training(self._who, lambda: None),
                 DeferredSignals() as signals,
             ):
