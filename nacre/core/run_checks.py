@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Generator
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -23,6 +24,7 @@ from nacre.core.scope import in_symbolic_scope, traced_program
 # program and run in another one too. The next run that is over raises them.
 _without_run: list[Exception] = []
 _are_anywhere = [False]
+_are_left_out: ContextVar[bool] = ContextVar("checks are left out", default=False)
 
 
 class RunChecks:
@@ -73,6 +75,17 @@ class RunChecks:
         (self._failed if self._runs else _without_run).append(error)
 
 
+@contextlib.contextmanager
+def without_checks() -> Generator[None]:
+    """A block in which programs are traced without checks: those that go into files, which have no
+    one to call back."""
+    token = _are_left_out.set(True)
+    try:
+        yield
+    finally:
+        _are_left_out.reset(token)
+
+
 def check_in_program(holds: Any, failure: Callable[..., Exception], *values: Any) -> None:
     """Have the program that is being traced check something each time it runs.
 
@@ -84,7 +97,7 @@ def check_in_program(holds: Any, failure: Callable[..., Exception], *values: Any
         failure: Makes the error of the values.
         values: Numbers that it tells of, traced.
     """
-    if in_symbolic_scope():
+    if in_symbolic_scope() or _are_left_out.get():
         return
     program = traced_program()
     checks: RunChecks | None = None if program is None else program.checks or RunChecks()
@@ -102,4 +115,4 @@ def check_in_program(holds: Any, failure: Callable[..., Exception], *values: Any
     jax.debug.callback(note, *map(jax.lax.stop_gradient, (holds, *values)))
 
 
-__all__ = ["RunChecks", "check_in_program"]
+__all__ = ["RunChecks", "check_in_program", "without_checks"]

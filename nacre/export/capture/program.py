@@ -10,6 +10,7 @@ import jax
 import jax.export
 
 from nacre.core import changes, scope, tree
+from nacre.core.run_checks import without_checks
 from nacre.export.capture.from_model import Captured
 from nacre.ops.kernels.placement import plain_xla
 
@@ -34,7 +35,7 @@ def exported(captured: Captured, call: Call, platforms: Sequence[str]) -> bytes:
         results = _results(captured, call, held, arrays)
         return results[0] if len(results) == 1 else dict(zip(names, results, strict=True))
 
-    with plain_xla():
+    with plain_xla(), without_checks():
         found = jax.export.export(jax.jit(run), platforms=platforms)(*_inputs(captured))
     return bytes(found.serialize())
 
@@ -48,7 +49,7 @@ def text(captured: Captured, call: Call, platforms: Sequence[str]) -> str:
     def run(*arguments: Any) -> Any:
         return _results(captured, call, arguments[: len(held)], arguments[len(held) :])
 
-    with plain_xla():
+    with plain_xla(), without_checks():
         found = jax.export.export(jax.jit(run, keep_unused=True), platforms=platforms)(
             *held, *given
         )
