@@ -83,11 +83,11 @@ def check_save_path(model: Model, filepath: Any, *, weights_only: bool) -> None:
     check(model, filepath, weights_only=weights_only)
 
 
-def load_weights(model: Model, filepath: Any, **kwargs: Any) -> None:
+def load_weights(model: Model, filepath: Any, **kwargs: Any) -> Any:
     """Read a model's weights."""
     from nacre.saving import load_weights as load
 
-    load(model, filepath, **kwargs)
+    return load(model, filepath, **kwargs)
 
 
 def to_bytes(model: Model) -> bytes:

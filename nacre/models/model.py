@@ -870,10 +870,11 @@ class Model(Trainable):
         doors.check_save_path(self, filepath, weights_only=weights_only)
 
     @boundary
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
         """Read weights from `.weights.h5`, `.h5` or `.keras`."""
-        doors.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+        found = doors.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
         self._check_built_for_weights(filepath)
+        return found
 
     def _check_built_for_weights(self, filepath: Any) -> None:
         if not self.built:

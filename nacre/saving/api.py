@@ -531,7 +531,24 @@ def _save_shards(
     shards.save(groups, path, named_shards.limit_of(size, who) / 2**30, who, verify)
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+class MatchedWeights:
+    """What `load_weights` gives of a checkpoint, as in tf.keras 2: all weights of the model were
+    found in it, or that was an error already."""
+
+    def expect_partial(self) -> MatchedWeights:
+        """Nothing is said of what the file has besides."""
+        return self
+
+    def assert_existing_objects_matched(self) -> MatchedWeights:
+        """Nothing: they were."""
+        return self
+
+    def assert_nontrivial_match(self) -> MatchedWeights:
+        """The same."""
+        return self
+
+
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
     """Set a model's weights from a `.weights.h5`, `.h5` or `.keras` file of any Keras.
 
     Of a checkpoint that tf.keras or `tf.train.Checkpoint` wrote, by the path without `.index` or by
@@ -573,7 +590,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     if source.kind == "orbax":
         assert source.path is not None
         orbax_model.load_weights(model, source.path, source.who, bool(skip_mismatch))
-        return
+        return None
     if source.kind == "checkpoint":
         assert source.path is not None
         if by_name:
@@ -581,7 +598,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
                 message(who, "by_name=True needs an .h5 file", f"{source.who}, a checkpoint")
             )
         checkpoint.load_weights(model, source.path, source.who, bool(skip_mismatch))
-        return
+        return None if skip_mismatch else MatchedWeights()
     if source.kind in ("safetensors", "npz", "named_shards", "named_folder"):
         if by_name:
             raise ArgumentError(
@@ -596,10 +613,11 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
             assert source.path is not None
             with named_shards.opened(source.path, source.who) as file:
                 named_arrays.set_weights(model, file, source.who, bool(skip_mismatch))
-            return
+            return None
         named_arrays.load(model, source, bool(skip_mismatch))
-        return
+        return None
     weights_h5.load(model, source, by_name, bool(skip_mismatch))
+    return None
 
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]

@@ -39,11 +39,11 @@ def save(obj: Any, export_dir: Any, signatures: Any = None, options: Any = None)
     """
     who = "tf.saved_model.save"
     given = _by_name(signatures)
-    if isinstance(obj, Model):
+    if isinstance(obj, Model) and not _is_holder(obj):
         known: dict[str, Any] = {"signatures": given} if given else {}
         obj.save(export_dir, save_format="tf", **known)
         return
-    if not hasattr(obj, "_children_in_checkpoints"):
+    if not isinstance(obj, Model) and not hasattr(obj, "_children_in_checkpoints"):
         rule, fix = "it takes a model or a tf.Module", "Make its class one of tf.Module's."
         raise ArgumentError(message(who, rule, type(obj).__name__, fix))
     functions = given | {k: f for k, f in _functions_of(obj).items() if k not in given}
@@ -56,6 +56,11 @@ def save(obj: Any, export_dir: Any, signatures: Any = None, options: Any = None)
         fix = "Write @tf.function(input_signature=[tf.TensorSpec([None, 3])]), or call it before."
         raise ArgumentError(message(who, rule, f"{len(functions)} functions, none called", fix))
     export_object(obj, found, export_dir, who)
+
+
+def _is_holder(model: Model) -> bool:
+    """Whether a model has no `call` of its own: its functions alone are what is written."""
+    return not model._computes() and bool(_functions_of(model))
 
 
 def _by_name(signatures: Any) -> dict[str, Any]:

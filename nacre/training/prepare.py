@@ -290,7 +290,7 @@ def _may_go_uncalled(model: Any, trainer: CompiledTraining, training: bool) -> b
     metrics = (trainer.given["metrics"], trainer.given["weighted_metrics"])
     return (
         own_step is not None
-        and all(given is None for given in metrics)
+        and not any(metrics)  # [] is none too
         and bool(parts)
         and all(part.built for part in parts)
     )

@@ -21,7 +21,7 @@ def test_a_checkpoint_makes_the_folders_it_lies_in(tmp_path: Path, name: str) ->
     written, read = model(), model()
     path = tmp_path / "training_1" / "all" / name
     written.save_weights(path)
-    read.load_weights(path)
+    read.load_weights(path).expect_partial().assert_existing_objects_matched()
     np.testing.assert_array_equal(read.get_weights()[0], written.get_weights()[0])
 
 

@@ -127,3 +127,20 @@ def test_what_cannot_be_saved_is_told(tmp_path: Path) -> None:
         tf.saved_model.save(Empty(), tmp_path / "m")
     with pytest.raises(ArgumentError, match=r"tf\.Module"):
         tf.saved_model.save(3, tmp_path / "m")
+
+
+def test_a_model_without_call_is_saved_by_its_functions(tmp_path):
+    class Holder(tf.keras.Model):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 3])])
+        def score(self, x):
+            return self.inner(x) * 2
+
+    holder = Holder(tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=(3,))]))
+    tf.saved_model.save(holder, str(tmp_path / "holder"))
+    x = np.ones((4, 3), "float32")
+    found = tf.saved_model.load(str(tmp_path / "holder")).score(x)
+    np.testing.assert_allclose(found, holder.score(x), rtol=1e-6)

@@ -62,7 +62,8 @@ parts = (anchor, anchor + 0.1, rng.normal(size=(24, 5)).astype("float32"))
 sets = tf.data.Dataset.zip(tuple(tf.data.Dataset.from_tensor_slices(part) for part in parts))
 train, test = sets.take(16).batch(8), sets.skip(16).batch(8)
 model = Triplets(network)
-model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
+# As in the siamese example of Keras: no metrics, said with an empty list.
+model.compile(optimizer=tf.keras.optimizers.Adam(0.01), weighted_metrics=[])
 log = model.fit(train, epochs=3, validation_data=test, verbose=0).history
 print("loss", [f"{v:.4f}" for v in log["loss"]], "val", [f"{v:.4f}" for v in log["val_loss"]])
 near, far = model.predict([part[16:] for part in parts], verbose=0)
