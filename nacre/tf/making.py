@@ -123,6 +123,12 @@ def one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: Any, dtype: Any) 
         given = next((tensor(v) for v in (on, off) if v is not None), None)
         dtype = "float32" if given is None else dtype_of(given)
     on, off = (tensor(d if v is None else v, dtype) for v, d in ((on, 1), (off, 0)))
+    if dtype_of(on).name == "string":  # of the host, as all strings are
+        places = np.asarray(tensor(indices))
+        is_on = np.expand_dims(places, -1) == np.arange(int(np.asarray(plain(depth))))
+        last = -1 if axis is None else axis
+        texts = [np.asarray(text, object) for text in (on, off)]
+        return tensor(np.moveaxis(np.where(is_on, *texts), -1, last))
     return node("OneHot")(indices, ints(depth), on, off, axis=-1 if axis is None else axis)
 
 

@@ -1,4 +1,4 @@
-"""`tf.py_function` and functions that worker threads call."""
+"""`tf.py_function`, functions that worker threads call, strings for numbers."""
 
 from __future__ import annotations
 
@@ -31,3 +31,13 @@ def test_functions_that_draw_numbers_run_in_several_threads_of_a_pipeline() -> N
     found = np.stack(list(data.as_numpy_iterator())) - np.arange(24)
     assert ((found >= 0) & (found < 1)).all()
     assert len(set(found.round(4).tolist())) > 12  # each call draws another
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_one_hot_rows_may_be_of_strings(axis: int | None) -> None:
+    kinds = {"on_value": "yes", "off_value": "no", "axis": axis}
+    found = tf.one_hot(tf.constant([0, 2, -1]), 3, dtype=tf.string, **kinds)
+    numbers = tf.one_hot(tf.constant([0, 2, -1]), 3, axis=axis).numpy()
+    assert found.dtype.name == "string"
+    np.testing.assert_array_equal(found.numpy() == b"yes", numbers == 1)
+    assert set(found.numpy().ravel()) == {b"yes", b"no"}
