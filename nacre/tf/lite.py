@@ -118,6 +118,7 @@ class TFLiteConverter:
             raise ArgumentError(message(_WHO, "there must be a function", "none"))
         self._functions = [_of_function(function) for function in funcs]
         self._keys = own_names(_name_of(target) for target, _ in self._functions)
+        self._is_named = len(funcs) > 1  # one alone is 'serving_default'
         self.optimizations: Sequence[Optimize] = []
         self.representative_dataset: Any = None
         self.target_spec = TargetSpec()
@@ -155,15 +156,18 @@ class TFLiteConverter:
 
         Args:
             saved_model_dir: The folder.
-            signature_keys: Those to convert; by default 'serving_default'.
+            signature_keys: Those to convert, each a signature of the file; by default
+                'serving_default', and all where there is none (TensorFlow: all).
             tags: Those of the graph, where the folder holds several.
         """
         if signature_keys is None and tags is None:
             model = _model_in(saved_model_dir)
             if model is not None:
                 return cls([model])
-        keys = list(signature_keys or ["serving_default"])
-        return cls([_of_signature(saved_model_dir, key, tags) for key in keys])
+        keys = list(signature_keys or _chosen_signatures(saved_model_dir, tags))
+        converter = cls([_of_signature(saved_model_dir, key, tags) for key in keys])
+        converter._is_named = keys != ["serving_default"]
+        return converter
 
     def convert(self) -> bytes:
         """The file's content.
@@ -174,7 +178,7 @@ class TFLiteConverter:
             FileFormatError: LiteRT computes something else than the model.
         """
         options = self._options()
-        if len(self._functions) > 1:
+        if self._is_named:
             return written_together(self._plans(options))
         target, signature = self._functions[0]
         plan = export_plan(target, "litert", signature, _WHO, verify=self.verify, **options)
@@ -281,6 +285,17 @@ def _model_in(folder: Any) -> Any:
     except ValueError:  # no metadata of Keras, or classes that are not at hand
         return None
     return found if getattr(found, "inputs", None) is not None else None
+
+
+def _chosen_signatures(folder: Any, tags: Any) -> list[str]:
+    """The signatures of a SavedModel that a file is made of where nobody says which."""
+    known = list(open_saved_model(folder, tags).signatures)
+    if "serving_default" not in known:
+        return known
+    left = [key for key in known if key not in ("serving_default", "serve")]
+    if left:
+        warn(f"{_WHO}: 'serving_default' alone is converted; give signature_keys for {left} too.")
+    return ["serving_default"]
 
 
 def _of_signature(folder: Any, key: str, tags: Any) -> Function[..., Any]:

@@ -315,3 +315,29 @@ def test_endpoints_of_an_archive_are_signatures_of_a_file(model: Any, tmp_path: 
         )
     run = tf.lite.Interpreter(model_content=both.convert())
     assert sorted(run.get_signature_list()) == ["serve", "twice"]
+
+
+def test_signatures_of_a_saved_model_keep_their_names(tmp_path: Path) -> None:
+    class Module(tf.Module):
+        def __init__(self) -> None:
+            self.w = tf.Variable([2.0])
+
+        @tf.function(input_signature=[tf.TensorSpec([3])])
+        def one(self, x: Any) -> Any:
+            return {"a": x * self.w}
+
+        @tf.function(input_signature=[tf.TensorSpec([3])])
+        def two(self, x: Any) -> Any:
+            return {"b": x + self.w}
+
+    module, folder = Module(), str(tmp_path / "saved")
+    tf.saved_model.save(module, folder, signatures={"one": module.one, "two": module.two})
+    with pytest.warns(UserWarning, match="give signature_keys for .'one', 'two'. too"):
+        tf.lite.TFLiteConverter.from_saved_model(folder)
+    for wanted in (["one", "two"], ["two"]):
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=wanted)
+        content = converter.convert()
+        interpreter = OwnInterpreter(model_content=content)
+        assert sorted(interpreter.get_signature_list()) == wanted
+        found = interpreter.get_signature_runner("two")(x=np.ones(3, "float32"))
+        assert found["b"].tolist() == [3.0, 3.0, 3.0]
