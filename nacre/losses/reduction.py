@@ -84,6 +84,8 @@ def combined_mask(who: str, mask: Any, valid: Any, shape: tuple[int, ...]) -> An
         valid: Mask told from the targets, of the values' shape, or None.
         shape: Shape of the values.
     """
+    if not shape:  # one number: the function that gave it has looked at the steps itself
+        return valid
     if mask is None or valid is None:
         return mask if valid is None else valid
     return jnp.logical_and(fit_weights(who, jnp.asarray(mask), shape, "the mask"), valid)
