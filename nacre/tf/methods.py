@@ -45,7 +45,7 @@ from nacre.tf.dtypes import as_dtype, as_dtype_or_none
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
-from nacre.tf.values import landed, tensor
+from nacre.tf.values import landed, read, tensor
 from nacre.tf.variable_parts import ASSIGN, OF_VARIABLES, noting
 from nacre.training.trained_as_compiled import train_as_compiled
 
@@ -250,6 +250,7 @@ _OPERATORS = [
 
 
 _END_OF_32_BITS = 1 << 31
+_LONG = ("int64", "uint64")
 
 
 def _large(value: Any, number: int) -> Any:
@@ -259,6 +260,27 @@ def _large(value: Any, number: int) -> Any:
     dtype = np.dtype(array.dtype)
     check_width("a number that meets a tensor", np.asarray(number), dtype)
     return number if dtype.kind in "iub" else float(number)
+
+
+def _of_variable(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
+    """An operator of a variable; of whole numbers of 64 bits it is that of a tensor on the host."""
+    plain = _with_lists(operate, name)
+
+    def operator(self: Any, other: Any) -> Any:
+        found = read(self) if self.dtype in _LONG else None
+        return getattr(found, name)(other) if isinstance(found, HostTensor) else plain(self, other)
+
+    return operator
+
+
+def _of_sign(operate: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
+    """The same of an operator of the variable alone."""
+
+    def operator(self: Any) -> Any:
+        found = read(self) if self.dtype in _LONG else None
+        return getattr(found, name)() if isinstance(found, HostTensor) else operate(self)
+
+    return operator
 
 
 def _with_lists(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
@@ -317,6 +339,8 @@ def _of_host(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, An
             other = tensor(other, self.dtype)
         elif kind in (str, bytes) and self.dtype.kind == "O":
             other = tensor(other)
+        elif isinstance(other, Variable) and other.dtype in _LONG:
+            other = read(other)
         if self.dtype.kind in "iu":
             if kind is float:
                 return getattr(jnp.asarray(self.view(np.ndarray), "float32"), name)(other)
@@ -465,8 +489,10 @@ def _make_and_lend() -> None:
     for cls in (ARRAY, TRACER, HostTensor, Variable):
         for name in _OPERATORS:
             if (operate := getattr(cls, name, None)) is not None:
-                wrap = _of_host if cls is HostTensor else _with_lists
+                wrap = {HostTensor: _of_host, Variable: _of_variable}.get(cls, _with_lists)
                 _lend(cls, **{name: wrap(operate, name)})
+    for name in ("__neg__", "__abs__", "__invert__"):
+        _lend(Variable, **{name: _of_sign(getattr(Variable, name), name)})
     for cls in (ARRAY, TRACER, HostTensor, Variable, Ragged):
         _lend(cls, dtype=_for_scripts(cls.dtype, _dtype_read_by(cls.dtype)))
     for cls in (KerasTensor, TensorSpec):

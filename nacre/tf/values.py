@@ -20,7 +20,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.host_arrays import exact
 from nacre.core.symbolic import KerasTensor
-from nacre.core.tracing import is_bare
+from nacre.core.tracing import is_bare, is_tracer
 from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged
 from nacre.data.dataset.elements import sealed
@@ -63,7 +63,7 @@ def tensor(value: Any, dtype: Any = None) -> Any:
     """
     wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(value, Variable):
-        value = value.value
+        value = read(value)
     if isinstance(value, jax.Array | KerasTensor):
         return value if wanted is None else _of_dtype(value, wanted)
     if isinstance(value, np.ndarray | np.generic):
@@ -78,6 +78,15 @@ def tensor(value: Any, dtype: Any = None) -> Any:
     if jax.export.is_symbolic_dim(size):  # a size, while the shape of a layer's output is found
         return jnp.asarray(size, "int32" if wanted is None else wanted.name)
     return landed(_of_python(value, wanted))
+
+
+def read(variable: Variable) -> Any:
+    """What a variable holds. Outside of programs whole numbers of 64 bits are on the host, as what
+    is computed of them may be one that the device does not hold."""
+    value = variable.value
+    if variable.dtype not in ("int64", "uint64") or is_tracer(value) or not is_bare():
+        return value
+    return landed(np.asarray(value).astype(variable.dtype))
 
 
 def landed(array: np.ndarray) -> Any:
@@ -271,4 +280,4 @@ def alike_on_device(one: DType, other: DType) -> bool:
     return _fits_width(one, other) or _fits_width(other, one)
 
 
-__all__ = ["Tensor", "alike_on_device", "are_wide", "is_wide", "landed", "same", "tensor"]
+__all__ = ["Tensor", "alike_on_device", "are_wide", "is_wide", "landed", "read", "same", "tensor"]

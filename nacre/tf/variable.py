@@ -11,7 +11,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable as NacreVariable
 from nacre.tf.dtypes import as_dtype
-from nacre.tf.values import is_wide, tensor
+from nacre.tf.values import is_wide, read, tensor
 
 
 class _VariableKind(type(NacreVariable)):
@@ -96,7 +96,7 @@ class Variable(NacreVariable, metaclass=_VariableKind):
             read_value: Whether it is returned.
         """
         super().assign(tensor(value, self.own_dtype))
-        return self.value if read_value else None
+        return read(self) if read_value else None
 
     def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride] - TensorFlow's arguments
         self, delta: Any, use_locking: bool = False, name: str | None = None,
@@ -109,7 +109,7 @@ class Variable(NacreVariable, metaclass=_VariableKind):
             use_locking, name, read_value: As of `assign`.
         """
         super().assign_add(tensor(delta, self.own_dtype))
-        return self.value if read_value else None
+        return read(self) if read_value else None
 
     def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride] - TensorFlow's arguments
         self, delta: Any, use_locking: bool = False, name: str | None = None,
@@ -122,7 +122,7 @@ class Variable(NacreVariable, metaclass=_VariableKind):
             use_locking, name, read_value: As of `assign`.
         """
         super().assign_sub(tensor(delta, self.own_dtype))
-        return self.value if read_value else None
+        return read(self) if read_value else None
 
     def __repr__(self) -> str:
         name = "Variable" if self.name.rstrip("_0123456789") == "variable" else self.name
@@ -137,7 +137,7 @@ class Variable(NacreVariable, metaclass=_VariableKind):
 
     def read_value(self) -> Any:
         """The value now."""
-        return self.value
+        return read(self)
 
     def is_initialized(self) -> bool:
         """Always: a variable has a value from the beginning."""
