@@ -13,12 +13,22 @@ from nacre.callbacks.curves import curves_of, plot_curves
 from nacre.core.variable import Variable
 
 
+class _Record(dict[str, list[Any]]):
+    """Values by name; 'lr', as tf.keras 2 logs the learning rate, finds 'learning_rate'."""
+
+    def __missing__(self, name: str) -> list[Any]:
+        if name == "lr" and "learning_rate" in self:
+            return self["learning_rate"]
+        raise KeyError(name)
+
+
 class History(Callback):
     """Keeps every epoch's results; `fit` returns it.
 
     Attributes:
         history: name -> list with one value for each epoch. What can change later is copied: of a
-            variable that a callback logged, the learning rate say, its number at that time.
+            variable that a callback logged, the learning rate say, its number at that time. It
+            is 'learning_rate', which is found by the 'lr' of tf.keras 2 too.
         epoch: The epochs' numbers.
         logged_in: name -> the epochs in which it was logged: validation may be rarer.
         seconds: How long each epoch took, its validation and callbacks before this one included.
@@ -35,11 +45,19 @@ class History(Callback):
     remembers = ("history", "epoch", "logged_in", "seconds")
 
     def __init__(self) -> None:
-        self.history: dict[str, list[Any]] = {}
+        self.history = {}
         self.epoch: list[int] = []
         self.logged_in: dict[str, list[int]] = {}
         self.seconds: list[float] = []
         self._begun: float | None = None
+
+    @property
+    def history(self) -> dict[str, list[Any]]:
+        return self._history
+
+    @history.setter
+    def history(self, values: dict[str, list[Any]]) -> None:
+        self._history = _Record(values)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._begun = None
