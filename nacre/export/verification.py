@@ -275,7 +275,7 @@ class Verification:
     def _first_difference(self, arrays: Sequence[Array]) -> str:
         """Which layer is the first that differs, for the end of a sentence."""
         request = self.remade()
-        probes = list(_probes(request.graph))
+        probes = list(probes_of(request.graph))
         for size in (len(probes), 1):  # all at once; one by one where the runtime takes not all
             for start in range(0, len(probes), size or 1):
                 try:
@@ -290,20 +290,15 @@ class Verification:
         self, request: Request, probes: Sequence[tuple[Node, Value]], arrays: Sequence[Array]
     ) -> str | None:
         """The first layer that differs, in words; None where none of these does."""
-        outputs = [Output(f"probe_{i}", value) for i, (_, value) in enumerate(probes)]
-        graph = drop_dead_code(replace(request.graph, outputs=tuple(outputs), updates=()))
-        right = evaluate(graph, arrays).outputs
+        graph = probing(request.graph, probes)
+        outputs, right = graph.outputs, evaluate(graph, arrays).outputs
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"probes{self.target.suffix}"
-            probing = replace(request, graph=graph, file_name=path.name)
-            write_plainly(path, self.target.write(probing))
+            content = self.target.write(replace(request, graph=graph, file_name=path.name))
+            write_plainly(path, content)
             found = self.runtime.open(path)(arrays)
-        for (node, _), (name, _), one in zip(probes, outputs, found, strict=True):
-            place = first_far(np.asarray(one), right[name], self.tolerance)
-            if place is not None:
-                numbers = f"{np.asarray(one)[place]} where {right[name][place]} is right"
-                return f"'{node.layer or node.op}' ({node.op}): {numbers}"
-        return None
+        wanted = [right[name] for name, _ in outputs]
+        return first_that_differs(probes, found, wanted, self.tolerance)
 
     def _fault(self, got: str) -> FileFormatError:
         rule = f"{self.runtime.name} must compute with the file what the model computes"
@@ -388,13 +383,34 @@ def write_plainly(path: Path, files: Mapping[str, Content]) -> None:
         at.write_bytes(as_bytes(content))
 
 
-def _probes(graph: Graph) -> Iterator[tuple[Node, Value]]:
+def probes_of(graph: Graph) -> Iterator[tuple[Node, Value]]:
     """The last node of each layer, with the number that it gives, in the order they run."""
     last = {node.layer: node for node in graph.nodes if "float" in node.outputs[0].dtype}
     kept = {id(node) for node in last.values()}
     for node in graph.nodes:
         if id(node) in kept and node.op != "constant":
             yield node, node.outputs[0]
+
+
+def probing(graph: Graph, probes: Sequence[tuple[Node, Value]]) -> Graph:
+    """The graph up to these numbers, which are its outputs."""
+    outputs = tuple(Output(f"probe_{i}", value) for i, (_, value) in enumerate(probes))
+    return drop_dead_code(replace(graph, outputs=outputs, updates=()))
+
+
+def first_that_differs(
+    probes: Sequence[tuple[Node, Value]],
+    found: Sequence[Any],
+    right: Sequence[Array],
+    tolerance: Tolerance,
+) -> str | None:
+    """The first layer that differs, with both numbers; None where none of these does."""
+    for (node, _), one, wanted in zip(probes, found, right, strict=True):
+        place = first_far(np.asarray(one), wanted, tolerance)
+        if place is not None:
+            numbers = f"{np.asarray(one)[place]} where {wanted[place]} is right"
+            return f"'{node.layer or node.op}' ({node.op}): {numbers}"
+    return None
 
 
 def first_far(found: Array, right: Array, tolerance: Tolerance) -> tuple[int, ...] | None:
@@ -459,5 +475,5 @@ def _first_line(error: Exception) -> str:
 
 __all__ = [
     "Answered", "Compared", "Verification", "bound_sizes", "can_compare", "first_far",
-    "tolerance_for", "write_plainly",
+    "first_that_differs", "probes_of", "probing", "tolerance_for", "write_plainly",
 ]  # fmt: skip

@@ -24,7 +24,7 @@ from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.objects import SavedMetadata
 from nacre.core.wire.tensorflow.saved_model import MetaGraphDef, SavedModel
 from nacre.export.targets.graphdef.body import Kind
-from nacre.export.targets.graphdef.rules import FORMS
+from nacre.export.targets.graphdef.rules import FORMS, elementwise
 from nacre.saving import open_saved_model, own_part
 from nacre.saving.keras2_config import keras2_config
 from tests.cases.saved_models import CASES
@@ -161,6 +161,35 @@ X_NAN = X.copy()
 X_NAN[0, 1] = X_NAN[1, 1:3] = X_NAN[2] = np.nan
 X_NAN[3] = np.inf, -np.inf, -0.0, 0.0
 INTS = np.arange(24, dtype="int32").reshape(6, 4) * 7 % 3
+
+
+@pytest.mark.parametrize(
+    ("table", "op", "wrong", "layer"),
+    [
+        ("_UNARY", "tanh", "Sin", "second"),
+        ("_UNARY", "relu", "Softplus", "first"),
+        ("_BINARY", "mul", "AddV2", "third"),
+    ],
+)
+def test_a_wrong_form_is_found_and_its_layer_named(tmp_path, monkeypatch, table, op, wrong, layer):
+    model = nacre.Sequential(
+        [
+            nacre.Input((4,)),
+            nacre.layers.Dense(5, "relu", kernel_initializer="ones", name="first"),
+            nacre.layers.Activation("tanh", name="second"),
+            nacre.layers.Rescaling(0.25, name="third"),
+        ]
+    )
+    path = tmp_path / "folder"
+    model.save(path)
+    before = path.joinpath("saved_model.pb").read_bytes()
+    monkeypatch.setitem(getattr(elementwise, table), op, wrong)
+    model.add(nacre.layers.Dense(2))
+    named = rf"first layer that differs is '.*{layer}'.*is right"
+    for write in (model.save, lambda path: model.export(path, verbose=False)):
+        with pytest.raises(nacre.core.errors.FileFormatError, match=named):
+            write(path)
+    assert path.joinpath("saved_model.pb").read_bytes() == before
 
 
 @pytest.mark.parametrize(

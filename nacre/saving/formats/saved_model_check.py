@@ -8,6 +8,7 @@ a graph for any size.
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,10 +26,14 @@ from nacre.core.wire.bundle import Bundle
 from nacre.core.wire.tensorflow.saved_model import VARIABLES
 from nacre.export.capture import Captured
 from nacre.export.capture.signature import BATCH
+from nacre.export.graph.evaluate import evaluate
+from nacre.export.graph.ir import Graph, Value
 from nacre.export.graph.opset import OPSET
 from nacre.export.graph.sizes import size_value
 from nacre.export.importers.tensorflow.program import SavedModelProgram, open_saved_model
-from nacre.export.targets.saved_model.write import Spec, Structure, specs_in
+from nacre.export.targets.graphdef.body import known_shape
+from nacre.export.targets.saved_model.write import Spec, Structure, Thing, Writer, specs_in
+from nacre.export.targets.target import Tolerance
 from nacre.export.trials import (
     SIZES,
     Array,
@@ -37,7 +42,17 @@ from nacre.export.trials import (
     asked_sizes,
     groups_of_sizes,
 )
+from nacre.export.verification import (
+    first_far,
+    first_that_differs,
+    probes_of,
+    probing,
+    write_plainly,
+)
 from nacre.saving.weights import has_bytes_of
+
+_USUAL = Tolerance(1e-4, 1e-4)
+_NARROW = Tolerance(2e-2, 2e-2)
 
 
 @dataclass(frozen=True)
@@ -143,11 +158,17 @@ class Content:
             if one.shape != right.shape:
                 got = f"shape {one.shape} in output {number} in place of {right.shape}"
                 raise self._other(comparison, sizes, got)
-            if not _is_near(one, right):
-                raise self._other(comparison, sizes, f"other numbers in output {number}")
+            place = _first_far(one, right)
+            if place is not None:
+                numbers = f"{one[place]}, not {right[place]}"
+                got = f"other numbers in output {number} ({numbers})"
+                layer = _first_layer(comparison.captured.graph, arrays)
+                raise self._other(comparison, sizes, got, layer)
         return True
 
-    def _other(self, comparison: Comparison, sizes: Mapping[str, int], got: str) -> FileFormatError:
+    def _other(
+        self, comparison: Comparison, sizes: Mapping[str, int], got: str, layer: str = ""
+    ) -> FileFormatError:
         of = f" of '{comparison.name}'" if comparison.name else ""
         asked = [
             f"{d.place} asks whether a size that varies is {d.number}"
@@ -163,7 +184,7 @@ class Content:
             )
             return self._differs(f"{got}{of} for {at}: {why}", fix)
         fix = "Save as .keras, and please report this model."
-        return self._differs(f"{got}{of} of what was written", fix)
+        return self._differs(f"{got}{of} of what was written{layer}", fix)
 
     def _differs(self, got: str, fix: str) -> FileFormatError:
         rule = "what was written must be what is in memory"
@@ -244,15 +265,46 @@ def _filled(structure: Structure, arrays: Mapping[str, Array]) -> Any:
     return structure
 
 
-def _is_near(found: Array, right: Array) -> bool:
-    """Whether an output of the same shape is the same but for rounding."""
-    if found.dtype.kind in "OSU":
-        return True
-    tolerance = 1e-4 if right.dtype.itemsize > 2 else 2e-2
-    found, right = found.astype("float64"), right.astype("float64")
-    finite = np.abs(right[np.isfinite(right)])
-    largest = float(finite.max()) if finite.size else 1.0
-    return bool(np.allclose(found, right, tolerance, tolerance * largest, equal_nan=True))
+def _first_far(found: Array, right: Array) -> tuple[int, ...] | None:
+    """Where an output of the same shape first is another one, but for rounding; None: nowhere."""
+    tolerance = _USUAL if right.dtype.itemsize > 2 else _NARROW
+    if right.dtype.kind in "iu":  # whole numbers may be of floats that were rounded
+        found, right = found.astype("float64"), right.astype("float64")
+    return first_far(found, right, tolerance)
+
+
+def _first_layer(graph: Graph, arrays: Mapping[str, Array]) -> str:
+    """Which layer is the first that differs, for the end of a sentence: its numbers, written as a
+    folder of their own, against those of the graph."""
+    probes = list(probes_of(graph))
+    graph = probing(graph, probes)
+    writer = Writer()
+    root = Thing()
+    writer.add(root)
+    try:
+        for number, weight in enumerate(graph.weights):
+            key = f"weight_{number}"
+            data = np.asarray(weight.data)
+            root.children[key] = writer.add_variable(weight.path, key, data, False, key)
+        inputs = [_spec(value.name, value) for value in graph.inputs]
+        outputs = [_spec(name, value) for name, value in graph.outputs]
+        signature = writer.add_signature("probes", graph, inputs, outputs)
+        root.children["signatures"] = writer.add(Thing("signature_map", {"probes": signature}))
+        right = evaluate(graph, {value.name: arrays[value.name] for value in graph.inputs}).outputs
+        with tempfile.TemporaryDirectory() as folder:
+            write_plainly(Path(folder), {**writer.files(), "assets/": b""})
+            call = open_saved_model(folder).signatures["probes"]
+            found = call(**{spec.name: arrays[spec.name] for spec in inputs})
+    except Exception:  # of whatever kind: what differs is told without it
+        return ""
+    names = [output.name for output in graph.outputs]
+    there, wanted = [np.asarray(found[n]) for n in names], [right[n] for n in names]
+    layer = first_that_differs(probes, there, wanted, _USUAL)
+    return f". The first layer that differs is {layer}" if layer else ""
+
+
+def _spec(name: str, value: Value) -> Spec:
+    return Spec(name, value.dtype, known_shape(value.shape))
 
 
 __all__ = ["Comparison", "Content", "of_signature", "count_of_losses"]
