@@ -45,7 +45,7 @@ class History(Callback):
     remembers = ("history", "epoch", "logged_in", "seconds")
 
     def __init__(self) -> None:
-        self.history = {}
+        self._history = _Record()
         self.epoch: list[int] = []
         self.logged_in: dict[str, list[int]] = {}
         self.seconds: list[float] = []
@@ -63,7 +63,7 @@ class History(Callback):
         self._begun = None
         if not self.is_restored:
             self.epoch = []
-            self.history = {}
+            self._history = _Record()
             self.logged_in = {}
             self.seconds = []
 
@@ -73,7 +73,7 @@ class History(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(_as_it_is(value))
+            self._history.setdefault(name, []).append(_as_it_is(value))
             self.logged_in.setdefault(name, []).append(epoch)
         if self._begun is not None:
             self.seconds.append(time.perf_counter() - self._begun)

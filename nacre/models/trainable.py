@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from nacre.core import changes, tree
@@ -456,10 +456,13 @@ class Trainable(GeneratorMethods, Stepping):
                     "Wait for it to end, or train a copy: nacre.models.clone_model(model).",
                 )
             )
-        trainer = self._trainer
+        flags = None if self._trainer is None else self._trainer.flags
         try:
-            with nullcontext() if trainer is None else trainer.flags.held(self):
+            if flags is None:
                 yield
+            else:
+                with flags.held(self):
+                    yield
         finally:
             lock.release()
 

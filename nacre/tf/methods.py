@@ -263,17 +263,6 @@ def _large(value: Any, number: int) -> Any:
     return number if dtype.kind in "iub" else float(number)
 
 
-def _of_variable(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
-    """An operator of a variable; of whole numbers of 64 bits it is that of a tensor on the host."""
-    plain = _with_lists(operate, name)
-
-    def operator(self: Any, other: Any) -> Any:
-        found = read(self) if self.dtype in _LONG else None
-        return getattr(found, name)(other) if isinstance(found, HostTensor) else plain(self, other)
-
-    return operator
-
-
 def _of_sign(operate: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
     """The same of an operator of the variable alone."""
 
@@ -284,10 +273,17 @@ def _of_sign(operate: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
     return operator
 
 
-def _with_lists(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
-    """An operator that also takes lists and tuples of numbers, as tensors of the same dtype."""
+def _with_lists(
+    operate: Callable[[Any, Any], Any], name: str, of_variables: bool = False
+) -> Callable[[Any, Any], Any]:
+    """An operator that also takes lists and tuples of numbers, as tensors of the same dtype.
+
+    Of a variable of 64-bit whole numbers it is that of a tensor on the host.
+    """
 
     def operator(self: Any, other: Any) -> Any:
+        if of_variables and self.dtype in _LONG and isinstance(known := read(self), HostTensor):
+            return getattr(known, name)(other)
         kind = type(other)
         if kind in _LISTS:
             other = tensor(other, self.dtype)
@@ -490,7 +486,8 @@ def _make_and_lend() -> None:
     for cls in (ARRAY, TRACER, HostTensor, Variable):
         for name in _OPERATORS:
             if (operate := getattr(cls, name, None)) is not None:
-                wrap = {HostTensor: _of_host, Variable: _of_variable}.get(cls, _with_lists)
+                of_variables = functools.partial(_with_lists, of_variables=True)
+                wrap = {HostTensor: _of_host, Variable: of_variables}.get(cls, _with_lists)
                 _lend(cls, **{name: wrap(operate, name)})
     for name in ("__neg__", "__abs__", "__invert__"):
         _lend(Variable, **{name: _of_sign(getattr(Variable, name), name)})

@@ -38,7 +38,7 @@ from nacre.training.loss_weights import is_weight_function
 from nacre.training.mixed_losses import mixed_loss
 from nacre.training.outputs import is_config
 from nacre.training.targets_of_step import TargetsOfStep
-from nacre.training.trained_as_compiled import CompiledFlags
+from nacre.training.trained_as_compiled import flags_at_compile
 
 
 class CompiledTraining:
@@ -86,7 +86,7 @@ class CompiledTraining:
         self.augmentation: Versioned | None = None  # of the training under way
         self.last_augmentation: Versioned | None = None  # for another training with the same
         self._augmentations = Contents()
-        self.flags = CompiledFlags(model)
+        self.flags = flags_at_compile(model)
         self.has_trained = False  # whether the optimizer's variables are settled
         # For which variables of the model, and the optimizer's own list of them.
         self.settled: tuple[int, list[Any]] | None = None

@@ -25,6 +25,11 @@ def train_as_compiled(is_asked_for: bool) -> None:
     _is_asked_for = is_asked_for
 
 
+def flags_at_compile(model: Any) -> CompiledFlags | None:
+    """What of a model is trainable now; None where nobody asks for it."""
+    return CompiledFlags(model) if _is_asked_for else None
+
+
 class CompiledFlags:
     """What of a model was trainable when it was compiled.
 
@@ -33,9 +38,9 @@ class CompiledFlags:
     """
 
     def __init__(self, model: Any) -> None:
-        self._flags = weakref.WeakKeyDictionary[Any, bool]()
-        if _is_asked_for:
-            self._flags.update({layer: layer.trainable for layer in model._flatten_layers()})
+        self._flags = weakref.WeakKeyDictionary[Any, bool](
+            {layer: layer.trainable for layer in model._flatten_layers()}
+        )
         self._was_told = False
 
     @contextmanager
@@ -65,4 +70,4 @@ def _set(flags: dict[Any, bool]) -> None:
     note_trainable_change()
 
 
-__all__ = ["CompiledFlags", "train_as_compiled"]
+__all__ = ["CompiledFlags", "flags_at_compile", "train_as_compiled"]

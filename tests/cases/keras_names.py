@@ -32,6 +32,10 @@ SIGNATURES: dict[str, str] = {
         f"keras.optimizers.legacy.{name}": _ONLY_REFUSED_THERE
         for name in "Adagrad Adam Ftrl Optimizer RMSprop SGD".split()
     },
+    **dict.fromkeys(
+        ("keras.Optimizer", "keras.optimizers.Optimizer"),
+        "subclasses of tf.keras 2.11 to 2.15 set the rate themselves",
+    ),
     "keras.export.ExportArchive": "takes what Keras's __new__ takes: its __init__ says nothing",
     "keras.Variable": "layout belongs to keras.distribution, which is not here yet",
     "keras.name_scope": "the further arguments are for Keras's own calls",
@@ -47,6 +51,7 @@ _BY_NAME = "takes the same arguments, by position and by name"
 MEMBERS: dict[str, str] = {
     "keras.layers.Layer.add_weight": "positional arguments have names: tf.keras 2's order too",
     "keras.layers.Layer.build": _BY_NAME,
+    "keras.optimizers.Optimizer.add_variable_from_reference": "tf.keras 2 names it model_variable",
     "keras.layers.Layer.quantized_build": _QUANTIZED,
     "keras.layers.Layer.quantized_call": _QUANTIZED,
     "keras.Model.compile": "steps_per_execution=None leaves the number to fit; results are equal",

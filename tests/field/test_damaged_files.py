@@ -32,7 +32,9 @@ def test_mutated_files_are_refused_by_name_or_open(reader, outcomes):
     found = {seed: text for (kind, seed), text in outcomes.items() if kind == reader}
     assert len(found) == CASES
     assert {seed: text for seed, text in found.items() if not damage.is_allowed(text)} == {}
-    assert sum(text == "refused" for text in found.values()) > CASES / 4
+    # Most of a StableHLO module is numbers, without a checksum: any are as good as the right ones.
+    fewest = CASES / (10 if reader == "stablehlo" else 4)
+    assert sum(text == "refused" for text in found.values()) > fewest
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from tensorflow.keras import layers, mixed_precision
 mixed_precision.set_global_policy("mixed_float16")
 p = mixed_precision.global_policy(); print(p.name, p.compute_dtype, p.variable_dtype)
 i = keras.Input(shape=(4,)); h = layers.Dense(8, activation="relu", name="d1")(i)
-print(h.dtype if isinstance(h.dtype, str) else h.dtype.name, layers.Dense(2).dtype_policy.name)
+print(getattr(h.dtype, "name", h.dtype), layers.Dense(2).dtype_policy.name)
 o = layers.Activation("softmax", dtype="float32", name="pred")(layers.Dense(3)(h))
-m = keras.Model(i, o); print(o.dtype if isinstance(o.dtype, str) else o.dtype.name, m.get_layer("d1").kernel.dtype if isinstance(m.get_layer("d1").kernel.dtype, str) else m.get_layer("d1").kernel.dtype.name)
+m = keras.Model(i, o); print(getattr(o.dtype, "name", o.dtype), getattr(m.get_layer("d1").kernel.dtype, "name", m.get_layer("d1").kernel.dtype))
 m.compile(loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.RMSprop(), metrics=["accuracy"])
 x = np.random.RandomState(0).rand(16, 4).astype("float32"); y = np.arange(16) % 3
 print(len(m.fit(x, y, batch_size=8, epochs=2, verbose=0).history["loss"]), m.predict(x, verbose=0).dtype)
