@@ -13,22 +13,12 @@ from nacre.callbacks.curves import curves_of, plot_curves
 from nacre.core.variable import Variable
 
 
-class _Record(dict[str, list[Any]]):
-    """Values by name; 'lr', as tf.keras 2 logs the learning rate, finds 'learning_rate'."""
-
-    def __missing__(self, name: str) -> list[Any]:
-        if name == "lr" and "learning_rate" in self:
-            return self["learning_rate"]
-        raise KeyError(name)
-
-
 class History(Callback):
     """Keeps every epoch's results; `fit` returns it.
 
     Attributes:
         history: name -> list with one value for each epoch. What can change later is copied: of a
-            variable that a callback logged, the learning rate say, its number at that time. It
-            is 'learning_rate', which is found by the 'lr' of tf.keras 2 too.
+            variable that a callback logged, the learning rate say, its number at that time.
         epoch: The epochs' numbers.
         logged_in: name -> the epochs in which it was logged: validation may be rarer.
         seconds: How long each epoch took, its validation and callbacks before this one included.
@@ -45,25 +35,17 @@ class History(Callback):
     remembers = ("history", "epoch", "logged_in", "seconds")
 
     def __init__(self) -> None:
-        self._history = _Record()
+        self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self.logged_in: dict[str, list[int]] = {}
         self.seconds: list[float] = []
         self._begun: float | None = None
 
-    @property
-    def history(self) -> dict[str, list[Any]]:
-        return self._history
-
-    @history.setter
-    def history(self, values: dict[str, list[Any]]) -> None:
-        self._history = _Record(values)
-
     def on_train_begin(self, logs: Logs = None) -> None:
         self._begun = None
         if not self.is_restored:
             self.epoch = []
-            self._history = _Record()
+            self.history = {}
             self.logged_in = {}
             self.seconds = []
 
@@ -73,7 +55,7 @@ class History(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
-            self._history.setdefault(name, []).append(_as_it_is(value))
+            self.history.setdefault(name, []).append(_as_it_is(value))
             self.logged_in.setdefault(name, []).append(epoch)
         if self._begun is not None:
             self.seconds.append(time.perf_counter() - self._begun)

@@ -12,7 +12,6 @@ import pytest
 
 from nacre.callbacks import (
     CSVLogger,
-    History,
     LambdaCallback,
     LearningRateScheduler,
     RemoteMonitor,
@@ -164,15 +163,3 @@ def test_remote_monitor_posts_arrays_and_texts(monkeypatch):
     remote = RemoteMonitor(send_as_json=True)
     remote.on_epoch_end(2, {"loss": np.float32(0.5), "table": np.ones((1, 2)), "name": "a"})
     assert sent == [{"epoch": 2, "loss": 0.5, "table": [[1.0, 1.0]], "name": "a"}]
-
-
-def test_the_learning_rate_is_found_in_the_record_by_its_name_in_tf_keras_2():
-    record = History()
-    record.on_epoch_end(0, {"loss": 1.0, "learning_rate": 0.5})
-    assert record.history["lr"] == [0.5]
-    assert list(record.history) == ["loss", "learning_rate"]
-    record.history = json.loads(json.dumps(record.history))  # as a file gives it back
-    assert record.history["lr"] == [0.5]
-    for name in ("lr", "accuracy"):
-        with pytest.raises(KeyError, match=name):
-            History().history[name]
