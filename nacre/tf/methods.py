@@ -42,7 +42,6 @@ from nacre.data import HostTensor, Ragged, TensorSpec
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.models.trainable import Trainable
 from nacre.tf.dtypes import as_dtype, as_dtype_or_none
-from nacre.tf.optimizer_variables import OPTIMIZERS, CallableVariables
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
@@ -514,10 +513,6 @@ def _make_and_lend() -> None:
         _lend(cls, **_OF_ROWS)
     _lend(Ragged, **RAGGED)
     _lend(Trainable, distribute_strategy=property(lambda self: get_strategy()))
-    for cls in OPTIMIZERS:
-        old = vars(cls)["variables"]
-        told = lambda self, read=old.__get__: CallableVariables(self, read(self))
-        _lend(cls, variables=_for_scripts(old, told))
     _lend(ARRAY, device=_for_scripts(ARRAY.device, _device))
     for cls in (HostTensor, Variable):
         _lend(cls, device=property(_device))
