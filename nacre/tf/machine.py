@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any, NamedTuple
 
@@ -230,6 +231,9 @@ def no_options() -> dict[str, Any]:
     return {}
 
 
+_this_thread = contextlib.ExitStack()
+
+
 def enable_check_numerics(stack_height_limit: int = 30, path_length_limit: int = 50) -> None:
     """From now on an op or a program that gives NaN or infinity raises: `FloatingPointError`, or
     what `tf.errors.InvalidArgumentError` stands for.
@@ -239,10 +243,15 @@ def enable_check_numerics(stack_height_limit: int = 30, path_length_limit: int =
     """
     jax.config.update("jax_debug_nans", True)
     jax.config.update("jax_debug_infs", True)
+    # Once a thread has left `with jax.debug_nans(...)`, JAX keeps an empty answer of its own for
+    # it, which hides what is asked for everywhere.
+    _this_thread.enter_context(jax.debug_nans(True))
+    _this_thread.enter_context(jax.debug_infs(True))
 
 
 def disable_check_numerics() -> None:
     """End what `enable_check_numerics` began."""
+    _this_thread.close()
     jax.config.update("jax_debug_nans", False)
     jax.config.update("jax_debug_infs", False)
 

@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -163,6 +164,8 @@ def test_draws_with_a_state_go_on() -> None:
 
 
 def test_numerics_are_checked_while_that_is_asked_for() -> None:
+    with jax.debug_nans(True):  # JAX does not look at what is set for all threads after it
+        pass
     tf.debugging.enable_check_numerics()
     try:
         with pytest.raises((tf.errors.InvalidArgumentError, FloatingPointError)):
