@@ -40,6 +40,7 @@ from nacre.training.arguments import (
     verbosity,
     whole_number,
 )
+from nacre.training.deferred_signals import DeferredSignals
 from nacre.training.few_batches import limited_steps
 from nacre.training.gathering import Gathered, own_rows, start_fetching
 from nacre.training.own_steps import batch_for_prediction, custom_step, prediction_of
@@ -115,7 +116,8 @@ def predict(
         if isinstance(feed, RowFeed):
             samples = min(feed.steps * feed.batch_size, feed.source.num_rows)
             batch_size = feed.batch_size
-        return _run(model, feed, runner, batch_size, samples, who)
+        with DeferredSignals() as signals:
+            return _run(model, feed, runner, batch_size, samples, who, signals)
 
 
 def _warn_of_other_order(x: Any, source: inputs.Source, who: str) -> None:
@@ -139,12 +141,18 @@ def _warn_of_other_order(x: Any, source: inputs.Source, who: str) -> None:
 
 
 def _run(
-    model: Any, feed: Feed, runner: CallbackList, batch_size: int, samples: int | None, who: str
+    model: Any,
+    feed: Feed,
+    runner: CallbackList,
+    batch_size: int,
+    samples: int | None,
+    who: str,
+    signals: DeferredSignals,
 ) -> Any:
     runner.on_predict_begin()
     gathered = Gathered(samples, are_shown=runner.has_predict_batch_hooks)
     try:
-        _all_batches(model, feed, runner, batch_size, gathered)
+        _all_batches(model, feed, runner, batch_size, gathered, signals)
     except BaseException as reason:
         runner.end_early("on_predict_end", reason)
         raise
@@ -155,7 +163,12 @@ def _run(
 
 
 def _all_batches(
-    model: Any, feed: Feed, runner: CallbackList, batch_size: int, gathered: Gathered
+    model: Any,
+    feed: Feed,
+    runner: CallbackList,
+    batch_size: int,
+    gathered: Gathered,
+    signals: DeferredSignals,
 ) -> None:
     hooks = runner.has_predict_batch_hooks
     waiting: deque[BatchResult] = deque()
@@ -176,9 +189,10 @@ def _all_batches(
             runner.on_predict_batch_end(step - 1, {"outputs": _joined(shown)})
             shown = []
         runner.progress(step, dict)
+        signals.deliver()
         if step == 1 and not hooks and (chunks := _chunks(model, feed, result)):
             _add(gathered, waiting.popleft())
-            _all_chunks(model, chunks, runner, batch_size, gathered)
+            _all_chunks(model, chunks, runner, batch_size, gathered, signals)
             return
     for result in waiting:
         _add(gathered, result)
@@ -224,7 +238,12 @@ def _chunks(model: Any, feed: Feed, first: BatchResult) -> ChunkedPrediction | N
 
 
 def _all_chunks(
-    model: Any, chunks: ChunkedPrediction, runner: CallbackList, batch_size: int, gathered: Gathered
+    model: Any,
+    chunks: ChunkedPrediction,
+    runner: CallbackList,
+    batch_size: int,
+    gathered: Gathered,
+    signals: DeferredSignals,
 ) -> None:
     step = 1
     waiting: BatchResult | None = None
@@ -239,6 +258,7 @@ def _all_chunks(
         waiting = result
         step += -(-result.samples // batch_size)
         runner.progress(step, dict)
+        signals.deliver()
     if waiting is not None:
         _add(gathered, waiting)
 

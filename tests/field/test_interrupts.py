@@ -246,9 +246,10 @@ def _interrupted_while_garbage_is_searched():
     "interrupted",
     [_interrupted_in_a_weak_reference, Closing, _interrupted_while_garbage_is_searched],
 )
-@pytest.mark.parametrize("method", ["fit", "evaluate"])
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
 def test_a_ctrl_c_that_python_loses_is_raised_after_the_step(method, interrupted):
     model, after, shown = dense(), [], []
+    data = (X,) if method == "predict" else (X, X)
     before = sys.unraisablehook
 
     def hook(*_):
@@ -256,17 +257,26 @@ def test_a_ctrl_c_that_python_loses_is_raised_after_the_step(method, interrupted
         if len(after) == 2:
             interrupted()
 
-    hooks = {"fit": "on_train_batch_end", "evaluate": "on_test_batch_end"}
-    callbacks = [LambdaCallback(**{hooks[method]: hook})]
+    hooks = {"fit": "train", "evaluate": "test", "predict": "predict"}
+    callbacks = [LambdaCallback(**{f"on_{hooks[method]}_batch_end": hook})]
     try:
         sys.unraisablehook = mine = lambda lost: shown.append(lost.exc_type)
         with pytest.raises(KeyboardInterrupt):
-            getattr(model, method)(X, X, batch_size=4, verbose=0, callbacks=callbacks)
+            getattr(model, method)(*data, batch_size=4, verbose=0, callbacks=callbacks)
         assert sys.unraisablehook is mine
     finally:
         sys.unraisablehook = before
     assert len(after) <= 3 and shown == []
     model.fit(X, X, verbose=0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 16])  # in chunks, and batch by batch
+def test_a_ctrl_c_that_python_loses_at_the_end_of_predict_is_raised(batch_size):
+    model, rows = dense(), np.ones((2048, 1), "float32")
+    model.predict(rows, batch_size=batch_size, verbose=0)
+    hook = LambdaCallback(on_predict_end=lambda *_: Closing())
+    with pytest.raises(KeyboardInterrupt):
+        model.predict(rows, batch_size=batch_size, verbose=0, callbacks=[hook])
 
 
 def test_what_else_is_lost_in_a_training_is_shown_as_ever():
