@@ -7,8 +7,7 @@ arrays of NumPy of 16 items at most stay the user's own and are compared each ti
 report changes in place; there are few. So is what a user's functions read from outside of them
 (`readings.py`). Books that a script keeps on its objects, which no program reads, do not count
 (`attribute_reads.py`).
-What cannot be seen is documented: changes inside larger arrays of NumPy and in deeper objects, and
-where an `itertools.cycle` is.
+What cannot be seen is documented: changes inside larger arrays of NumPy and in deeper objects.
 """
 
 # Values are anything; isinstance() leaves what they hold unknown, and asking in another way would
@@ -26,10 +25,10 @@ import itertools
 import operator
 import types
 import weakref
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from nacre.core import attribute_reads, leftovers, readings, scope
+from nacre.core import attribute_reads, leftovers, moved, readings, scope
 from nacre.core.errors import NotThereError, ReservedNameError, message
 from nacre.core.weak_cache import weak_cache
 
@@ -220,9 +219,12 @@ def tracing() -> Generator[leftovers.Leftovers]:
     newest_last = sorted(settled, key=lambda one: one.number)  # several may know one generator
     generators = {id(g): (name, g) for one in newest_last for name, g in one.generators}
     before = [(name, g, readings.state_of(g)) for name, g in generators.values()]
+    iterators = {id(i): (name, i) for one in newest_last for name, i in one.iterators}
+    places = [(name, i, moved.place(i)) for name, i in iterators.values()]
     with leftovers.cleared() as left:
         yield left
     left.drawn += [name for name, g, then in before if readings.state_of(g) != then]
+    left.taken += [name for name, i, then in places if moved.place(i) != then]
     for snapshot in settled:
         left.changed += snapshot.accept_lists()
 
@@ -263,6 +265,7 @@ class Snapshot:
         self._structures: list[tuple[Any, ...]] = []
         self._seen: dict[int, Any] = {}  # functions, classes and settings that are noted
         self.generators: list[tuple[str, Any]] = []  # of random numbers of the host, in that code
+        self.iterators: list[tuple[str, Any]] = []  # which that code may take from
         self._attributes = [self._noted(owner) for owner in self.objects]
 
     def _noted(self, owner: Versioned) -> dict[str, Any]:
@@ -306,6 +309,8 @@ class Snapshot:
             return
         self._seen[id(value)] = value
         if not is_function:
+            pairs = readings.attributes_of(value)
+            self._note_iterators({f"{type(value).__name__}.{name}": v for name, v in pairs})
             self._read_functions(self._watch(readings.Settings, value))
         elif isinstance(value, functools.partial):
             self._read_all([value.func, *value.args, value.keywords])
@@ -313,7 +318,12 @@ class Snapshot:
             self._read_all([value.__func__, value.__self__])
         elif readings.is_users(value):
             self.generators += readings.generators_of(value)
+            outside, where = readings.values_outside(value), value.__qualname__
+            self._note_iterators({f"'{name}' in {where}": v for name, v in outside.items()})
             self._read_all(self._watch(readings.Outer, value))
+
+    def _note_iterators(self, values: Mapping[str, Any]) -> None:
+        self.iterators += [(name, v) for name, v in values.items() if isinstance(v, Iterator)]
 
     def _read_all(self, values: Iterable[Any]) -> None:
         for value in values:

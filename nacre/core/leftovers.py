@@ -66,11 +66,13 @@ class Leftovers:
         "moved",
         "outside",
         "read",
+        "taken",
     )
 
     def __init__(self) -> None:
         self.is_new = self.is_trial = self.is_told_of_draws = False
         self.drawn: list[str] = []
+        self.taken: list[str] = []
         self.moved: list[tuple[Any, str]] = []
         self.changed: list[tuple[Any, Any]] = []
         self.iterators: list[tuple[Any, str, Any]] = []
@@ -470,7 +472,7 @@ def warn_where_counted(trace: Leftovers, run: Callable[[], object]) -> None:
 def warn_where_taken(trace: Leftovers) -> None:
     """Warn of iterators in layers' attributes that a trace took something of."""
     for owner, name, before in trace.iterators:
-        now = moved.place(vars(owner).get(name))
+        now = moved.places_in(vars(owner).get(name))
         if now is not None and now != before:
             moved.warn_of(f"{_who(owner)}.{name}", "an iterator that code takes from")
 

@@ -15,12 +15,14 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
+import gc
 import itertools
 import operator
 import re
 import types
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +34,7 @@ from nacre.core.tracing import is_tracer
 from nacre.core.warning import warn
 
 _MUTABLE = (list, dict, set, collections.deque)
+_MOST_ITEMS = 16  # of a list of iterators; a longer one is data
 _DEPTH = 4  # of what is put back within one another; deeper things are not looked at either
 FIX = (
     "Keep it in a variable, self.count = self.add_weight(shape=(), dtype='int32', "
@@ -59,6 +62,7 @@ def warn_of_draws(who: str, got: str) -> None:
 def warn_where_decisive(
     changed: list[tuple[Any, Any]],
     drawn: list[str],
+    taken: list[str],
     owners: Iterable[Any],
     trace: Callable[[], Any],
 ) -> None:
@@ -68,40 +72,110 @@ def warn_where_decisive(
         changed: What a trace changed, each with what it was before; see `changes.Snapshot`.
         drawn: The generators of random numbers that were drawn from meanwhile, be it by the code
             or by another thread. They are not put back, as that one goes on.
+        taken: The iterators that something was taken from, which cannot be put back.
         owners: The layers that were called, to say whose it is.
         trace: Traces the code once more and gives its program, a closed jaxpr.
     """
     names = [_name(reading, then, owners) for reading, then in changed]
-    with _put_back([reading for reading, _ in changed]):
+    counted = [reading for reading, _ in changed]
+    with _put_back(counted):
         try:
-            first, second = _content(trace()), _content(trace())
+            before, first = _numbers(counted), _content(trace())
+            after, second = _numbers(counted), _content(trace())
+            if first == second:
+                _move_on(before, after)
+                second = _content(trace())
         except Exception:
-            return  # of code that bears one call alone: the next trace says so, where there is one
-    if first != second and drawn:
+            # Of code that bears one call alone: the next trace says so, where there is one.
+            first, second = taken, []
+    if first == second:
+        return
+    if drawn:
         warn_of_draws(", ".join(drawn), "code that draws from it")
-    if first != second and names:
+    if names:
         warn_of(", ".join(dict.fromkeys(names)))
+    if taken:
+        warn_of(", ".join(dict.fromkeys(taken)), "an iterator that code takes from")
+
+
+_FAR = 25_200  # a multiple of the numbers to 10 and of 12, 16, 20, 25, 50 and 100
+
+
+def _move_on(before: list[_Number], after: list[_Number]) -> None:
+    """Set what a trace counted to where it may decide: a script's `if self.count % 10 == 0`, or
+    `if self.count > 1000`, is the same at the first calls.
+
+    Args:
+        before, after: The numbers around a trace. The next one counts to `_FAR`.
+    """
+    if len(before) != len(after):
+        return
+    for earlier, now in zip(before, after, strict=True):
+        step = now.value - earlier.value
+        if step and now.value < _FAR:
+            now.set(_FAR - step)
 
 
 def iterators_of(owner: Any) -> list[tuple[Any, str, Any]]:
     """(owner, name, where it is) of each iterator in an object's attributes."""
-    found = [(name, place(value)) for name, value in list(vars(owner).items())]
+    found = [(name, places_in(value)) for name, value in list(vars(owner).items())]
     return [(owner, name, now) for name, now in found if now is not None]
 
 
-def place(value: Any) -> Any:
-    """Where an iterator is; None of others, and of those that do not show it."""
+def places_in(value: Any) -> Any:
+    """Where an iterator is, or those in a short list or dict; None where there is none."""
+    if isinstance(value, list | tuple | dict) and len(value) <= _MOST_ITEMS:
+        held = value.values() if isinstance(value, dict) else value
+        places = [place(one) for one in list(held) if isinstance(one, Iterator)]
+        return places or None
+    return place(value)
+
+
+def place(value: Any, depth: int = _DEPTH) -> Any:
+    """Where an iterator is; None of others, and of those that do not show it.
+
+    One that goes through others, as `zip` and `itertools.cycle`, is where what it holds is: those,
+    what `cycle` has kept of them to give it again, and the last tuple that `product` gave.
+    """
     if isinstance(value, types.GeneratorType):
         frame = value.gi_frame
         if frame is None:
             return "ended"
         plain = {k: v for k, v in frame.f_locals.items() if isinstance(v, readings.PLAIN)}
-        return frame.f_lasti, plain
+        inner = [place(v, depth - 1) for v in frame.f_locals.values()] if depth else []
+        return frame.f_lasti, plain, inner
+    if not isinstance(value, Iterator):
+        return None
     if isinstance(value, itertools.count):
         return repr(value)
-    if isinstance(value, Iterator) and hasattr(value, "__length_hint__"):
+    if isinstance(value, itertools.cycle) and (held := _place_in_cycle(value)) is not None:
+        return held
+    if hasattr(value, "__length_hint__"):
         return operator.length_hint(value)
+    if type(value).__module__ in ("builtins", "itertools"):
+        held = gc.get_referents(value)
+        return type(value).__name__, [_part_of_place(one, depth - 1) for one in held if depth]
     return None
+
+
+def _place_in_cycle(value: Any) -> Any:
+    """Where a cycle is; None where Python, from 3.14 on, does not say it of its second round."""
+    try:
+        with warnings.catch_warnings():  # deprecated from 3.12 on
+            warnings.simplefilter("ignore")
+            _, (inner,), (seen, *_) = value.__reduce__()
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return len(seen), place(inner)
+
+
+def _part_of_place(held: Any, depth: int) -> Any:
+    if isinstance(held, list):  # what `cycle` has seen
+        return len(held)
+    if isinstance(held, tuple):
+        plain = [one for one in held if isinstance(one, readings.PLAIN)]
+        return plain, [place(one, depth) for one in held] if depth > 0 else []
+    return place(held, depth) if depth > 0 else None
 
 
 def _content(program: Any) -> tuple[str, list[bytes]]:
@@ -213,6 +287,60 @@ def _set_again(owner: Any, pairs: list[tuple[str, Any]]) -> None:
                 object.__setattr__(owner, name, item)
 
 
+class _Number(NamedTuple):
+    """A whole number that code may count with: its value, and what sets it."""
+
+    value: int
+    set: Callable[[int], object]
+
+
+def _numbers(found: list[Any]) -> list[_Number]:
+    """The whole numbers in what may count, in an order that stays."""
+    numbers: list[_Number] = []
+    for reading in found:
+        if isinstance(reading, readings.Members):
+            cls = reading.owner
+            _add_numbers(list(vars(cls).items()), functools.partial(setattr, cls), numbers)
+        elif isinstance(reading, readings.Outer):
+            known = reading.owner.__globals__
+            pairs = [(name, known.get(name)) for name in reading.names]
+            _add_numbers(pairs, known.__setitem__, numbers)
+            for cell in reading.cells.values():
+                pairs = [("cell_contents", cell.cell_contents)]
+                _add_numbers(pairs, functools.partial(setattr, cell), numbers)
+        else:
+            value = reading.owner if isinstance(reading, readings.Settings) else reading
+            _add_numbers_in(value, numbers)
+    return numbers
+
+
+def _add_numbers_in(value: Any, numbers: list[_Number], depth: int = _DEPTH) -> None:
+    if isinstance(value, np.ndarray):
+        if value.size == 1 and value.dtype.kind in "iuf":
+            _add_numbers([((0,) * value.ndim, value.item())], value.__setitem__, numbers)
+        return
+    if isinstance(value, dict | list | collections.deque):
+        pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
+        set_item: Callable[[Any, Any], object] = value.__setitem__
+    elif readings.is_settings(value):
+        pairs, set_item = list(readings.attributes_of(value)), functools.partial(setattr, value)
+    else:
+        return
+    _add_numbers(pairs, set_item, numbers)
+    for _, item in pairs if depth else ():
+        _add_numbers_in(item, numbers, depth - 1)
+
+
+def _add_numbers(
+    pairs: Iterable[tuple[Any, Any]], set_item: Callable[[Any, Any], object], numbers: list[_Number]
+) -> None:
+    for name, value in pairs:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            is_whole = isinstance(value, int) or value.is_integer()
+            if is_whole:
+                numbers.append(_Number(int(value), functools.partial(set_item, name)))
+
+
 def _keep_members(reading: readings.Members, undo: list[Callable[[], object]]) -> None:
     cls, before = reading.owner, dict(vars(reading.owner))
 
@@ -236,4 +364,4 @@ def _keep_outer(reading: readings.Outer, undo: list[Callable[[], object]]) -> No
             undo.append(functools.partial(setattr, cell, "cell_contents", value))
 
 
-__all__ = ["FIX", "iterators_of", "place", "warn_of", "warn_where_decisive"]
+__all__ = ["FIX", "iterators_of", "place", "places_in", "warn_of", "warn_where_decisive"]

@@ -205,9 +205,10 @@ class Program:
             if left.moved:
                 leftovers.warn_where_counted(left, lambda: self._trace_again(values, *arguments))
             drawn = [] if left.is_told_of_draws else left.drawn
-            if (left.changed and not left.moved) or drawn:
+            if (left.changed and not left.moved) or drawn or left.taken:
                 again = lambda: self._trace_on_trial(values, *arguments)
-                moved.warn_where_decisive(left.changed, drawn, left.called.values(), again)
+                owners = left.called.values()
+                moved.warn_where_decisive(left.changed, drawn, left.taken, owners, again)
             leftovers.warn_where_taken(left)
         return result
 

@@ -272,15 +272,21 @@ def content_of(array: np.ndarray) -> tuple[object, ...]:
 
 def generators_of(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """(name, generator) of the random generators of the host that a function may draw from."""
-    code, known = function.__code__, function.__globals__
-    around = zip(code.co_freevars, function.__closure__ or (), strict=True)
-    read = {name: known.get(name) for name in global_names(code)}
-    for name, value in {**read, **{name: _content(cell) for name, cell in around}}.items():
+    code = function.__code__
+    for name, value in values_outside(function).items():
         found = generator_behind(value)
         if value is np and "random" in _attribute_names(code):
             name, found = f"{name}.random", generator_behind(np.random)
         if found is not None:
             yield f"'{name}' in {function.__qualname__}", found
+
+
+def values_outside(function: types.FunctionType) -> dict[str, Any]:
+    """What a function reads of its module and of the function around it, by name."""
+    code, known = function.__code__, function.__globals__
+    around = zip(code.co_freevars, function.__closure__ or (), strict=True)
+    read = {name: known.get(name) for name in global_names(code)}
+    return {**read, **{name: _content(cell) for name, cell in around}}
 
 
 def generator_behind(value: Any) -> Any:
@@ -435,4 +441,5 @@ __all__ = [
     "is_users_name",
     "state_of",
     "uncompiled",
+    "values_outside",
 ]

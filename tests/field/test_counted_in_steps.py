@@ -216,6 +216,12 @@ ELSEWHERE = {
     "count": (lambda: itertools.count(1), next, "held"),
     "generator": (lambda: (i for i in range(1, 99)), next, "held"),
     "iterator": (lambda: iter([1, 2, 3, 4]), next, "held"),
+    "cycle": (lambda: itertools.cycle(range(1, 99)), next, "held"),
+    "chain": (lambda: itertools.chain([1, 2], [3, 4, 5, 6]), next, "held"),
+    "map": (lambda: map(abs, itertools.count(1)), next, "held"),
+    "pairs": (lambda: zip(itertools.count(1), "abcdef", strict=False), lambda p: next(p)[0], "held"),
+    "islice": (lambda: itertools.islice(itertools.count(1), 99), next, "held"),
+    "in a dict": (lambda: {"turn": itertools.count(1)}, lambda d: next(d["turn"]), "held"),
 }
 
 
@@ -223,7 +229,7 @@ ELSEWHERE = {
 def test_a_counter_wherever_it_is_kept_is_told_of_and_goes_on_where_it_was(name: str) -> None:
     make, turn, place = ELSEWHERE[name]
     layer = Holding(make(), turn)
-    first = turn(make() if name in ("count", "generator", "iterator") else layer.held)
+    first = turn(make() if turn is next or name in ("pairs", "in a dict") else layer.held)
     with pytest.warns(UserWarning, match=re.escape(place) + ".*stands still") as told:
         fit(nacre.Model, layer)
     assert len(told) == 1
@@ -274,3 +280,101 @@ def test_counters_count_where_steps_run_eagerly() -> None:
         warnings.simplefilter("error")
         fit(nacre.Model, layer, run_eagerly=True)
     assert layer.held.count >= 8
+
+
+TURNS = itertools.cycle((1, 2, 3))
+
+
+class Turns:
+    def __init__(self) -> None:
+        self.inner = itertools.cycle([1, 2])
+
+
+def outer_turns() -> Callable[[Any], int]:
+    turns = itertools.cycle([1.0, 2.0])
+    return lambda _: next(turns)  # type: ignore[return-value]
+
+
+def helping_turns() -> Callable[[Any], int]:
+    turns = itertools.count(1)
+
+    def helper() -> int:
+        return next(turns)
+
+    return lambda _: helper()
+
+
+TAKEN = {
+    "global": (object, lambda _: next(TURNS), "'TURNS' in <lambda>"),
+    "closure": (object, outer_turns(), "'turns' in outer_turns"),
+    "helper": (object, helping_turns(), "'turns' in helping_turns"),
+    "within": (Turns, lambda held: next(held.inner), "Turns.inner"),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_an_iterator_outside_of_a_layer_is_told_of_by_name(name: str) -> None:
+    make, turn, place = TAKEN[name]
+    with pytest.warns(UserWarning, match=re.escape(place) + ".*an iterator") as told:
+        fit(nacre.Model, Holding(make(), turn))
+    assert len(told) == 1 and place in str(told[0].message)
+
+
+def test_iterators_that_name_things_decide_nothing_and_are_not_told_of() -> None:
+    ids = itertools.count()
+    names: list[str] = []
+
+    def named(_: Any) -> int:
+        names.append(f"call_{next(ids)}")
+        return 1
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(nacre.Model, Holding(None, named))
+    assert len(set(names)) == len(names)
+
+
+def beyond(most: int) -> Callable[[Any], int]:
+    return lambda held: 1 if held.next() <= most else 0
+
+
+LATER = {
+    "after 1000": beyond(1000),
+    "after 20": beyond(20),
+    "every tenth": lambda held: int(held.next() % 10 == 0),
+    "every third": lambda held: int(held.next() % 3 == 0),
+    "every hundredth": lambda held: int(held.next() % 100 == 0),
+    "rarely": lambda held: 1 / (1 + held.next() // 500),
+}
+
+
+@pytest.mark.parametrize("kind", [Counter, lambda: types.SimpleNamespace(count=0, next=None)])
+@pytest.mark.parametrize("name", LATER)
+def test_a_counter_that_decides_later_is_told_of(name: str, kind: Callable[[], Any]) -> None:
+    layer = Holding(kind(), LATER[name])
+    if layer.held.next is None:
+        layer.held.next = lambda: raised(layer.held)
+    with pytest.warns(UserWarning, match="held.count.*stands still"):
+        fit(nacre.Model, layer)
+    assert 0 < layer.held.count < 10
+
+
+CALLS = np.zeros((), "int64")
+
+
+def test_a_count_in_an_array_a_name_or_a_closure_that_decides_later_is_told_of() -> None:
+    calls = 0
+
+    def in_closure(_: Any) -> int:
+        nonlocal calls
+        calls += 1
+        return int(calls > 300)
+
+    def in_array(_: Any) -> int:
+        CALLS[...] += 1
+        return int(CALLS > 300)
+
+    for turn in (in_closure, in_array, lambda _: int(raised_name() > 300)):
+        with pytest.warns(UserWarning, match="stands still"):
+            fit(nacre.Model, Holding(None, turn))
+    assert calls < 10 and CALLS < 10 and TOTAL < 99
