@@ -219,7 +219,11 @@ ELSEWHERE = {
     "cycle": (lambda: itertools.cycle(range(1, 99)), next, "held"),
     "chain": (lambda: itertools.chain([1, 2], [3, 4, 5, 6]), next, "held"),
     "map": (lambda: map(abs, itertools.count(1)), next, "held"),
-    "pairs": (lambda: zip(itertools.count(1), "abcdef", strict=False), lambda p: next(p)[0], "held"),
+    "pairs": (
+        lambda: zip(itertools.count(1), "abcdef", strict=False),
+        lambda p: next(p)[0],
+        "held",
+    ),
     "islice": (lambda: itertools.islice(itertools.count(1), 99), next, "held"),
     "in a dict": (lambda: {"turn": itertools.count(1)}, lambda d: next(d["turn"]), "held"),
 }
