@@ -25,9 +25,12 @@ from nacre.core.errors import (
 )
 from nacre.core.warning import warn
 from nacre.core.wire.bundle import files_of
+from nacre.core.wire.tensorflow.saved_model import VARIABLES
 from nacre.core.wire.zip import write_archive
 from nacre.models import Model, mask_flow
 from nacre.saving import archive, building, hub, own_part, weights
+from nacre.saving.archive import refuse_link
+from nacre.saving.checkpoint_graph import find as find_checkpoint
 from nacre.saving.files import KINDS, Source
 from nacre.saving.formats import (
     checkpoint,
@@ -48,6 +51,8 @@ from nacre.saving.safetensors_index import ENDING, index_of
 from nacre.saving.weights import require_built
 
 _H5 = (".h5", ".hdf5", ".hdf")
+# Kinds whose numbers have no names of layers: they are opened as whole models alone.
+_WHOLE_ALONE = ("onnx", "tflite", "pt2", "tfjs", "frozen_graph")
 
 
 def save_model(
@@ -553,7 +558,8 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
 
     Of a checkpoint that tf.keras or `tf.train.Checkpoint` wrote, by the path without `.index` or by
     its folder, of which the newest is taken; the optimizer's state comes with the weights where
-    the model is compiled. The model may have any name in it.
+    the model is compiled. The model may have any name in it. Of a SavedModel folder, its variables
+    in the same way.
 
     Of a folder that `OrbaxCheckpoint` wrote, the newest weights; the optimizer's state comes with
     them where the model is compiled.
@@ -585,18 +591,17 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     if not model.built:
         building.build_from(model, source)
     require_built(model, who)
-    if source.kind == "onnx":
-        return imported.load_onnx(source)
     if source.kind == "orbax":
         assert source.path is not None
         orbax_model.load_weights(model, source.path, source.who, bool(skip_mismatch))
         return None
+    if source.kind == "saved_model" and not own_part.is_there(source.path or Path()):
+        source.path, source.kind = _variables_of(source), "checkpoint"
     if source.kind == "checkpoint":
         assert source.path is not None
         if by_name:
-            raise ArgumentError(
-                message(who, "by_name=True needs an .h5 file", f"{source.who}, a checkpoint")
-            )
+            got = f"{source.who}, {KINDS[source.kind]}"
+            raise ArgumentError(message(who, "by_name=True needs an .h5 file", got))
         checkpoint.load_weights(model, source.path, source.who, bool(skip_mismatch))
         return None if skip_mismatch else MatchedWeights()
     if source.kind in ("safetensors", "npz", "named_shards", "named_folder"):
@@ -616,8 +621,35 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
             return None
         named_arrays.load(model, source, bool(skip_mismatch))
         return None
+    if source.kind in _WHOLE_ALONE:
+        raise FileFormatError(
+            message(
+                who,
+                "the file must hold weights under the names of layers",
+                f"{source.who}, {KINDS[source.kind]}",
+                f"Open it as a model: nacre.models.load_model('{source.name}'). Where its weights "
+                "are this model's: model.set_weights(load_model(...).get_weights()).",
+            )
+        )
     weights_h5.load(model, source, by_name, bool(skip_mismatch))
     return None
+
+
+def _variables_of(source: Source) -> Path:
+    """The checkpoint of the variables in a SavedModel folder."""
+    assert source.path is not None
+    refuse_link(source.path / "variables", source.who)
+    found = find_checkpoint(source.path / VARIABLES)
+    if found is None:
+        raise FileFormatError(
+            message(
+                source.who,
+                "a SavedModel folder must hold its variables to set weights from",
+                f"no '{VARIABLES}.index' in it",
+                "Its numbers may be constants of its graph: load_model opens it.",
+            )
+        )
+    return found
 
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]

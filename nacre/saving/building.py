@@ -19,7 +19,7 @@ from nacre.core.file_errors import naming, read_json
 from nacre.core.kinds import is_dict, is_list
 from nacre.layers.base.layer import Layer
 from nacre.models import Sequential
-from nacre.saving import archive, hdf5
+from nacre.saving import archive, hdf5, own_part
 from nacre.saving.files import Source
 from nacre.saving.formats.native import member_text, read_folder
 from nacre.saving.layout import entries
@@ -39,7 +39,8 @@ def note(model: Any, root: h5py.Group) -> None:
 
 def build_from(model: Any, source: Source) -> None:
     """Build a model for what a file holds; leave it as it is where the file does not tell."""
-    if source.kind not in ("native", "native_folder", "weights", "legacy_weights", "h5_model"):
+    kinds = ("native", "native_folder", "weights", "legacy_weights", "h5_model", "saved_model")
+    if source.kind not in kinds:
         return
     with safety.reading(True):
         safety.set_file_size(source.size_bytes)
@@ -47,7 +48,10 @@ def build_from(model: Any, source: Source) -> None:
 
 
 def _build_from(model: Any, source: Source) -> None:
-    if source.kind in ("native", "native_folder"):
+    if source.kind == "saved_model":
+        if source.path is not None and own_part.is_there(source.path):
+            _build_for(model, own_part.config_of(source.path, source.who), source.who)
+    elif source.kind in ("native", "native_folder"):
         _build_for(model, _in_archive(source), source.who)
     else:
         with hdf5.open_file(source.opened(), source.who) as file:

@@ -277,11 +277,15 @@ def _address(item: Any) -> tuple[int, int]:
 def child(group: h5py.Group, name: str, who: str) -> Any:
     """The group or dataset called `name`, or None.
 
+    As HDF5 takes a path: one slash or several between two names, and one before them begins at the
+    file's own group.
+
     Raises:
         FileFormatError: The name is a link, to another file or within this one.
     """
-    current = group
-    for part in name.split("/"):
+    parts = [part for part in name.split("/") if part]
+    current = group.file["/"] if name.startswith("/") else group
+    for part in parts:
         if not isinstance(current, h5py.Group):
             return None
         with _damage_explained(current, who):
@@ -300,7 +304,7 @@ def child(group: h5py.Group, name: str, who: str) -> Any:
         with _damage_explained(current, who):
             # By the opened link: `get` answers None for what is there and cannot be read.
             current = current[part]
-    return current
+    return current if parts else None
 
 
 def _link_kind(group: h5py.Group, name: str) -> int | None:

@@ -84,9 +84,29 @@ def write(root: h5py.Group, names: list[str], groups: list[LegacyGroup], version
     root.attrs["backend"] = "jax"
     root.attrs["keras_version"] = version
     hdf5.write_names(root, "layer_names", names)
+    _refuse_one_place(groups)
     for group in groups:
         # A layer's name may begin another's, 'conv1' and 'conv1/bn': one group is in the other.
         write_list(root.require_group(group.name), group.names, group.arrays)
+
+
+def _refuse_one_place(groups: list[LegacyGroup]) -> None:
+    """Refuse names that HDF5 takes for one path, or for none, so that one layer's arrays would be
+    read as another's."""
+    places: dict[str, str] = {}
+    for group in groups:
+        place = "/".join(part for part in group.name.split("/") if part not in ("", "."))
+        if not place or place in places:
+            got = [group.name] if not place else [places[place], group.name]
+            raise FileFormatError(
+                message(
+                    "an .h5 file in the layout of Keras 2",
+                    "names of layers must be paths that differ, where slashes in a row are one",
+                    ", ".join(map(repr, got)),
+                    "Rename the layer, or save it as .keras.",
+                )
+            )
+        places[place] = group.name
 
 
 def write_list(group: h5py.Group, names: list[str], arrays: Sequence[Variable]) -> None:

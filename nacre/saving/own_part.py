@@ -89,17 +89,35 @@ def load(folder: Path, who: str, custom_objects: dict[str, Any] | None, compile:
     """The model in a folder that nacre wrote."""
     archive.refuse_link(folder / FOLDER, who)
     files = archive.read_folder(folder / FOLDER, _MEMBERS, assets.FOLDER, who)
-    places = read_json(native.member_text(files, _ARRAYS), _ARRAYS, who)
+    outline = _outline(folder, files, who)
     files.pop(_ARRAYS, None)
+    return native.load({**files, archive.WEIGHTS: outline}, who, custom_objects, compile)
+
+
+def open_weights(folder: Path, who: str) -> Any:
+    """The arrays in a folder that nacre wrote, as in a `.weights.h5`."""
+    archive.refuse_link(folder / FOLDER, who)
+    files = archive.read_folder(folder / FOLDER, (_ARRAYS,), assets.FOLDER, who)
+    return hdf5.open_file(_outline(folder, files, who), who)
+
+
+def config_of(folder: Path, who: str) -> Any:
+    """The config of the model in a folder that nacre wrote."""
+    archive.refuse_link(folder / FOLDER, who)
+    files = archive.read_folder(folder / FOLDER, (archive.CONFIG,), assets.FOLDER, who)
+    return read_json(native.member_text(files, archive.CONFIG), archive.CONFIG, who)
+
+
+def _outline(folder: Path, files: Mapping[str, Any], who: str) -> Any:
+    places = read_json(native.member_text(files, _ARRAYS), _ARRAYS, who)
     archive.refuse_link(folder / "variables", who)
     for part in sorted((folder / "variables").glob("variables.*")):
         archive.refuse_link(part, who)
     try:
         bundle = Bundle(folder / VARIABLES)
-        outline = weights.outline(_groups(places, bundle, who), bundle.size_bytes)
+        return weights.outline(_groups(places, bundle, who), bundle.size_bytes)
     except _DAMAGE as error:
         raise _damaged(who, error) from error
-    return native.load({**files, archive.WEIGHTS: outline}, who, custom_objects, compile)
 
 
 def _damaged(who: str, error: Exception) -> FileFormatError:
@@ -146,4 +164,4 @@ def _dtype(name: str) -> np.dtype[Any]:
     return np.dtype(name)
 
 
-__all__ = ["FOLDER", "digest_file", "is_there", "load", "to_files"]
+__all__ = ["FOLDER", "config_of", "digest_file", "is_there", "load", "open_weights", "to_files"]

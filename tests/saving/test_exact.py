@@ -13,7 +13,14 @@ from nacre.saving.seeds import seeds_of
 
 X = np.linspace(-1, 1, 48, dtype="float32").reshape(12, 4)
 Y = np.stack([X.sum(1), X[:, 0]], 1)
-FORMATS = {"keras": "m.keras", "h5": "m.h5", "weights": "m.weights.h5", "checkpoint": "m"}
+FORMATS = {
+    "keras": "m.keras",
+    "h5": "m.h5",
+    "weights": "m.weights.h5",
+    "checkpoint": "m",
+    "folder": "f",
+}
+WHOLE = ("keras", "h5", "folder")
 
 
 @saving.register_keras_serializable("exact")
@@ -140,7 +147,7 @@ def state(model: Any) -> list[np.ndarray]:
 def opened(kind: str, folder: Any, build: Any) -> Any:
     """The model in a file; of formats of weights, another one that took them."""
     path = folder / FORMATS[kind]
-    if kind in ("keras", "h5"):
+    if kind in WHOLE:
         return saving.load_model(path)
     model = build()
     model.load_weights(path)
@@ -149,7 +156,7 @@ def opened(kind: str, folder: Any, build: Any) -> Any:
 
 def save_all(model: Any, folder: Any) -> None:
     for kind, name in FORMATS.items():
-        (model.save if kind in ("keras", "h5") else model.save_weights)(folder / name)
+        (model.save if kind in WHOLE else model.save_weights)(folder / name)
 
 
 def check_same(found: list[np.ndarray], wanted: list[np.ndarray]) -> None:
@@ -176,7 +183,7 @@ def test_every_optimizer_goes_on_from_every_format(row, tmp_path):
     for kind in FORMATS:
         other = opened(kind, tmp_path, lambda: made(ROWS[row]()))
         check_same(state(other), saved)
-        if kind in ("keras", "h5"):
+        if kind in WHOLE:
             assert other.optimizer.get_config() == model.optimizer.get_config()
         if kind == trained:
             assert fit(other, 3, 6) == losses[3:]

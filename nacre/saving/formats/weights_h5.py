@@ -7,7 +7,7 @@ from typing import Any
 
 from nacre.core.errors import FileFormatError, message
 from nacre.core.regions import Content, Region
-from nacre.saving import archive, building, hdf5, legacy_layout, weights
+from nacre.saving import archive, building, hdf5, legacy_layout, own_part, weights
 from nacre.saving.files import Source
 from nacre.saving.formats import shards
 from nacre.saving.formats.native import KERAS_VERSION, read_folder
@@ -50,7 +50,7 @@ def load(model: Any, source: Source, by_name: bool, skip_mismatch: bool) -> None
         WeightsMismatchError: They do not fit; everything is listed.
     """
     who = source.who
-    if source.kind in ("native", "native_folder", "weights", "sharded_weights"):
+    if source.kind not in ("h5_model", "legacy_weights"):
         if by_name:
             raise FileFormatError(
                 message(
@@ -82,6 +82,9 @@ def _open_keras3(source: Source) -> Any:
     if source.kind == "sharded_weights":
         assert source.path is not None
         return shards.open_joined(source.path, who)
+    if source.kind == "saved_model":
+        assert source.path is not None
+        return own_part.open_weights(source.path, who)
     if source.kind == "native_folder":
         assert source.path is not None
         files = read_folder(source.path)
