@@ -154,7 +154,7 @@ def test_an_error_arrives_at_once_with_its_traceback(uses_processes: bool, hangs
     begun = time.monotonic()
     with pytest.raises(KeyError, match="no such row") as caught:
         numbers(source)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 40
     assert "fail_in_this_way" in "".join(traceback.format_exception(caught.value))
     if hangs and not uses_processes:
         release_sleepers()
@@ -176,7 +176,7 @@ def test_a_process_that_ends_is_told_at_once(how: str, told: str, hangs: bool) -
     begun = time.monotonic()
     with pytest.raises((WorkerError, SystemExit), match=told) as caught:
         numbers(Failing(how, hangs))
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 40
     assert type(caught.value) in (WorkerError, SystemExit)  # the names that people know
     assert "batch 1" in f"{caught.value} {caught.value.__notes__ if how == 'sys.exit' else ''}"
 
