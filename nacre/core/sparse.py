@@ -59,7 +59,14 @@ def is_sparse(value: Any) -> bool:
         or is_of_library(value, "jax.experimental.sparse", "BCOO", "BCSR")
         or is_sparse_torch_tensor(value)
         or is_of_library(value, "tensorflow", "SparseTensor")
+        or holds_entries(value)
     )
+
+
+def holds_entries(value: Any) -> bool:
+    """Whether its class says that it is values at places: `indices`, `values` and `shape`."""
+    kind: type = type(value)
+    return getattr(kind, "holds_sparse_entries", False) is True
 
 
 def is_sparse_torch_tensor(value: Any) -> bool:
@@ -93,6 +100,8 @@ def _compressed(array: Any) -> Any:
         return _of_entries(values.numpy(), array.indices().numpy(), array.shape)
     if is_of_library(array, "tensorflow", "SparseTensor"):
         return _of_entries(array.values.numpy(), array.indices.numpy().T, array.shape)
+    if holds_entries(array):
+        return _of_entries(np.asarray(array.values), np.asarray(array.indices).T, array.shape)
     return _of_jax(array)
 
 
@@ -123,4 +132,4 @@ def _of_entries(values: np.ndarray, coordinates: Any, shape: Any) -> Any:
     return sparse.csr_matrix((values, (places[0], columns)), shape=(sizes[0], width))
 
 
-__all__ = ["SparseRows", "is_sparse", "is_sparse_torch_tensor"]
+__all__ = ["SparseRows", "holds_entries", "is_sparse", "is_sparse_torch_tensor"]

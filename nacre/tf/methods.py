@@ -195,6 +195,22 @@ def _text(self: Any) -> str:
     return f"tf.Tensor({line}{shown}, shape={tuple(self.shape)}, dtype={name})"
 
 
+def _format(self: Any, form: str) -> str:
+    """As text in the midst of a text: the numbers alone, as in TensorFlow's f"{x}"."""
+    return format(_numpy(self), form)
+
+
+def _traced_text(self: Any) -> str:
+    """A tensor whose values are not known while a function is traced."""
+    name = as_dtype(self.dtype).name
+    return f'Tensor("traced:0", shape={TensorShape(self.shape)}, dtype={name})'
+
+
+def _traced_repr(self: Any) -> str:
+    name = as_dtype(self.dtype).name
+    return f"<tf.Tensor 'traced:0' shape={TensorShape(self.shape)} dtype={name}>"
+
+
 def _repr(self: Any) -> str:
     name, array = as_dtype(self.dtype).name, np.asarray(self)
     shown = repr(array) if array.ndim else _shown(array)
@@ -495,7 +511,8 @@ def _make_and_lend() -> None:
     for cls in (KerasTensor, TensorSpec):
         _lend(cls, dtype=_kept_dtype())
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text, __array_function__=_with_numpy)
-    _lend(HostTensor, shape=_shape_of(np.ndarray.shape))
+    _lend(TRACER, __repr__=_traced_repr, __str__=_traced_text)
+    _lend(HostTensor, shape=_shape_of(np.ndarray.shape), __format__=_format)
     _lend(HostTensor, __jax_array__=_to_device)
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)

@@ -131,6 +131,8 @@ def _beside(value: Any, rows: Ragged, path: str) -> Any:
     is_column = value.ndim == 2 and value.shape == (len(rows), 1)
     if is_column and rows.ragged_rank == 1 and np.ndim(rows.values) == 1:
         return pick(_face("", "reshape")(value, [-1]), _row_ids(rows))
+    if value.ndim < np.ndim(rows.flat_values):
+        return value  # along the sizes within the rows, which are all alike
     rule = f"it meets a number, rows as long as its own, or a column of shape ({len(rows)}, 1)"
     raise ShapeError(message(path, rule, f"a tensor of shape {tuple(value.shape)}"))
 
@@ -244,18 +246,26 @@ def _reduced(kind: str, x: Any, axis: Any, keepdims: bool = False) -> Any:
         if keepdims:
             rule = "keepdims of all axes of a ragged tensor have no meaning"
             raise ArgumentError(message(f"tf.{who}", rule, "axis=None", "Name the axes."))
-        return _face("math", who)(flat_of(x))
+        return _whole(who, kind, x)
     given = plain(axis)
     chosen = sorted(
         {_axis(who, n, rank) for n in (given if isinstance(given, tuple) else (given,))}
     )
     if len(chosen) == rank and not keepdims:
-        return _face("math", who)(flat_of(x))
+        return _whole(who, kind, x)
     if kind in ("mean", "variance", "std"):
         return _moment(kind, x, chosen, keepdims)
     for number in reversed(chosen):
         x = _along(kind, x, number, keepdims)
     return x
+
+
+def _whole(who: str, kind: str, x: Ragged) -> Any:
+    """A reduction of all values; the mean of whole numbers is a float of 64 bits."""
+    flat = flat_of(x)
+    if kind == "mean" and x.dtype.kind in "iu":
+        flat = landed(np.asarray(flat, np.float64))
+    return _face("math", who)(flat)
 
 
 def _along(kind: str, x: Any, axis: int, keepdims: bool) -> Any:
@@ -302,9 +312,13 @@ def _moment(kind: str, x: Ragged, axes: list[int], keepdims: bool) -> Any:
         for axis in axes if keepdims else []:
             found = _expanded(found, axis)
         return found
+    if x.dtype.kind in "iu":  # whole numbers are divided with 64 bits, as in TensorFlow
+        total = of_values(x, landed(np.asarray(flat_of(x), np.float64)))
+        count = of_values(x, landed(np.asarray(flat_of(count), np.float64)))
     for axis in reversed(axes):
         total, count = _along("sum", total, axis, keepdims), _along("sum", count, axis, keepdims)
-    return _face("math", "divide")(total, count)
+    with np.errstate(invalid="ignore"):  # the mean of no values is NaN
+        return _face("math", "divide")(total, count)
 
 
 # --- put together, taken apart --------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, PositionError, message
 from nacre.data import Ragged
 from nacre.data.dataset.elements import sealed
+from nacre.tf.dtypes import as_dtype
 from nacre.tf.ragged_calls import flat_of, of_values
 from nacre.tf.shapes import of_sizes
 from nacre.tf.sizes import plain
@@ -297,15 +298,62 @@ def _from_uniform_row_length(
 
 
 def _from_nested(each: str) -> Callable[..., Ragged]:
-    def from_nested(
-        cls: Any, flat_values: Any, nested: Any, name: Any = None, validate: bool = True
-    ) -> Ragged:
+    def made(cls: Any, flat_values: Any, nested: Any) -> Ragged:
         """Rows of rows: what says where those of each level lie, the outermost first."""
         for one in list(nested)[::-1]:
             flat_values = getattr(cls, each)(flat_values, one)
         return flat_values
 
-    return from_nested
+    return made
+
+
+def _from_nested_row_splits(
+    cls: Any, flat_values: Any, nested_row_splits: Any, name: Any = None, validate: bool = True
+) -> Ragged:
+    """Rows of rows, of where those of each level begin and end."""
+    return _from_nested("from_row_splits")(cls, flat_values, nested_row_splits)
+
+
+def _from_nested_row_lengths(
+    cls: Any, flat_values: Any, nested_row_lengths: Any, name: Any = None, validate: bool = True
+) -> Ragged:
+    """Rows of rows, of how long those of each level are."""
+    return _from_nested("from_row_lengths")(cls, flat_values, nested_row_lengths)
+
+
+def _from_nested_value_rowids(
+    cls: Any,
+    flat_values: Any,
+    nested_value_rowids: Any,
+    nested_nrows: Any = None,
+    name: Any = None,
+    validate: bool = True,
+) -> Ragged:
+    """Rows of rows, of the row in which each value of each level is."""
+    ids = list(nested_value_rowids)
+    counts = [None] * len(ids) if nested_nrows is None else list(nested_nrows)
+    for row_ids, count in list(zip(ids, counts, strict=True))[::-1]:
+        flat_values = cls.from_value_rowids(flat_values, row_ids, count)
+    return flat_values
+
+
+def _from_sparse(
+    cls: Any, st_input: Any, name: Any = None, row_splits_dtype: Any = "int64"
+) -> Ragged:
+    """The values of a sparse matrix row by row, which must begin each row without gaps."""
+    places, shape = np.asarray(st_input.indices), np.asarray(st_input.dense_shape)
+    if len(shape) != 2:
+        rule = "the sparse tensor must have two axes"
+        raise ArgumentError(message("RaggedTensor.from_sparse", rule, f"{len(shape)}"))
+    lengths = np.bincount(places[:, 0], minlength=int(shape[0]))
+    full = np.concatenate([np.arange(n) for n in lengths]) if len(lengths) else np.empty(0)
+    if not np.array_equal(places[:, 1], full) or np.any(np.diff(places[:, 0]) < 0):
+        rule, fix = "the values must begin each row, without gaps", "Use tf.sparse.to_dense."
+        raise ArgumentError(message("RaggedTensor.from_sparse", rule, "others", fix))
+    kind = as_dtype(row_splits_dtype)._dtype
+    return cls.from_row_splits(
+        st_input.values, np.concatenate([[0], np.cumsum(lengths)]).astype(kind)
+    )
 
 
 def _nested(of: Callable[[Ragged], Any]) -> Callable[[Ragged], tuple[Any, ...]]:
@@ -377,7 +425,15 @@ def _checked_rows(values: Any, splits: np.ndarray) -> Ragged:
 
 
 def _text(self: Ragged) -> str:
-    return f"<tf.RaggedTensor {self.to_list()!r}>"
+    with np.printoptions(formatter={"all": _part}):
+        return f"<tf.RaggedTensor {_part(_numpy(self))}>"
+
+
+def _part(value: Any) -> str:
+    """A row with commas, in lines as NumPy breaks them, or a value."""
+    if not isinstance(value, np.ndarray):
+        return str(value)
+    return np.array2string(value, separator=", ") if value.size else repr(value.tolist())
 
 
 _BINARY = {
@@ -410,9 +466,10 @@ RAGGED: dict[str, Any] = {
     "from_row_starts": classmethod(_from_row_starts),
     "from_row_limits": classmethod(_from_row_limits),
     "from_uniform_row_length": classmethod(_from_uniform_row_length),
-    "from_nested_row_splits": classmethod(_from_nested("from_row_splits")),
-    "from_nested_row_lengths": classmethod(_from_nested("from_row_lengths")),
-    "from_nested_value_rowids": classmethod(_from_nested("from_value_rowids")),
+    "from_nested_row_splits": classmethod(_from_nested_row_splits),
+    "from_nested_row_lengths": classmethod(_from_nested_row_lengths),
+    "from_nested_value_rowids": classmethod(_from_nested_value_rowids),
+    "from_sparse": classmethod(_from_sparse),
     "nested_row_splits": property(_nested(lambda rows: rows.row_splits)),
     "nested_row_lengths": _nested(_row_lengths),
     "to_sparse": _to_sparse,

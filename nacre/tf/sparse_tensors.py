@@ -41,6 +41,8 @@ class SparseTensor:
         [[0.0, 5.0], [7.0, 0.0]]
     """
 
+    holds_sparse_entries = True  # layers and `fit` take it, and make batches of it dense
+
     def __init__(self, indices: Any, values: Any, dense_shape: Any) -> None:
         if is_tracer(indices):
             raise TracedValueError(

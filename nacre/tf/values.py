@@ -163,6 +163,8 @@ def _of_python(value: Any, wanted: DType | None) -> np.ndarray:
                 "Use tf.ragged.constant, or pad them: tf.keras.utils.pad_sequences.",
             )
         ) from None
+    if array.dtype.kind in "OSU" and wanted is None:
+        _refuse_mixed(np.asarray(value, object))
     if array.dtype.kind in "OSU":
         # From the texts themselves: NumPy's own kind drops zero bytes at their ends.
         return _of_texts(np.asarray(value, object), wanted)
@@ -174,6 +176,14 @@ def _of_python(value: Any, wanted: DType | None) -> np.ndarray:
     if array.dtype.kind == "i":
         return array if _needs_64_bits(array) else array.astype(np.int32)
     return array
+
+
+def _refuse_mixed(array: np.ndarray) -> None:
+    """Strings beside numbers; and what is neither."""
+    kinds = {type(item).__name__ for item in array.ravel().tolist()}
+    if not kinds <= {"str", "bytes", "str_", "bytes_"}:
+        rule, got = "values must be numbers, or strings throughout", " and ".join(sorted(kinds))
+        raise ArgumentError(message("tf.constant", rule, got))
 
 
 def _takes_truths(wanted: DType) -> bool:

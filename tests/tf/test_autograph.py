@@ -628,3 +628,21 @@ def test_lists_of_the_script_note_what_is_traced_and_own_ones_what_runs() -> Non
 
     with pytest.warns(UserWarning, match="changes in place 'found'"):
         assert [int(own(tf.constant(v))) for v in (1.0, -1.0)] == [2, 1]
+
+
+def countdown_of_the_module(n: Any) -> Any:
+    if n < 1:
+        return 0
+    return n + countdown_of_the_module(n - 1)
+
+
+def test_a_function_may_call_itself_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tf.function(countdown_of_the_module)
+    monkeypatch.setitem(globals(), "countdown_of_the_module", made)
+    assert made(4).numpy() == 10
+
+    @tf.function
+    def countdown(n: Any) -> Any:
+        return 0 if n < 1 else n + countdown(n - 1)
+
+    assert countdown(4).numpy() == 10

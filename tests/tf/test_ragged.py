@@ -236,3 +236,45 @@ def test_texts_that_are_not_split_are_filled_up(kind: str) -> None:
     splits = tf.keras.layers.TextVectorization(vocabulary=["a", "b"])
     with pytest.raises(ShapeError, match="split=None"):
         splits(ragged(WORDS[kind]))
+
+
+def test_a_ragged_tensor_prints_in_lines_as_tensorflow_does() -> None:
+    words = [["a" * 30, "b" * 30], ["c" * 30, "d"]]
+    told = str(tf.ragged.constant(words)).replace("a" * 30, "a").replace("b" * 30, "b")
+    assert told == f"<tf.RaggedTensor [[b'a', b'b'],\n [b'{'c' * 30}', b'd']]>"
+    assert str(ragged(UNEVEN)) == "<tf.RaggedTensor [[1.0, 2.0], [3.0]]>"
+    assert repr(tf.ragged.constant([[], [1]])) == "<tf.RaggedTensor [[], [1]]>"
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, [0, 1]])
+def test_the_mean_of_whole_numbers_is_no_whole_number(axis: Any) -> None:
+    mean = tf.reduce_mean(tf.ragged.constant([[1, 2], [4]]), axis=axis)
+    assert mean.dtype == tf.float64
+    want = {None: 7 / 3, 0: [2.5, 2], 1: [1.5, 4]}.get(axis if axis in (None, 0, 1) else None)
+    assert mean.numpy() == pytest.approx(want)
+
+
+def test_a_vector_meets_the_sizes_within_the_rows() -> None:
+    rows = tf.ragged.constant([[[1], [2]], [[3]]], ragged_rank=1)
+    assert (rows + tf.constant([10, 20])).to_list() == [[[11, 21], [12, 22]], [[13, 23]]]
+    with pytest.raises(ShapeError, match="rows as long"):
+        tf.ragged.constant([[1, 2], [3]]) + tf.constant([1, 2])
+
+
+def test_rows_of_nested_partitions_and_of_sparse_tensors() -> None:
+    cls = tf.RaggedTensor
+    want = [[[1], []], [[2, 3]]]
+    assert (
+        cls.from_nested_row_splits([1, 2, 3], nested_row_splits=[[0, 2, 3], [0, 1, 1, 3]]).to_list()
+        == want
+    )
+    assert (
+        cls.from_nested_row_lengths([1, 2, 3], nested_row_lengths=[[2, 1], [1, 0, 2]]).to_list()
+        == want
+    )
+    ids = [[0, 0, 1], [0, 2, 2]]
+    assert cls.from_nested_value_rowids([1, 2, 3], nested_value_rowids=ids).to_list() == want
+    sparse = tf.SparseTensor([[0, 0], [2, 0], [2, 1]], ["a", "b", "c"], [3, 4])
+    assert cls.from_sparse(sparse).to_list() == [[b"a"], [], [b"b", b"c"]]
+    with pytest.raises(ArgumentError, match="without gaps"):
+        cls.from_sparse(tf.SparseTensor([[0, 1]], [1], [1, 2]))

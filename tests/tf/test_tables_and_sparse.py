@@ -181,3 +181,16 @@ def test_a_table_tells_lines_it_cannot_read(line: str, tmp_path: Path) -> None:
     file.write_text(f"a 1\n{line}\n")
     with pytest.raises(ArgumentError, match=r"words\.txt"):
         tf.lookup.TextFileInitializer(str(file), tf.string, 0, tf.int32, 1, delimiter=" ")
+
+
+def test_a_model_takes_sparse_tensors_as_dense_ones() -> None:
+    x = tf.SparseTensor([[0, 1], [2, 0], [2, 2]], [1.0, 2.0, 3.0], [3, 3])
+    inputs = tf.keras.Input([3], sparse=True)
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(1, kernel_initializer="ones")(inputs))
+    assert model(x).numpy().tolist() == [[1.0], [0.0], [5.0]]
+    assert model.predict(x, verbose=0).tolist() == [[1.0], [0.0], [5.0]]
+    model.compile("sgd", "mse")
+    losses = model.fit(x, np.zeros([3, 1]), epochs=2, verbose=0).history["loss"]
+    assert losses[0] == pytest.approx(26 / 3) and losses[1] < losses[0]
+    with pytest.raises(ValueError, match="elements of data sets are dense"):
+        tf.data.Dataset.from_tensor_slices(x)  # its elements would have .values of zeros too

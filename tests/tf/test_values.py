@@ -85,8 +85,26 @@ def test_strings_keep_zero_bytes_at_their_ends() -> None:
 
 
 def test_numbers_among_strings_are_refused() -> None:
-    with pytest.raises(DTypeError, match="strings throughout"):
-        tf.constant([1, "a"])
+    for make in (tf.constant, lambda rows: tf.ragged.constant([rows, []])):
+        with pytest.raises(ValueError, match=r"strings throughout. Got int and str"):
+            make([1, "a"])
+
+
+def test_a_tensor_within_a_text_is_its_numbers() -> None:
+    told = f"{tf.constant([1, 2])} {tf.constant(2.5)} {tf.constant(3):3d} {tf.constant('a')}"
+    assert told == "[1 2] 2.5   3 b'a'"
+    assert "%s" % tf.constant([1]) == "tf.Tensor([1], shape=(1,), dtype=int32)"  # noqa: UP031
+
+
+def test_a_tensor_of_a_traced_function_prints_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    @tf.function
+    def double(x: Any) -> Any:
+        print(x, [x])
+        return x + x
+
+    double(tf.ones([2, 3]))
+    told = capsys.readouterr().out
+    assert told.startswith('Tensor("traced:0", shape=(2, 3), dtype=float32) [<tf.Tensor ')
 
 
 def test_printing_is_tensorflows() -> None:

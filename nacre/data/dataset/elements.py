@@ -19,6 +19,7 @@ import numpy as np
 from nacre.core.errors import DataError, message
 from nacre.core.host_arrays import plain_array
 from nacre.core.interop import has_array_protocol, to_numpy_if_foreign
+from nacre.core.sparse import holds_entries
 from nacre.core.stored import is_stored
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.ragged import Ragged
@@ -170,6 +171,9 @@ def tensor(value: Any, who: str) -> HostTensor:
         return _leaf(np.asarray(value), who, 99)
     if isinstance(value, list | range | tuple):
         return _of_list(list(value), who)
+    if holds_entries(value):
+        rule, fix = "elements of data sets are dense", "Make it dense: tf.sparse.to_dense(x)."
+        raise DataError(message(who, rule, f"a {type(value).__name__}", fix))
     foreign = to_numpy_if_foreign(value, who)
     if foreign is not value or has_array_protocol(value) or hasattr(value, "__array__"):
         return _leaf(np.asarray(foreign), who, 0)

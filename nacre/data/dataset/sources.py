@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import DataError, message
-from nacre.core.sparse import SparseRows, is_sparse
+from nacre.core.sparse import SparseRows, holds_entries, is_sparse
 from nacre.core.stored import is_stored
 from nacre.core.tables import is_table
 from nacre.data.dataset import elements as el
@@ -137,7 +137,7 @@ def _arrays(tensors: Any, who: str) -> Any:
     """What holds rows, as elements whose leaves may be sparse matrices."""
     if is_table(tensors) and hasattr(tensors, "columns"):
         return el.to_element(tensors, who)
-    if is_sparse(tensors):  # one kind of SciPy's matrices is a dict
+    if is_sparse(tensors) and not holds_entries(tensors):  # one kind of SciPy's matrices is a dict
         return SparseRows(tensors)
     if el.is_structure(tensors):
         parts = [_arrays(value, who) for _, value in el.children(tensors)]

@@ -29,7 +29,8 @@ class InputLayer(Layer):
         shape: Shape of one sample; None for sizes that vary.
         batch_size: Fixed batch size.
         dtype: Dtype of the data; floatx by default.
-        sparse: Accepted as None or False only.
+        sparse: Whether arrays given are sparse ones. They may be without it, and are made dense
+            batch by batch.
         ragged: Accepted as None or False only.
         batch_shape: Shape with the batch axis, instead of `shape` and `batch_size`.
         input_tensor: Symbolic tensor to use instead of a new one.
@@ -66,7 +67,7 @@ class InputLayer(Layer):
         if dtype is None:
             dtype = input_tensor.dtype if input_tensor is not None else None
         super().__init__(name=name, dtype=standardize_dtype(dtype), **kwargs)
-        self._refuse_kinds(sparse, ragged)
+        self._refuse_kinds(ragged)
         self.batch_shape = self._whole_shape(shape, batch_size, batch_shape, input_tensor)
         self.sparse = bool(sparse)
         self.ragged = bool(ragged)
@@ -87,13 +88,13 @@ class InputLayer(Layer):
             )
         self.built = True
 
-    def _refuse_kinds(self, sparse: bool | None, ragged: bool | None) -> None:
-        if sparse or ragged:
+    def _refuse_kinds(self, ragged: bool | None) -> None:
+        if ragged:
             raise ArgumentError(
                 message(
                     self._who(),
-                    "inputs must be dense",
-                    "sparse=True" if sparse else "ragged=True",
+                    "the rows of inputs must be equally long",
+                    "ragged=True",
                     "Pad the rows to one length and use a mask, or convert them to dense arrays.",
                 )
             )
@@ -167,7 +168,8 @@ def Input(
         shape: Shape of one sample, such as `(28, 28, 1)`; None for sizes that vary.
         batch_size: Fixed batch size.
         dtype: Dtype of the data; floatx by default.
-        sparse: Accepted as None or False only.
+        sparse: Whether arrays given are sparse ones. They may be without it, and are made dense
+            batch by batch.
         ragged: Accepted as None or False only.
         batch_shape: Shape with the batch axis, instead of `shape` and `batch_size`.
         name: Name; also the key of this input in dictionaries of data.

@@ -59,6 +59,8 @@ def _compiled(
     if within is not None:
         inner = ast.ClassDef(within, [], [], [made], [])
     outer = ast.FunctionDef("_nacre_around", _arguments([OURS, *_free(code)]), [inner], [])
+    # Not by its own name, which within it is the function that the script's name stands for.
+    name, made.name = made.name, "_nacre_own"
     if hasattr(ast, "type_param"):  # Python 3.12
         for definition in (inner, outer):
             definition.type_params = []  # type: ignore[union-attr]
@@ -66,7 +68,8 @@ def _compiled(
     features = [getattr(__future__, name).compiler_flag for name in __future__.all_feature_names]
     flags = code.co_flags & functools.reduce(operator.or_, features)
     whole = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
-    return _named(whole, made.name)
+    found = _named(whole, made.name)
+    return None if found is None else found.replace(co_name=name)
 
 
 def rewritten_node(found: Found) -> ast.FunctionDef | None:
