@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from nacre.saving.optimizer_parts import held_by
+
 # Scalars that older files lack: the learning rate, of which the config tells the value, and Nadam's
 # running product, which `variable` is the name of in Keras.
 _LEFT_OUT = ("learning_rate", "variable")
@@ -47,8 +49,10 @@ def fit_state(
         return [0, *[v.name for v in own[1:]]]
     order: list[int | str] = []
     position = 0
+    # tf.keras 2 writes nothing where Adafactor keeps nothing, and Keras 3 a number.
+    unused = {id(held.variable) for held in held_by(optimizer) if held.is_unused}
     for variable in own:
-        is_left_out = variable.name in _LEFT_OUT
+        is_left_out = variable.name in _LEFT_OUT or id(variable) in unused
         if is_left_out:
             order.append(variable.name)
             continue

@@ -30,7 +30,7 @@ def attribute(path, name):
         return json.loads(file.attrs[name])
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "nadam"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "nadam", "adafactor"])
 def test_a_file_for_keras2_comes_back_as_the_same_model_that_goes_on_training(tmp_path, optimizer):
     model, path = stack(optimizer), tmp_path / "m.h5"
     model.fit(X, Y, verbose=0)

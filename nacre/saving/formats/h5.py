@@ -6,6 +6,8 @@ Layout: attributes `model_config`, `training_config`, `keras_version`, `backend`
 Keras 3 restores no optimizer from these files: where that group is there, it builds the optimizer
 for no variables, and training fails with "Unknown variable" (3.15.1, in its own files too). In
 files for Keras 3 the state has a group of nacre's own, and Keras trains on with a fresh optimizer.
+Of an optimizer that Keras does not know by its name there, the arguments of compile have an
+attribute of nacre's own, and Keras opens the file uncompiled: else it would not open it at all.
 """
 
 from __future__ import annotations
@@ -50,6 +52,13 @@ from nacre.saving.reloading import refuse_what_cannot_come_back
 
 _STATE = "optimizer_weights"
 _OWN_STATE = "nacre_optimizer_weights"
+_TRAINING = "training_config"
+_OWN_TRAINING = "nacre_training_config"
+# What Keras 3.15.1 finds by a class's name: Lamb is not in its list, nor do its own files open.
+_KNOWN_TO_KERAS = frozenset(
+    "adadelta adafactor adagrad adam adamax adamw ftrl lion lossscaleoptimizer multioptimizer muon "
+    "nadam rmsprop schedulefreeadamw sgd".split()
+)
 
 
 def to_content(model: Any, include_optimizer: bool = True) -> tuple[Content, list[Any]]:
@@ -74,7 +83,10 @@ def to_content(model: Any, include_optimizer: bool = True) -> tuple[Content, lis
         training = config_text(arguments, f"model '{model.name}'")
     refuse_what_cannot_come_back(model, config, arguments)
     state = None if training is None else _optimizer_state(getattr(model, "optimizer", None))
-    return layout(model, text, training, state, (KERAS_VERSION, "jax"))
+    kind = type(getattr(model, "optimizer", None))
+    is_known = not kind.__module__.startswith("nacre.") or kind.__name__.lower() in _KNOWN_TO_KERAS
+    key = _TRAINING if is_known else _OWN_TRAINING
+    return layout(model, text, training, state, (KERAS_VERSION, "jax"), key)
 
 
 def _warn_of_metrics(model: Any) -> None:
@@ -99,6 +111,7 @@ def layout(
     training: str | None,
     optimizer: tuple[list[str], list[Any]] | None,
     keras: tuple[str, str],
+    training_key: str = _TRAINING,
 ) -> tuple[Content, list[Any]]:
     """A file of these parts, and the arrays in it.
 
@@ -108,6 +121,7 @@ def layout(
         training: JSON of what compile was given, None for a file that opens uncompiled.
         optimizer: Names and arrays of its state, None where it has none.
         keras: Version and backend of the Keras whose file it is.
+        training_key: Name of the attribute for `training`.
     """
     names, groups = legacy_layout.collect(model)
     version, backend = keras
@@ -122,7 +136,7 @@ def layout(
             hdf5.write_text(root, trainable_flags.KEY, flags)
             legacy_layout.write(root.create_group("model_weights"), names, groups, version)
             if training is not None:
-                hdf5.write_text(root, "training_config", training)
+                hdf5.write_text(root, training_key, training)
             if optimizer is not None:
                 name = _STATE if version.startswith("2.") else _OWN_STATE
                 legacy_layout.write_list(root.create_group(name), *optimizer)
@@ -275,7 +289,8 @@ def load(
                 return model
 
             model = build_fitting(build, config, is_by_nacre)
-            training = hdf5.text_attribute(file, "training_config")
+            training = hdf5.text_attribute(file, _TRAINING)
+            training = training or hdf5.text_attribute(file, _OWN_TRAINING)
             if compile and training:
                 arguments = archive.read_json(training.encode(), "training_config", who)
                 with naming(who, "training_config"):
