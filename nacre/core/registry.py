@@ -56,7 +56,12 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
     "keras.src.applications.convnext": ("nacre.applications.convnext",),
     "keras.applications.convnext": ("nacre.applications.convnext",),
     # What Keras does not have carries this module in configs, so that nobody looks for it there.
-    "nacre": ("nacre.layers", "nacre.losses", "nacre.export.importers.imported"),
+    "nacre": (
+        "nacre.layers",
+        "nacre.losses",
+        "nacre.export.importers.imported",
+        "nacre.tf.text_calls",
+    ),
 }
 # Where a bare class name, as tf.keras 2 wrote it, is looked for.
 _SEARCH_ORDER = tuple(

@@ -158,6 +158,8 @@ def _pair_owners(
     """Layers of the model with layers of the file: by name, by order of number, by what is left."""
     if len(ours) != len(theirs):
         return None
+    if not ours:
+        return []  # a layer without arrays
     depth = max(len(owner.parts) for owner in (*ours, *theirs))
     for count in range(1, depth + 1):
         exact = _paired(ours, theirs, lambda owner, n=count: owner.end(n))

@@ -14,6 +14,7 @@ from nacre.ops._op import Op
 from nacre.tf.kept_sizes import KEEPING, NOT_KEPT, kept_sizes, standing_for, with_sizes
 from nacre.tf.ragged_calls import holds_ragged, ragged_call
 from nacre.tf.sized_calls import is_of_model, note_sizes, sized_call
+from nacre.tf.text_calls import takes_texts, text_call
 
 
 def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
@@ -49,6 +50,8 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
             return sized_call(path, args, kwargs)
         if not is_symbolic:
             return function(*args, **kwargs)
+        if takes_texts(args, kwargs):
+            return text_call(path, args, kwargs)
         kwargs.pop("name", None)
         given, attributes = op().split(args, kwargs)
         positional, named = op().leading(given)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message
+from nacre.core.symbolic import KerasTensor
 from nacre.data import Ragged
 from nacre.data.dataset.elements import sealed
 from nacre.export.importers.tensorflow.values import of_bytes
@@ -20,6 +21,10 @@ def _cut(who: str, value: Any, cut: Callable[[bytes], list[bytes]]) -> Any:
     """The parts of one string, or of each as a row."""
     if isinstance(value, Ragged):  # of rows of strings, rows of rows
         return Ragged(_cut(who, value.values, cut), value.row_splits)
+    if isinstance(value, KerasTensor):
+        rule, got = "it must give rows of one length within a model", "a symbolic tensor"
+        fix = "Do it in the data set: dataset.map(...)."
+        raise ArgumentError(message(who, rule, got, fix))
     texts = tensor(value)
     if texts.ndim == 0:
         return sealed(of_bytes(cut(texts.item())))
