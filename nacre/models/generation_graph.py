@@ -109,6 +109,10 @@ def is_stepwise(node: Node, token_dependent: set[int]) -> bool:
 
 def is_layer_stepwise(layer: Any) -> bool:
     """Whether a layer says of its own `call` that it treats each step alone."""
+    adapter = getattr(layer, "_adapter", None)
+    if adapter is not None and vars(layer).get("call") == getattr(adapter, "call", layer):
+        # The adapter's in place of the call of a class of nacre's, which has said it.
+        return bool(layer.is_stepwise) and adapter.acts_on_steps
     return speaks_for(layer, "is_stepwise", "call") and bool(layer.is_stepwise)
 
 

@@ -26,10 +26,11 @@ op = Family("numpy", masks=masks.ON_MATRICES)
 def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
     """The matrix product over the last two axes; int8 by int8 gives int32."""
     x1, x2 = arrays(x1, x2)
-    if x1.dtype == x2.dtype == jnp.int8:
-        return jnp.matmul(x1, x2, preferred_element_type=jnp.int32)
     compiled = when_compiled(x1, x2)
-    return jnp.matmul(x1, x2) if compiled == "never" else dense_product(x1, x2, None, compiled)
+    if compiled != "never":
+        return dense_product(x1, x2, None, compiled)
+    is_int8 = x1.dtype == x2.dtype == jnp.int8
+    return jnp.matmul(x1, x2, preferred_element_type=jnp.int32 if is_int8 else None)
 
 
 def dense(x: Tensor, kernel: Tensor, bias: Tensor = None) -> jax.Array:

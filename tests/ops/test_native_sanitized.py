@@ -29,6 +29,7 @@ from nacre.ops.kernels import (
     layer_norm,
     pooling_native,
     products,
+    quantized,
     recurrent_native,
 )
 from nacre.ops.kernels.convolution_geometry import Geometry
@@ -41,10 +42,17 @@ KINDS = {
     "memory": "-O1 -g1 -march=native -fsanitize=address,undefined -fno-sanitize-recover=all",
     "threads": "-O1 -g1 -march=native -fsanitize=thread",
 }
+# Of this one's family, with other instructions; what cannot run here is skipped.
+PROCESSORS = {
+    "AVX-512 without VNNI": "-O2 -march=skylake-avx512",
+    "AVX with VNNI": "-O2 -march=x86-64-v3 -mavxvnni",
+    "AVX2": "-O2 -march=x86-64-v3",
+    "SSE2": "-O2 -march=x86-64",
+}
 # Another processor's compiler and what runs its programs here: Debian's g++-aarch64-linux-gnu and
 # qemu-user.
 ARM = "aarch64-linux-gnu-g++", ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")
-DTYPES = {"bool": 1, "int32": 4, "uint8": 6, "float32": 11}  # of XLA's c_api.h
+DTYPES = {"bool": 1, "int8": 2, "int32": 4, "uint8": 6, "float32": 11}  # of XLA's c_api.h
 
 
 def draw(seed, *shape):
@@ -138,6 +146,18 @@ def convolutions():
         bare(convolution_native.forward)(geometry, x, kernel)
         bare(convolution_native.input_gradient)(geometry, dy, kernel)
         bare(convolution_native.kernel_gradient)(geometry, x, dy)
+
+
+def bytes_products():
+    rounding = quantized.Rounding(-127, 127, 1e-7)
+    whole = lambda seed, *shape: (20 * draw(seed, *shape)).astype(jnp.int8)
+    sizes = [(1, 1, 1), (1, 67, 1300), (2, 65, 200), (4, 34, 144), (7, 513, 129), (3, 130, 64)]
+    for rows, features, units in [*sizes, (520, 31, 70), (1, 600, 1024)]:
+        x, numbers = draw(0, rows, features), whole(1, features, units)
+        scale = jnp.abs(draw(2, units)) + 1
+        for bias in (None, draw(3, units)):
+            quantized.quantized_dense(x, numbers, scale, bias, rounding)
+        quantized.int8_matmul(whole(4, rows, features), numbers)
 
 
 def pools():
@@ -239,13 +259,15 @@ def driver(folder: Path, source: str, kind: str) -> list[str]:
     empty, program = folder / "empty.cc", folder / "program"
     empty.write_text("int main() {}")
     paths = ["-I", jax.ffi.include_dir(), "-I", str(compiler.SOURCES)]
-    if kind == "arm":
+    if kind.startswith("arm"):
         if shutil.which(ARM[0]) is None or shutil.which(ARM[1][0]) is None:
             pytest.skip(f"no {ARM[0]} or {ARM[1][0]}")
-        runs, command = [*ARM[1], str(program)], [ARM[0], *FLAGS, "-O3", *paths]
+        options = ["-O3", *(["-march=armv8.2-a+dotprod"] if "dot" in kind else [])]
+        runs, command = [*ARM[1], str(program)], [ARM[0], *FLAGS, *options, *paths]
     else:
         runs = [str(program)]
-        command = [*compiler.find_compiler(), *FLAGS, *KINDS[kind].split(), *paths]
+        options = KINDS[kind] if kind in KINDS else PROCESSORS[kind]
+        command = [*compiler.find_compiler(), *FLAGS, *options.split(), *paths]
     works = subprocess.run([*command, empty, "-o", program], capture_output=True, check=False)
     works = works.returncode or subprocess.run(runs, capture_output=True, check=False).returncode
     if works:
@@ -270,12 +292,23 @@ def driver(folder: Path, source: str, kind: str) -> list[str]:
         (library.CONVOLUTION, convolutions),
         (library.POOLING, pools),
         (library.RECURRENT, recurrences),
+        (library.QUANTIZED, bytes_products),
         (library.ADAM, updates),
         (library.GUARD, choices),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_kernels_read_and_write_what_is_theirs(of, work, kind, noted, tmp_path):
+    check_as(kind, of, work, noted, tmp_path)
+
+
+@pytest.mark.parametrize("kind", [*PROCESSORS, "arm with dot products"])
+def test_products_of_bytes_are_the_same_by_all_instructions(kind, noted, tmp_path):
+    check_as(kind, library.QUANTIZED, bytes_products, noted, tmp_path)
+
+
+def check_as(kind, of, work, noted, tmp_path):
+    """Run what is noted of a kernel's work by a program of some kind; compare what it gives."""
     native.need(of)
     work()
     assert {handler for handler, *_ in noted} == set(of.handlers)
@@ -292,6 +325,9 @@ def test_kernels_read_and_write_what_is_theirs(of, work, kind, noted, tmp_path):
         for expected in results:
             found = np.frombuffer(ran.stdout, expected.dtype, expected.size, place)
             place += expected.nbytes
+            if of is library.QUANTIZED:  # whole numbers, and the plain form's bits
+                np.testing.assert_array_equal(found, expected.ravel(), err_msg=handler)
+                continue
             # The compiler puts products and sums together in one place and not in the other.
             bound = 1e-5 * max(
                 1.0, math.sqrt(expected.size), float(np.abs(expected).max(initial=0))

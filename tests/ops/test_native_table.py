@@ -41,6 +41,11 @@ def dense(rows=64, features=32, units=48, dtype="float32", kernel=None, bias=Non
     return table.DenseWork(sized(2, rows, features, dtype=dtype), kernel, bias)
 
 
+def bytes_product(rows=3, features=64, units=64, dtype="float32", scale=64, **options):
+    x, numbers = sized(rows, features, dtype=dtype), sized(features, units, dtype="int8")
+    return table.QuantizedWork(x, numbers, sized(scale), **options)
+
+
 def layer_norm(*shape, size=None, is_last=True, dtype="float32"):
     scale = sized(shape[-1] if size is None else size, dtype=dtype)
     return table.LayerNormWork(sized(*shape, dtype=dtype), scale, None, is_last)
@@ -126,6 +131,17 @@ ROWS = [
             dense(dtype="bfloat16"),
             dense(rows=3, units=4096),
             dense(rows=4, units=31),
+        ],
+    ),
+    (
+        table.QUANTIZED,
+        bytes_product(bias=sized(64)),
+        [
+            bytes_product(is_plain=False),
+            bytes_product(scale=1),
+            bytes_product(rows=SYMBOL),
+            bytes_product(dtype="bfloat16"),
+            bytes_product(features=63),
         ],
     ),
     (

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from nacre.layers.adapters.lora import LowRank
 from nacre.layers.adapters.weights import Weight
 from nacre.layers.core.einsum_dense import EinsumDense, parse_equation
+from nacre.ops.kernels import quantized
+from nacre.ops.products import matrix_axes
 from nacre.quantizers import AbsMaxQuantizer
 
 
@@ -66,14 +68,18 @@ class ProductForm:
         """The layer's outputs."""
         layer, kernel = self.layer, stored[0]
         numbers = None if quantizer is None else kernel.numbers()
+        bias = None if layer.bias is None else layer.bias.value
+        if numbers is not None and low_rank is None:
+            outputs = integer_product(self, quantizer, inputs, numbers[0], numbers[1], bias)
+            return layer.activation(outputs)
         if numbers is None:
             outputs = jnp.einsum(self.equation, inputs, kernel.values(inputs.dtype))
         else:
             outputs = integer_product(self, quantizer, inputs, *numbers)
         if low_rank is not None:
             outputs = outputs + self.low_rank_outputs(inputs, low_rank).astype(outputs.dtype)
-        if layer.bias is not None:
-            outputs = outputs + layer.bias.value
+        if bias is not None:
+            outputs = outputs + bias
         return layer.activation(outputs)
 
     def low_rank_outputs(self, inputs: Any, low_rank: LowRank) -> Any:
@@ -127,8 +133,9 @@ class ProductLabels(Protocol):
         ...
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def integer_product(form: ProductLabels, quantizer: Any, x: Any, numbers: Any, scale: Any) -> Any:
+def integer_product(
+    form: ProductLabels, quantizer: Any, x: Any, numbers: Any, scale: Any, bias: Any = None
+) -> Any:
     """Inputs rounded to 8 bits times 8-bit numbers, summed in 32-bit ints.
 
     Args:
@@ -137,10 +144,76 @@ def integer_product(form: ProductLabels, quantizer: Any, x: Any, numbers: Any, s
         x: Inputs.
         numbers: The kernel's int8 numbers.
         scale: Their scale, beside the outputs.
+        bias: What is added, of the inputs' dtype.
 
     Formula:
-        y = Σ round(x · sx) · q / (sx · s); the derivative is that of Σ x · q / s by x
+        y = Σ round(x · sx) · q / (sx · s) + bias; the derivative is that of Σ x · q / s + bias by x
+        and bias
     """
+    axes = matrix_axes(form.equation, x.ndim, numbers.ndim)
+    units = () if axes is None else numbers.shape[axes:]
+    is_whole = bias is None or bias.shape == units
+    if axes and _is_compiled(quantizer, axes, x, numbers, scale, bias if is_whole else None):
+        outputs = _product(form, quantizer, axes, x, numbers, scale, bias if is_whole else None)
+        return outputs if is_whole else outputs + bias
+    return _product(form, quantizer, None, x, numbers, scale, bias)
+
+
+def _is_compiled(quantizer: Any, axes: int, x: Any, numbers: Any, scale: Any, bias: Any) -> bool:
+    """Whether the compiled kernel makes the product of `axes` axes of the inputs and the kernel."""
+    units = math.prod(numbers.shape[axes:])
+    if scale.size != units:
+        return False
+    shapes = [
+        ((*x.shape[: x.ndim - axes], math.prod(x.shape[x.ndim - axes :])), x),
+        ((math.prod(numbers.shape[:axes]), units), numbers),
+        ((units,), scale),
+    ]
+    shapes += [] if bias is None else [((units,), bias)]
+    arrays = [jax.ShapeDtypeStruct(shape, array.dtype) for shape, array in shapes]
+    x, numbers, scale, *rest = arrays
+    bias = rest[0] if rest else None
+    return quantized.is_compiled(x, numbers, scale, bias, _rounding(quantizer) is not None)
+
+
+def _rounding(quantizer: Any) -> quantized.Rounding | None:
+    """What the compiled kernel does in this quantizer's place; None where it does not."""
+    if type(quantizer) is not AbsMaxQuantizer or quantizer.output_dtype != "int8":
+        return None
+    low, high = quantizer.value_range
+    is_small = isinstance(low, int) and isinstance(high, int) and -128 <= low <= 0 < high <= 127
+    # With an epsilon much smaller a scale may be infinite.
+    return (
+        quantized.Rounding(low, high, quantizer.epsilon)
+        if is_small and 1 > quantizer.epsilon >= 1e-20
+        else None
+    )
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+def _product(
+    form: ProductLabels,
+    quantizer: Any,
+    axes: int | None,
+    x: Any,
+    numbers: Any,
+    scale: Any,
+    bias: Any,
+) -> Any:
+    """The product; by the compiled kernel where `axes` says how many axes are summed over."""
+    if axes is not None:
+        rounding = _rounding(quantizer)
+        assert rounding is not None  # `_is_compiled` has asked
+        units = math.prod(numbers.shape[axes:])
+        leading = x.shape[: x.ndim - axes]
+        outputs = quantized.quantized_dense(
+            x.reshape(*leading, -1),
+            numbers.reshape(-1, units),
+            scale.reshape(-1),
+            None if bias is None else bias.reshape(-1),
+            rounding,
+        )
+        return outputs.reshape(*leading, *numbers.shape[axes:])
     summed = form.axes_summed(x.ndim)
     if isinstance(quantizer, AbsMaxQuantizer):
         rounded, scale_x = quantizer(x, axis=summed)
@@ -150,12 +223,17 @@ def integer_product(form: ProductLabels, quantizer: Any, x: Any, numbers: Any, s
     if form.ellipsis_side == "right":
         scale = scale.reshape(scale.shape + (1,) * (sums.ndim - scale.ndim))
     wide = sums.astype("float32") / (form.align_with_outputs(scale_x).astype("float32") * scale)
-    return wide.astype(x.dtype)
+    outputs = wide.astype(x.dtype)
+    return outputs if bias is None else outputs + bias
 
 
-@integer_product.defjvp
-def _integer_product_jvp(form: ProductLabels, quantizer: Any, primals: Any, tangents: Any) -> Any:
-    x, numbers, scale = primals
+@_product.defjvp
+def _product_jvp(
+    form: ProductLabels, quantizer: Any, axes: int | None, primals: Any, tangents: Any
+) -> Any:
+    x, numbers, scale, bias = primals
     kernel = (numbers.astype("float32") / form.scale_for_kernel(scale)).astype(x.dtype)
     moved = jnp.einsum(form.equation, tangents[0], kernel)
-    return integer_product(form, quantizer, *primals), moved
+    if bias is not None:
+        moved = moved + tangents[3]
+    return _product(form, quantizer, axes, *primals), moved

@@ -17,6 +17,7 @@ from nacre.layers.adapters.tables import TableForm
 from nacre.layers.adapters.weights import Weight
 from nacre.layers.base.adapting import Adapter
 from nacre.layers.core.embedding import Embedding
+from nacre.quantizers import AbsMaxQuantizer
 
 
 class Stored(Protocol):
@@ -102,6 +103,12 @@ class Quantized(Adapter):
         """The layer's outputs."""
         quantizer = self.config.activation_quantizer
         return self.form.call(self.stored, self.low_rank, quantizer, inputs, **kwargs)
+
+    @property
+    def acts_on_steps(self) -> bool:
+        """Whether inputs are rounded by a scale of each step: others may look at all of them."""
+        quantizer = self.config.activation_quantizer
+        return quantizer is None or type(quantizer) is AbsMaxQuantizer
 
     def saved_variables(self) -> list[Variable]:
         """Keras's order: the weight, the bias, then what belongs to the weight."""

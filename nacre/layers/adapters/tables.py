@@ -15,9 +15,17 @@ from nacre.layers.core.embedding import ReversibleEmbedding
 
 
 class _ReverseLabels:
-    """The labels of the way back, for `integer_product`: rows are (dim, vocabulary)."""
+    """The labels of the way back, for `integer_product`.
 
-    equation, inputs, outputs, ellipsis_side = "...d,dv->...v", "d", "v", "left"
+    Args:
+        is_untied: Whether the table is one of its own, (dim, vocabulary), and not the first one.
+    """
+
+    inputs, outputs, ellipsis_side = "d", "v", "left"
+
+    def __init__(self, is_untied: bool) -> None:
+        self.is_untied = is_untied
+        self.equation = "...d,dv->...v" if is_untied else "...d,vd->...v"
 
     def axes_summed(self, ndim: int) -> tuple[int, ...]:
         """The last axis."""
@@ -28,8 +36,8 @@ class _ReverseLabels:
         return scale
 
     def scale_for_kernel(self, scale: Any) -> Any:
-        """One scale for each column."""
-        return scale
+        """One scale for each row of the vocabulary."""
+        return scale if self.is_untied else scale[:, None]
 
 
 class TableForm:
@@ -84,8 +92,8 @@ class TableForm:
             logits = jnp.matmul(x, values if self.is_untied else values.T)
         else:
             table, scale = numbers
-            table = table if self.is_untied else table.T
-            logits = integer_product(_ReverseLabels(), quantizer, x, table, scale)
+            labels = _ReverseLabels(self.is_untied)
+            logits = integer_product(labels, quantizer, x, table, scale)
         if low_rank is not None and not self.is_untied:
             inner = jnp.matmul(x, low_rank.b.value.T.astype(x.dtype))
             change = jnp.matmul(inner, low_rank.a.value.T.astype(x.dtype))

@@ -34,6 +34,11 @@ class Adapter:
     def __init__(self, layer: Any) -> None:
         self.layer = layer
 
+    @property
+    def acts_on_steps(self) -> bool:
+        """Whether each step of a sequence stays computed from that step alone."""
+        return True
+
     def saved_variables(self) -> list[Variable]:
         """The variables as files keep them, in order."""
         raise NotImplementedError(f"{type(self).__name__} must define saved_variables")

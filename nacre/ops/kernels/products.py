@@ -40,6 +40,7 @@ from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels import quantized
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, derived_from, push
 from nacre.ops.kernels.mapping import over_rows
 from nacre.ops.kernels.native import library, table
@@ -60,6 +61,8 @@ def when_compiled(x: Array, kernel: Array, bias: Array | None = None) -> table.W
 
 def when_shapes_compiled(x: Shaped, kernel: Shaped, bias: Shaped | None = None) -> table.WhenUsed:
     """As `when_compiled`, for arrays that are about to be made."""
+    if x.dtype == kernel.dtype == jnp.int8:
+        return "always" if quantized.is_compiled(x, kernel) else "never"
     return table.DENSE.when_used(table.DenseWork(x, kernel, bias), places.current_placement())
 
 
@@ -76,9 +79,10 @@ def dense_product(
         bias     (units,)
         returns  (*batch, units)
     """
-    if compiled != "never":
+    if compiled != "never" and x.dtype != jnp.int8:
         return _run(compiled == "always", x, kernel, bias)
-    outputs = _plain_product(x, kernel)
+    product = _plain_product if compiled == "never" else quantized.int8_matmul
+    outputs = product(x, kernel)
     return outputs if bias is None else outputs + bias
 
 

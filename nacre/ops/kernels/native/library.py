@@ -116,6 +116,12 @@ POOLING = Library(
     ("pooling_highest", "pooling_put"),
     companions=("convolution", "adam"),
 )
+QUANTIZED = Library(
+    "quantized",
+    ("quantized.cc", "handler.h"),
+    ("quantized_dense", "quantized_matmul"),
+    companions=("layer_norm", "attention", "activation"),
+)
 RECURRENT = Library(
     "recurrent",
     ("recurrent.cc", "products.h", "handler.h"),
@@ -133,5 +139,6 @@ LIBRARIES = (
     GUARD,
     LAYER_NORM,
     POOLING,
+    QUANTIZED,
     RECURRENT,
 )

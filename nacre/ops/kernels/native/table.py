@@ -42,6 +42,7 @@ FEWEST_ELEMENTS = 2**12  # of an activation or a normalisation: fewer cost less 
 # Of a product: one row takes XLA 0.7 of the time; with 8 it takes 1.2 times ours, or more.
 FEWEST_ROWS = 8
 FEWEST_PRODUCTS = 2**13  # fewer cost less than a call
+FEWEST_BYTES = 2**12  # of an int8 kernel: fewer cost less than a call
 FEWEST_SCORES = 2**12  # fewer cost less than a call
 MANY_ARRAYS = 32  # XLA makes the choice of fewer in the loops of their update
 
@@ -179,6 +180,21 @@ class DenseWork:
 
 
 @dataclass(frozen=True)
+class QuantizedWork:
+    """Inputs (*batch, features), int8 numbers (features, units), and a scale and bias (units,).
+
+    Args:
+        is_plain: The inputs are rounded by `AbsMaxQuantizer`, one scale for each row.
+    """
+
+    x: Array | jax.ShapeDtypeStruct
+    numbers: Array | jax.ShapeDtypeStruct
+    scale: Array | jax.ShapeDtypeStruct | None = None
+    bias: Array | jax.ShapeDtypeStruct | None = None
+    is_plain: bool = True
+
+
+@dataclass(frozen=True)
 class ActivationWork:
     """What an activation is taken of."""
 
@@ -262,6 +278,20 @@ def _dense_fits(work: DenseWork) -> bool:
     x, kernel, bias = work.x, work.kernel, work.bias
     is_product = x.ndim >= 1 and kernel.ndim == 2 and x.shape[-1] == kernel.shape[0]
     return is_product and (bias is None or bias.shape == kernel.shape[1:])
+
+
+def _quantized_fits(work: QuantizedWork) -> bool:
+    beside = [a for a in (work.scale, work.bias) if a is not None]
+    is_product = work.x.ndim >= 2 and work.numbers.ndim == 2
+    is_product = is_product and work.x.shape[-1] == work.numbers.shape[0]
+    return is_product and all(a.shape == work.numbers.shape[1:] for a in beside)
+
+
+def _quantized_dtypes(work: QuantizedWork) -> bool:
+    if work.scale is None:
+        return work.x.dtype == work.numbers.dtype == jnp.int8
+    beside = [work.scale, *(() if work.bias is None else (work.bias,))]
+    return work.numbers.dtype == jnp.int8 and _are_float32(work.x, *beside)
 
 
 def _norm_fits(work: LayerNormWork) -> bool:
@@ -412,6 +442,21 @@ DENSE: Kernel[DenseWork] = Kernel(
         ),
     ),
 )
+QUANTIZED: Kernel[QuantizedWork] = Kernel(
+    "int8 products",
+    "layers quantized to int8, or to int4 without blocks; ops.matmul and ops.einsum of int8",
+    library.QUANTIZED,
+    (
+        Condition("inputs rounded by AbsMaxQuantizer, row by row", lambda w: w.is_plain),
+        Condition("sizes that fit each other", _quantized_fits),
+        Condition(_KNOWN, lambda w: _are_known(w.x, w.numbers)),
+        Condition("float32 by int8, or int8 by int8", _quantized_dtypes),
+        Condition(
+            f"{FEWEST_BYTES} numbers of a kernel or more",
+            lambda w: w.numbers.size >= FEWEST_BYTES,
+        ),
+    ),
+)
 ACTIVATION: Kernel[ActivationWork] = Kernel(
     "activation",
     "gelu in both forms and silu",
@@ -478,6 +523,7 @@ KERNELS = (
     MAX_POOLING,
     AVERAGE_POOLING,
     DENSE,
+    QUANTIZED,
     HIGHEST,
     CROSS_ENTROPY,
     ACTIVATION,

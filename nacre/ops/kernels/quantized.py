@@ -1,0 +1,96 @@
+"""Products of 8-bit numbers: by one compiled call on the CPU.
+
+The call rounds rows of floats, multiplies them with a kernel of bytes, divides by both scales and
+adds a bias; XLA does so in six passes over memory. Sums of ints are exact, and the rest is done
+number by number as in the plain form: the bits are the same.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from nacre.ops.kernels import placement as places
+from nacre.ops.kernels.mapping import over_rows
+from nacre.ops.kernels.native import library, table
+
+Shaped = Array | jax.ShapeDtypeStruct
+
+
+class Rounding(NamedTuple):
+    """How rows of inputs become whole numbers: round(x · high / (max |x| + epsilon)), cut.
+
+    Args:
+        low, high: Lowest and highest whole number.
+        epsilon: Added to the largest |x|.
+    """
+
+    low: int
+    high: int
+    epsilon: float
+
+
+def is_compiled(
+    x: Shaped,
+    numbers: Shaped,
+    scale: Shaped | None = None,
+    bias: Shaped | None = None,
+    is_plain: bool = True,
+) -> bool:
+    """Tell whether the compiled kernel makes this product, by what is traced here.
+
+    Ask it *before* entering an inner `jax.jit` and pass the answer on as a static argument.
+
+    Args:
+        is_plain: The inputs are rounded as `Rounding` says, row by row.
+    """
+    if places.current_placement() == "plain":
+        return False
+    work = table.QuantizedWork(x, numbers, scale, bias, is_plain)
+    return table.QUANTIZED.when_used(work, places.current_placement()) == "always"
+
+
+def quantized_dense(
+    x: Array, numbers: Array, scale: Array, bias: Array | None, rounding: Rounding
+) -> Array:
+    """Rows rounded to 8 bits by a kernel of 8 bits, where `is_compiled` has said so.
+
+    Shapes:
+        x        (*batch, features)
+        numbers  (features, units)     int8
+        scale    (units,)
+        bias     (units,)
+        returns  (*batch, units)       float32
+    Formula:
+        y = Σ round(x · sx) · q / (sx · s) + bias,  sx = high / (max |x| + epsilon) of the row
+    """
+    bias = jnp.zeros((0,), jnp.float32) if bias is None else bias
+    low, high = np.int64(rounding.low), np.int64(rounding.high)
+    epsilon = np.int64(np.float32(rounding.epsilon).view(np.int32))
+
+    def run(x: Array, numbers: Array, scale: Array, bias: Array) -> Array:
+        result = jax.ShapeDtypeStruct((*x.shape[:-1], numbers.shape[1]), jnp.float32)
+        call = library.QUANTIZED.call("quantized_dense", result)
+        return call(x, numbers, scale, bias, low=low, high=high, epsilon=epsilon)
+
+    return over_rows(run, (True, False, False, False), x, numbers, scale, bias)
+
+
+def int8_matmul(x: Array, numbers: Array) -> Array:
+    """Products of int8 summed in int32, where `is_compiled` has said so.
+
+    Shapes:
+        x        (*batch, features)    int8
+        numbers  (features, units)     int8
+        returns  (*batch, units)       int32
+    """
+
+    def run(x: Array, numbers: Array) -> Array:
+        result = jax.ShapeDtypeStruct((*x.shape[:-1], numbers.shape[1]), jnp.int32)
+        return library.QUANTIZED.call("quantized_matmul", result)(x, numbers)
+
+    return over_rows(run, (True, False), x, numbers)
