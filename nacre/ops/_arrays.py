@@ -34,6 +34,8 @@ def array(x: Tensor) -> jax.Array:
     if isinstance(x, Variable):
         return x.value
     if isinstance(x, np.ndarray | np.generic):
+        if getattr(x, "keeps_64_bits", False):
+            return jnp.array(x.view(np.ndarray))
         if isinstance(x, np.ndarray):
             x = plain_array(x, "an op")
             refuse_wide_integers(x, "an op")

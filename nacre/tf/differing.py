@@ -4,11 +4,9 @@ DIFFERS: dict[str, str] = {
     "function": "an if or a loop by values of tensors that sets tensors of other shapes, changes a "
     "list of its own or raises makes it run as plain Python, with a warning; each size that a "
     "signature leaves open is traced; loops over data sets and iterators run as plain Python.",
-    "constant": "operators of tensors of different dtypes, int32 + float32, give the wider one; "
-    "TensorFlow refuses them; whole numbers that meet floats of Python or NumPy give floats, which "
-    "TensorFlow refuses or cuts. tf.add and other functions refuse them here too.",
-    "argmax": "of arrays on the device it gives int32.",
-    "argmin": "of arrays on the device it gives int32.",
+    "constant": "in what fit compiles operators of tensors of two dtypes, int32 + float32, give "
+    "the wider one, where TensorFlow refuses them; int32 + int64 do so everywhere. A float of "
+    "NumPy's that stands before a tensor of whole numbers makes floats, which TensorFlow cuts.",
     "Variable": "value is an attribute, v.value or v.read_value(); assign gives the value, not the "
     "variable; names end without ':0'.",
     "random": "numbers are not TensorFlow's; seeds make them repeat.",
@@ -19,8 +17,7 @@ DIFFERS: dict[str, str] = {
     "tfds": "nothing is downloaded: prepared folders, mnist, fashion_mnist and cifar10 are here.",
     "hub": "nothing is downloaded: a module must be in a folder, or in TFHUB_CACHE_DIR.",
     "distribute": "one device is used.",
-    "float64": "on the device floats have 32 bits.",
-    "int64": "within functions whole numbers have 32 bits; one that does not fit is refused.",
+    "int64": "data that fit brings to the device have 32 bits; one that does not fit is refused.",
     "config.experimental.set_memory_growth": "it changes nothing: JAX takes memory by itself.",
     "compat.v1": "only what scripts for TensorFlow 2 use of it is here.",
 }

@@ -18,7 +18,7 @@ from nacre.tf.dtypes import dtype_of
 from nacre.tf.making import cast, filled
 from nacre.tf.nodes import node
 from nacre.tf.sizes import plain
-from nacre.tf.values import are_wide, landed, same
+from nacre.tf.values import are_wide, landed, means_tensorflow, same
 
 
 def ordered(x: Any, strictly: bool) -> Any:
@@ -37,6 +37,8 @@ def quotient(x: Any, y: Any) -> Any:
     """x / y: of whole numbers a float, of 64 bits where they have more than 16."""
     if dtype_of(x).is_integer and dtype_of(x).size < 4:
         x, y = cast(x, "float32"), cast(y, "float32")
+    elif dtype_of(x).is_integer and means_tensorflow():
+        x, y = cast(x, "float64"), cast(y, "float64")
     return node("RealDiv")(x, y)
 
 

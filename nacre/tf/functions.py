@@ -24,7 +24,7 @@ from nacre.tf.conversion.meaning import known
 from nacre.tf.dtypes import as_dtype
 from nacre.tf.machine import functions_run_eagerly
 from nacre.tf.ragged_calls import holds_ragged
-from nacre.tf.values import tensor
+from nacre.tf.values import tensor, traced_function
 from nacre.training.function import Function as Compiled
 from nacre.training.function import function as compiled
 
@@ -62,7 +62,8 @@ class Function(Compiled[..., Any]):
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             self._note(args, kwargs)
-            return made(*args, **kwargs)
+            with traced_function():
+                return made(*args, **kwargs)
 
         return call
 

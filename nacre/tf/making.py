@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre import ops
-from nacre.core.dtypes import host_dtype
 from nacre.core.errors import DTypeError, ShapeError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer
@@ -104,7 +103,7 @@ def arange(start: Any, limit: Any, delta: Any, dtype: Any) -> Any:
         dtype = max(names, key=lambda n: order.index(n) if n in order else 0)
     kind = as_dtype(dtype)._dtype
     if any(map(jax.export.is_symbolic_dim, (start, limit, delta))):
-        return jnp.arange(start, limit, delta, dtype=host_dtype(kind))
+        return jnp.arange(start, limit, delta, dtype=kind)
     first, end, by = (np.asarray(plain(v), kind) for v in (start, limit, delta))
     return node("Range")(first, end, by)
 

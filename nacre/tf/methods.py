@@ -10,8 +10,8 @@ traced, and 1 to 2 µs of the 20 to 70 µs that an op takes eagerly (2 cores, JA
 JAX reads `x.dtype` and `x.device` itself, and stops at anything but its own. So who asks decides:
 code of installed packages, of Python's and of nacre's gets what these are elsewhere, a script gets
 the dtypes of `tf` (`x.dtype.is_floating`, `x.dtype.max`, a key of a dict of dtypes) and a device's
-name. One thing follows: `x + y` is JAX's, which takes operands of different dtypes where TensorFlow
-refuses them.
+name. `x + y` of a script takes and refuses dtypes as TensorFlow does; in what `fit` compiles, where
+targets may be whole numbers beside predictions, it is JAX's, which takes both.
 
 Nothing of it is there before a name of `nacre.tf` is used: `import nacre` changes no class.
 """
@@ -30,12 +30,11 @@ import numpy as np
 
 import nacre
 from nacre.core.array_classes import ARRAY, TRACER
-from nacre.core.dtypes import host_dtype
-from nacre.core.errors import ArgumentError, PositionError, ShapeError, message
-from nacre.core.host_arrays import refuse_wide_integers
+from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError, message
 from nacre.core.indices import check_width
 from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
+from nacre.core.typed_jax import change_setting, setting
 from nacre.core.user_code import rewrite_with
 from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged, TensorSpec
@@ -45,7 +44,7 @@ from nacre.tf.dtypes import as_dtype, as_dtype_or_none
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
-from nacre.tf.values import landed, read, tensor
+from nacre.tf.values import landed, means_tensorflow, read, tensor
 from nacre.tf.variable_parts import ASSIGN, OF_VARIABLES, noting
 from nacre.training.trained_as_compiled import train_as_compiled
 
@@ -79,10 +78,15 @@ def _get_shape(self: Any) -> TensorShape:
 
 
 def _to_device(self: Any) -> jax.Array:
-    """What an operator with an array of the device takes: its numbers in 32 bits, if they fit."""
+    """What an operator with an array of the device takes."""
     array = self.view(np.ndarray)
-    refuse_wide_integers(array, "a tensor that meets one of the device")
-    return jnp.asarray(array, host_dtype(array.dtype))
+    return jnp.asarray(array)
+
+
+@property
+def _numbers(self: Any) -> bool:
+    """Whether it holds numbers, whose dtype somebody asked for: ops keep it."""
+    return self.dtype.kind in "iufcb"
 
 
 def _device(self: Any) -> str:
@@ -282,8 +286,7 @@ def _of_sign(operate: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
     """The same of an operator of the variable alone."""
 
     def operator(self: Any) -> Any:
-        found = read(self) if self.dtype in _LONG else None
-        return getattr(found, name)() if isinstance(found, HostTensor) else operate(self)
+        return operate(self) if _is_inexact(self) else getattr(read(self), name)()
 
     return operator
 
@@ -293,23 +296,24 @@ def _with_lists(
 ) -> Callable[[Any, Any], Any]:
     """An operator that also takes lists and tuples of numbers, as tensors of the same dtype.
 
-    Of a variable of 64-bit whole numbers it is that of a tensor on the host.
+    Of a variable of whole numbers it is that of its value.
     """
+    divides = name in ("__truediv__", "__rtruediv__")
 
     def operator(self: Any, other: Any) -> Any:
-        if of_variables and self.dtype in _LONG and isinstance(known := read(self), HostTensor):
-            return getattr(known, name)(other)
         kind = type(other)
-        if kind in _LISTS:
-            other = tensor(other, self.dtype)
-        elif kind is int:
+        if kind is int:
             if not -_END_OF_32_BITS <= other < _END_OF_32_BITS:
                 other = _large(self, other)
-        elif kind is np.ndarray or isinstance(other, np.floating):
-            half = _half_floats.get(self.dtype)
-            if half is not None and other.dtype.kind == "f":
-                if _is_script(sys._getframe(1).f_code.co_filename):
-                    other = other.astype(half)  # as TensorFlow has it: the tensor's dtype
+        elif kind in _LISTS:
+            other = tensor(other, self.dtype)
+        elif kind is not bool and _is_script(sys._getframe(1).f_code.co_filename):
+            other = _matched(self, other)
+        if of_variables and not _is_inexact(self):
+            return getattr(_divided(read(self)) if divides else read(self), name)(other)
+        if divides and not of_variables and means_tensorflow():
+            if _is_script(sys._getframe(1).f_code.co_filename):
+                self = _divided(self)
         try:
             return operate(self, other)
         except (TypeError, ValueError):  # of JAX
@@ -331,17 +335,11 @@ def _fit(one: Any, other: Any, is_product: bool) -> bool:
     return all(a == b or 1 in (a, b) for a, b in pairs)
 
 
-# Floats of 16 bits, by the dtypes of arrays and of variables.
-_half_floats: dict[Any, Any] = {
-    key: jnp.dtype(name) for name in ("float16", "bfloat16") for key in (name, jnp.dtype(name))
-}
-
-
 def _of_host(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
     """The same of a tensor of the host.
 
-    Whole numbers of NumPy's that meet its own are of their dtype, and a float of Python's makes
-    floats of 32 bits of them, as in a compiled function. Nothing is divided by the number 0.
+    A float of Python's makes floats of 32 bits of whole numbers where TensorFlow's refusal is not
+    asked for, as in a compiled function. Nothing is divided by the number 0.
     """
     divides = name.strip("_").removeprefix("r") in ("floordiv", "mod")
 
@@ -351,14 +349,13 @@ def _of_host(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, An
             other = tensor(other, self.dtype)
         elif kind in (str, bytes) and self.dtype.kind == "O":
             other = tensor(other)
-        elif isinstance(other, Variable) and other.dtype in _LONG:
+        elif kind not in _PYTHONS and _is_script(sys._getframe(1).f_code.co_filename):
+            other = _matched(self, other)
+        if isinstance(other, Variable) and not _is_inexact(other):
             other = read(other)
         if self.dtype.kind in "iu":
             if kind is float:
                 return getattr(jnp.asarray(self.view(np.ndarray), "float32"), name)(other)
-            is_plain = kind is np.ndarray or isinstance(other, np.integer)
-            if is_plain and other.dtype.kind in "iu":
-                other = tensor(other, self.dtype)
             if divides:
                 _refuse_zero(self if name.startswith("__r") else other)
         try:
@@ -368,6 +365,54 @@ def _of_host(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, An
             raise
 
     return operator
+
+
+def _is_inexact(variable: Any) -> bool:
+    return str.startswith(variable.dtype, ("float", "bfloat", "complex"))
+
+
+def _matched(self: Any, other: Any) -> Any:
+    """What an operator of a script's takes beside a tensor: of NumPy's an array of the tensor's
+    dtype, which cuts floats where that is of whole numbers; tensors and floats of Python's must be
+    of it."""
+    have = _plain_dtype(self)
+    kind = type(other)
+    if kind is np.ndarray or isinstance(other, np.generic):
+        is_text = other.dtype.kind in "OSU" or have.kind == "O"
+        if other.dtype == have or is_text or other.dtype.kind in "mMV":
+            return other
+        return np.asarray(other).astype(have)
+    if kind is float or kind is complex:
+        given = "float" if kind is float else "complex"
+        fits = jnp.issubdtype(have, jnp.inexact) or have.kind == "O"
+    elif isinstance(other, _TENSORS):
+        given = _plain_dtype(other)
+        # Whole numbers of data that `fit` brings to the device have 32 bits.
+        fits = given == have or {given.name, have.name} == {"int32", "int64"}
+    else:
+        return other
+    if not fits and means_tensorflow():
+        rule, got = "both sides of an operator must have one dtype", f"{have.name} and {given}"
+        fix = f"Convert one: tf.cast(x, tf.{as_dtype(have).name})."
+        raise DTypeError(message("tf.Tensor", rule, got, fix))
+    return other
+
+
+def _divided(value: Any) -> Any:
+    """What is divided: of whole numbers of 32 bits floats of 64, as in TensorFlow."""
+    if isinstance(value, np.ndarray) or value.aval.dtype.name not in ("int32", "uint32"):
+        return value
+    return value.astype("float64")
+
+
+def _plain_dtype(value: Any) -> np.dtype:
+    if isinstance(value, Variable):
+        return jnp.dtype(str.__str__(value.dtype))
+    return np.ndarray.dtype.__get__(value) if isinstance(value, np.ndarray) else value.aval.dtype
+
+
+_TENSORS = (ARRAY, TRACER, HostTensor, Variable)
+_PYTHONS = (int, bool, str, bytes)
 
 
 def _refuse_zero(divisor: Any) -> None:
@@ -440,6 +485,8 @@ def _spec_repr(self: Any) -> str:
 
 
 _lent: dict[tuple[type, str], Any] = {}
+_64_BITS = "jax_enable_x64"
+_before: list[bool] = []  # whether JAX had numbers of 64 bits
 _MISSING = object()
 # Made once: Python 3.13 was seen to call an array's method on a traced value, where methods of one
 # code had been made, dropped and made anew for both.
@@ -479,6 +526,8 @@ def lend_methods() -> None:
 
     rewrite_with(converted)
     train_as_compiled(True)
+    _before.append(setting(_64_BITS))
+    change_setting(_64_BITS, True)
     if _made:
         for (cls, name), method in _made.items():
             _lend(cls, **{name: method})
@@ -513,7 +562,7 @@ def _make_and_lend() -> None:
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text, __array_function__=_with_numpy)
     _lend(TRACER, __repr__=_traced_repr, __str__=_traced_text)
     _lend(HostTensor, shape=_shape_of(np.ndarray.shape), __format__=_format)
-    _lend(HostTensor, __jax_array__=_to_device)
+    _lend(HostTensor, __jax_array__=_to_device, keeps_64_bits=_numbers)
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
@@ -543,6 +592,8 @@ def take_methods_back() -> None:
             delattr(cls, name)
         else:
             setattr(cls, name, old)
+    if _lent:
+        change_setting(_64_BITS, _before.pop())
     _lent.clear()
     rewrite_with(None)
     train_as_compiled(False)

@@ -7,7 +7,6 @@ called one at a time, with attributes as values of Python.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -15,15 +14,14 @@ import numpy as np
 
 import nacre.export.importers.tensorflow.ops as _registered  # noqa: F401  (registers them)
 from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
-from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.origins import passed_users_code
-from nacre.core.tracing import is_bare, is_tracer
+from nacre.core.tracing import is_tracer
 from nacre.data import HostTensor
 from nacre.data.dataset.elements import sealed
 from nacre.export.importers.tensorflow.registry import OPS, DataType, Node
 from nacre.export.importers.tensorflow.values import GraphError, NotKnownError
 from nacre.tf.dtypes import DType, as_dtype
-from nacre.tf.values import is_wide, landed
+from nacre.tf.values import landed
 
 _LONG = ("int64", "uint64")
 
@@ -42,15 +40,8 @@ def node(name: str) -> Callable[..., Any]:
         described = Node(name, name, {key: _attribute(v) for key, v in attributes.items()})
         is_host = op.is_host or any(map(_is_text, inputs))
         given = [_on_host(name, x) for x in inputs] if is_host else inputs
-        stays_known = op.is_known and all(isinstance(x, np.ndarray) for x in inputs)
-        wide = (
-            not is_host and not stays_known and is_bare() and _asks_for_64_bits(inputs, attributes)
-        )
-        if not is_host and not stays_known and not wide:
-            _refuse_wide(name, inputs)
         try:
-            with jax.enable_x64(True) if wide else nullcontext():
-                found = op.function(described, *given)
+            found = op.function(described, *given)
         except NotKnownError as error:
             raise _not_known(name, str(error)) from None
         except (GraphError, TypeError, ValueError, LookupError, ArithmeticError) as error:
@@ -72,25 +63,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "O"
 
 
-def _asks_for_64_bits(inputs: tuple[Any, ...], attributes: dict[str, Any]) -> bool:
-    """Whether numbers of 64 bits go in, or are whole numbers that it casts to. Outside of programs
-    they are computed with as such; the results stay on the host, where no tape can watch them:
-    floats that are cast stay on the device, in 32 bits."""
-    target = attributes.get("DstT")
-    return any(map(is_wide, inputs)) or (target is not None and as_dtype(target) in _LONG)
-
-
 def _attribute(value: Any) -> Any:
     if isinstance(value, DType):
         return DataType(value.as_datatype_enum)
     return value.encode() if isinstance(value, str) else value
-
-
-def _refuse_wide(name: str, inputs: tuple[Any, ...]) -> None:
-    """Raise for whole numbers of the host that the device, which computes, has no bits for."""
-    for value in inputs:
-        if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
-            refuse_wide_integers(value.view(np.ndarray), f"tf op {name}")
 
 
 def _on_host(name: str, value: Any) -> Any:
@@ -126,7 +102,8 @@ def _result(value: Any, stays: bool) -> Any:
         stays: Whether floats stay on the host, where those that they were computed from are.
     """
     if isinstance(value, jax.Array):
-        return landed(np.asarray(value)) if is_wide(value) and not is_tracer(value) else value
+        is_long = value.dtype.name in _LONG and not is_tracer(value)
+        return landed(np.asarray(value)) if is_long else value
     array = np.asarray(value, object) if isinstance(value, bytes) else np.asarray(value)
     return sealed(array) if stays else landed(array)
 

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre import random
-from nacre.core.dtypes import host_dtype
 from nacre.core.errors import ArgumentError, message
 from nacre.core.random import SeedGenerator, global_generator, set_own_seed, user_seed
 from nacre.data.dataset.elements import sealed
@@ -117,7 +116,7 @@ def poisson(shape: Any, rate: Any, dtype: Any, seed: Any) -> Any:
 def _poisson(key: Any, shape: Any, rate: Any, dtype: Any) -> Any:
     rate = jnp.asarray(tensor(rate), jnp.float32)
     drawn = jax.random.poisson(key, rate, (*sizes_of(shape), *rate.shape))
-    return drawn.astype(host_dtype(as_dtype(dtype)._dtype))
+    return drawn.astype(as_dtype(dtype)._dtype)
 
 
 def _next_key(seed: Any) -> Any:
@@ -162,7 +161,7 @@ def stateless_poisson(shape: Any, seed: Any, rate: Any, dtype: Any) -> Any:
     """The same of Poisson distributions; `shape` is that of all draws."""
     rate = jnp.asarray(tensor(rate), jnp.float32)
     drawn = jax.random.poisson(_key(seed), rate, sizes_of(shape))
-    return drawn.astype(host_dtype(as_dtype(dtype)._dtype))
+    return drawn.astype(as_dtype(dtype)._dtype)
 
 
 def stateless_gamma(shape: Any, seed: Any, alpha: Any, beta: Any, dtype: Any) -> Any:
@@ -178,14 +177,14 @@ def stateless_binomial(shape: Any, seed: Any, counts: Any, probs: Any, dtype: An
     """The same of binomial distributions; `shape` is that of all draws."""
     counts, probs = (jnp.asarray(tensor(v), jnp.float32) for v in (counts, probs))
     drawn = jax.random.binomial(_key(seed), counts, probs, sizes_of(shape))
-    return drawn.astype(host_dtype(as_dtype(dtype)._dtype))
+    return drawn.astype(as_dtype(dtype)._dtype)
 
 
 def stateless_categorical(logits: Any, count: Any, seed: Any, dtype: Any) -> Any:
     """The same of classes, `count` for each row of logits."""
     shape = (plain(count), logits.shape[0])
     drawn = jax.random.categorical(_key(seed), jnp.asarray(logits), shape=shape)
-    return drawn.T.astype(host_dtype(as_dtype(dtype)._dtype))
+    return drawn.T.astype(as_dtype(dtype)._dtype)
 
 
 def shuffled(value: Any, seed: Any) -> Any:
@@ -291,7 +290,7 @@ class Generator:
     def uniform_full_int(self, shape: Any, dtype: Any = "uint64", name: Any = None) -> Any:
         """Whole numbers, all of a dtype alike: of 32 bits."""
         key = jax.random.wrap_key_data(jnp.asarray(self._seed.next()))
-        kind = host_dtype(as_dtype(dtype)._dtype)
+        kind = as_dtype(dtype)._dtype
         return jax.random.bits(key, sizes_of(shape), jnp.uint32).astype(kind)
 
     def make_seeds(self, count: Any = 1) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -63,6 +63,33 @@ class _Loader(Loader):
         return None
 
 
+class _DrawingNothing(Loader):
+    """Loads a module and leaves NumPy's random numbers where they are.
+
+    A script seeds them, and JAX, which comes with the first tensor, draws some when it is imported:
+    the script's own would be others than with TensorFlow.
+
+    Args:
+        loader: What loads it.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = module.__loader__ = self._loader  # by which files are found
+        random = sys.modules["numpy"].random
+        state = random.get_state()
+        try:
+            self._loader.exec_module(module)
+        finally:
+            random.set_state(state)
+
+
 class _Finder(MetaPathFinder):
     """Finds modules of TensorFlow and Keras in nacre.
 
@@ -78,6 +105,11 @@ class _Finder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         root = fullname.partition(".")[0]
+        if fullname == "jax" and self._refused and "numpy" in sys.modules:
+            spec = PathFinder.find_spec(fullname, path)
+            if spec is not None and spec.loader is not None:
+                spec.loader = _DrawingNothing(spec.loader)
+            return spec
         if root in self._refused:
             raise AbsentModuleError(f"'{root}' does not run on nacre. {PACKAGES[root]}")
         if root not in self._roots:

@@ -1,15 +1,17 @@
 """What `nacre.tf` gives for a tensor: arrays of JAX, and of NumPy what the device cannot hold.
 
-What JAX does not hold exactly stays on the host, as the `HostTensor` that data sets give too:
-strings (`bytes`, dtype object), int64 and float64, and all whole numbers and truths until they meet
-an array of the device: so shapes and axes are known numbers while a program is traced. Floats of 32
-bits and fewer are arrays of JAX, since only those can be watched by a tape. What scripts ask of
-both, `methods.py` lends them.
+What JAX does not hold stays on the host, as the `HostTensor` that data sets give too: strings
+(`bytes`, dtype object), and all whole numbers and truths until they meet an array of the device: so
+shapes and axes are known numbers while a program is traced. Floats and complex numbers are arrays
+of JAX, since only those can be watched by a tape. What scripts ask of both, `methods.py` lends
+them, which switches JAX's numbers of 64 bits on: dtypes mean what they mean in TensorFlow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Generator
 from typing import Any
 
 import jax
@@ -20,13 +22,13 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
 from nacre.core.host_arrays import exact
 from nacre.core.symbolic import KerasTensor
-from nacre.core.tracing import is_bare, is_tracer
+from nacre.core.tracing import is_bare, is_tracer, is_tracing
 from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged
 from nacre.data.dataset.elements import sealed
 from nacre.tf.dtypes import DType, as_dtype, dtype_of
 
-_ON_DEVICE = ("float32", "float16", "bfloat16")
+_ON_DEVICE = ("float32", "float16", "bfloat16", "float64", "complex64", "complex128")
 
 
 class _TensorKind(type):
@@ -272,6 +274,8 @@ def same(*values: Any) -> list[Any]:
     for value in values:
         if not hasattr(value, "dtype"):
             value = tensor(value, first)
+        elif out and isinstance(value, np.generic | np.ndarray) and _is_of_numpy(value, first):
+            value = tensor(np.asarray(value).astype(first._dtype))  # as TensorFlow has it
         elif dtype_of(value) is not first and not alike_on_device(dtype_of(value), first):
             raise DTypeError(
                 message(
@@ -285,9 +289,43 @@ def same(*values: Any) -> list[Any]:
     return out
 
 
+class _Traced(threading.local):
+    """How many functions of `tf` are being traced, one within another."""
+
+    depth = 0
+
+
+_traced = _Traced()
+
+
+@contextlib.contextmanager
+def traced_function() -> Generator[None]:
+    """A block in which a `tf.function` is traced."""
+    _traced.depth += 1
+    try:
+        yield
+    finally:
+        _traced.depth -= 1
+
+
+def means_tensorflow() -> bool:
+    """Whether dtypes are what TensorFlow's are: with values, and in functions of `tf`. Data that
+    `fit` brings to the device have 32 bits."""
+    return _traced.depth > 0 or not is_tracing()
+
+
+def _is_of_numpy(value: Any, wanted: DType) -> bool:
+    """Whether numbers of NumPy's, no tensor's, are of another dtype."""
+    kinds = (value.dtype.kind, wanted._dtype.kind)
+    return not isinstance(value, HostTensor) and "O" not in kinds and value.dtype.kind not in "SU"
+
+
 def alike_on_device(one: DType, other: DType) -> bool:
     """Whether the two are one dtype, but for what the device has no bits for."""
     return _fits_width(one, other) or _fits_width(other, one)
 
 
-__all__ = ["Tensor", "alike_on_device", "are_wide", "is_wide", "landed", "read", "same", "tensor"]
+__all__ = [
+    "Tensor", "alike_on_device", "are_wide", "is_wide", "landed", "means_tensorflow", "read",
+    "same", "tensor", "traced_function",
+]  # fmt: skip

@@ -35,8 +35,8 @@ class Variable(NacreVariable, metaclass=_VariableKind):
         shape: The shape, which must be the value's: variables keep their shape here.
 
     Source:
-        TensorFlow 2.15, tf.Variable. Differs: `value` is an attribute, the array; int64 and
-        float64 have the bits that the device has for them; `assign` gives the value.
+        TensorFlow 2.15, tf.Variable. Differs: `value` is an attribute, the array; `assign` gives
+        the value.
     """
 
     def __init__(
@@ -65,10 +65,8 @@ class Variable(NacreVariable, metaclass=_VariableKind):
         sizes = tuple(value.shape)
         if shape is not None and any(n not in (None, m) for n, m in zip(shape, sizes)):
             raise ArgumentError(message("tf.Variable", f"the value must fit {shape}", f"{sizes}"))
-        if dtype is None and is_wide(value) and value.dtype.kind in "iu":
-            dtype = (
-                value.dtype
-            )  # what NumPy's numbers of 64 bits are elsewhere, these are asked for
+        if dtype is None and is_wide(value):
+            dtype = value.dtype  # NumPy's by default elsewhere, here it is asked for
         super().__init__(
             value,
             dtype=None if dtype is None else as_dtype(dtype).name,

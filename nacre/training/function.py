@@ -21,7 +21,6 @@ from nacre.core import leftovers, readings, scope, tree
 from nacre.core.changes import Contents, Versioned
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.forks import PROCESS, refuse_after_fork
-from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.indices import check_width
 from nacre.core.program import Programs, programs_of, settings_key
 from nacre.core.reach import Reach
@@ -486,7 +485,7 @@ def _as_array(leaf: Any, who: str) -> Any:
         array: np.ndarray = np.array(leaf)
         if array.dtype.kind in "OUSV":
             return None
-        refuse_wide_integers(array, who)
+        check_width(who, array, jax.dtypes.canonicalize_dtype(array.dtype))
         return array
     leftovers.refuse_lost(leaf)
     if issubclass(kind, (*readings.PLAIN, Variable, Versioned)):

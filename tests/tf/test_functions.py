@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,14 @@ def differences(mine: Any, theirs: Any) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def scope() -> dict[str, Any]:
+@functools.cache
+def _arguments() -> dict[str, Any]:
     return arguments(tf)
+
+
+@pytest.fixture
+def scope() -> dict[str, Any]:
+    return _arguments()  # made where methods are lent: floats of 64 bits have them there
 
 
 @pytest.mark.parametrize("call", CASES)

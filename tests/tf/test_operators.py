@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,8 +71,61 @@ def test_what_has_no_value_is_refused(expression: str) -> None:
         eval(expression, {"tf": tf} | values())
 
 
-def test_a_float_makes_floats_of_32_bits() -> None:
-    assert (tf.constant([1, 2]) + 1.5).dtype == tf.float32
+_OTHERS: dict[str, Callable[[], Any]] = {
+    "whole": lambda: tf.constant([1, 2]),
+    "whole variable": lambda: tf.Variable([1, 2]),
+    "float32": lambda: tf.constant([1.0, 2.0]),
+    "variable": lambda: tf.Variable([1.0, 2.0]),
+    "float64": lambda: tf.constant([1.0, 2.0], tf.float64),
+    "float16": lambda: tf.constant([1.0, 2.0], tf.float16),
+    "truth": lambda: tf.constant([True, False]),
+}
+_GROUPS = [{"whole", "whole variable"}, {"float32", "variable"}]
+
+
+@pytest.mark.parametrize("operate", [operator.add, operator.truediv, operator.pow, operator.lt])
+@pytest.mark.parametrize(("one", "other"), list(itertools.permutations(_OTHERS, 2)))
+def test_tensors_of_two_dtypes_are_refused(operate: Any, one: str, other: str) -> None:
+    if {one, other} in _GROUPS:
+        assert operate(_OTHERS[one](), _OTHERS[other]()).shape == (2,)
+        return
+    with pytest.raises(TypeError, match=r"one dtype.*tf\.cast"):
+        operate(_OTHERS[one](), _OTHERS[other]())
+
+
+def test_tensors_of_two_dtypes_are_refused_in_functions() -> None:
+    for other in (tf.constant([1, 2]), tf.constant([1.0, 2.0], tf.float64)):
+        with pytest.raises(TypeError, match="one dtype"):
+            tf.function(lambda x, y: x * y)(tf.constant([1.0, 2.0]), other)
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64", "uint8"])
+def test_a_float_of_pythons_is_refused_beside_whole_numbers(kind: str) -> None:
+    for x in (tf.constant([1, 2], kind), tf.Variable([1, 2], dtype=kind)):
+        for meet in (lambda x: x + 1.5, lambda x: 1.5 * x, lambda x: x / 2.0, lambda x: x > 0.5):
+            with pytest.raises(TypeError, match="one dtype"):
+                meet(x)
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64", "uint8", "float16", "float32", "float64"])
+def test_arrays_of_numpys_become_what_the_tensor_is(kind: str) -> None:
+    for x in (tf.constant([1, 2], kind), tf.Variable([1, 2], dtype=kind)):
+        for array in (np.array([3, 4]), np.array([3.0, 4.0]), np.array([3.0, 4.0], "float32")):
+            for found in (x + array, array + x, tf.add(x, array)):
+                assert found.dtype == kind and found.numpy().tolist() == [4, 6]
+
+
+def test_whole_numbers_are_divided_as_in_tensorflow() -> None:
+    divide = tf.function(lambda a, b: (a / b, a / 2, 3 / a, tf.divide(a, b), tf.truediv(a, 2)))
+    for kind, wanted in (("int32", "float64"), ("int64", "float64"), ("uint8", "float32")):
+        a, b, v = (
+            tf.constant([5, 6], kind),
+            tf.constant([2, 4], kind),
+            tf.Variable([5, 6], dtype=kind),
+        )
+        for found in (*divide(a, b), a / b, a / 2, v / b, v / 2, b / v):
+            assert found.dtype == wanted
+        assert divide(a, b)[0].numpy().tolist() == [2.5, 1.5] == (v / b).numpy().tolist()
 
 
 @pytest.mark.parametrize("kind", ["bool", "int32", "int64", "float32"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -109,3 +110,16 @@ def test_it_can_be_called_twice_and_undone() -> None:
     importlib.import_module("tensorflow")
     takeover.uninstall()
     assert "tensorflow" not in sys.modules and takeover._OURS not in sys.meta_path
+
+
+def test_random_numbers_of_numpys_are_a_scripts_own() -> None:
+    code = (
+        "import nacre; nacre.install(quiet=True)\n"
+        "import numpy as np, sys\n"
+        "np.random.seed(0); wanted = np.random.rand(); np.random.seed(0)\n"
+        "import tensorflow as tf; assert 'jax' not in sys.modules\n"
+        "v = tf.Variable([1.0]); assert 'jax' in sys.modules\n"
+        "assert np.random.rand() == wanted"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

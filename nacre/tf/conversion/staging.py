@@ -16,7 +16,6 @@ from nacre import ops
 from nacre.core import tree
 from nacre.core.attempts import Attempt, to_undo
 from nacre.core.errors import TracedValueError, message
-from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 from nacre.data import HostTensor
@@ -201,8 +200,6 @@ def _encoded(value: Any) -> tuple[Any, list[Any]]:
         if is_number or isinstance(item, jax.Array | HostTensor | np.ndarray):
             array = tensor(item)
             if not isinstance(array, np.ndarray) or array.dtype.kind not in "OSU":
-                if isinstance(array, np.ndarray):
-                    refuse_wide_integers(array.view(np.ndarray), "tf.function")
                 arrays.append(jnp.asarray(array))
                 return _Spec(tuple(arrays[-1].shape), arrays[-1].dtype)
         return _Same(item)
