@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -212,9 +213,9 @@ def scores():
         bare(classes._gradient)(x, labels, norms, draw(1, rows))
 
 
-@pytest.fixture
-def noted(monkeypatch):
-    """Calls made in a test: handler, attributes, arguments and results."""
+@functools.cache
+def noted(of, work):
+    """The calls that some work makes: handler, attributes, arguments and results."""
     calls = []
     real = library.Library.call
 
@@ -223,13 +224,24 @@ def noted(monkeypatch):
 
         def noting(*arguments, **attributes):
             made = run(*arguments, **attributes)
-            calls.append((handler, attributes, arguments, jax.tree.leaves(made)))
+            given = [np.asarray(array) for array in arguments]
+            found = [np.asarray(array) for array in jax.tree.leaves(made)]
+            calls.append((handler, attributes, given, found))
             return made
 
         return noting
 
-    monkeypatch.setattr(library.Library, "call", call)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library.Library, "call", call)
+        work()
+    assert {handler for handler, *_ in calls} == set(of.handlers)
     return calls
+
+
+@pytest.fixture(scope="module", autouse=True)
+def calls_are_forgotten():
+    yield
+    noted.cache_clear()
 
 
 def packed(handler, attributes, arguments, results):
@@ -252,32 +264,56 @@ def packed(handler, attributes, arguments, results):
     return b"".join(parts)
 
 
-def driver(folder: Path, source: str, kind: str) -> list[str]:
-    """The command that runs a program of one source and a sanitizer, or of another processor; the
-    test is skipped where there is none.
-    """
-    empty, program = folder / "empty.cc", folder / "program"
+class Driver(NamedTuple):
+    """What makes programs of one sanitizer, or of another processor, and what runs them."""
+
+    compiler: list[str]
+    compiled: Path  # what is the same in the programs of all sources
+    runs: list[str]
+
+    def program(self, folder: Path, source: str) -> list[str]:
+        """The command that runs the program of a source."""
+        program = folder / "program"
+        files = [self.compiled, compiler.SOURCES / source]
+        made = subprocess.run(
+            [*self.compiler, *files, "-ldl", "-o", program],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert made.returncode == 0, made.stderr
+        return [*self.runs, str(program)]
+
+
+def driver(folder: Path, kind: str) -> Driver | str:
+    """The driver of a kind, or why there is none here."""
+    empty, program, compiled = folder / "empty.cc", folder / "program", folder / "driver.o"
     empty.write_text("int main() {}")
     paths = ["-I", jax.ffi.include_dir(), "-I", str(compiler.SOURCES)]
+    runs: list[str] = []
     if kind.startswith("arm"):
         if shutil.which(ARM[0]) is None or shutil.which(ARM[1][0]) is None:
-            pytest.skip(f"no {ARM[0]} or {ARM[1][0]}")
+            return f"no {ARM[0]} or {ARM[1][0]}"
         options = ["-O3", *(["-march=armv8.2-a+dotprod"] if "dot" in kind else [])]
-        runs, command = [*ARM[1], str(program)], [ARM[0], *FLAGS, *options, *paths]
+        runs, command = [*ARM[1]], [ARM[0], *FLAGS, *options, *paths]
     else:
-        runs = [str(program)]
-        options = KINDS[kind] if kind in KINDS else PROCESSORS[kind]
-        command = [*compiler.find_compiler(), *FLAGS, *options.split(), *paths]
-    works = subprocess.run([*command, empty, "-o", program], capture_output=True, check=False)
-    works = works.returncode or subprocess.run(runs, capture_output=True, check=False).returncode
-    if works:
-        pytest.skip(f"no way to check {kind} with {command[0]}")
-    files = [Path(__file__).with_name("handler_driver.cc"), compiler.SOURCES / source]
+        options = (KINDS[kind] if kind in KINDS else PROCESSORS[kind]).split()
+        command = [*compiler.find_compiler(), *FLAGS, *options, *paths]
+    for words in ([*command, empty, "-o", program], [*runs, program]):
+        if subprocess.run(words, capture_output=True, check=False).returncode:
+            return f"no way to check {kind} with {command[0]}"
+    own = Path(__file__).with_name("handler_driver.cc")
     made = subprocess.run(
-        [*command, *files, "-ldl", "-o", program], capture_output=True, text=True, check=False
+        [*command, "-c", own, "-o", compiled], capture_output=True, text=True, check=False
     )
     assert made.returncode == 0, made.stderr
-    return runs
+    return Driver(command, compiled, runs)
+
+
+@pytest.fixture(scope="module")
+def drivers(tmp_path_factory):
+    """The driver of a kind, compiled when it is first asked for."""
+    return functools.cache(lambda kind: driver(tmp_path_factory.mktemp(kind), kind))
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "arm"])
@@ -298,25 +334,22 @@ def driver(folder: Path, source: str, kind: str) -> list[str]:
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_kernels_read_and_write_what_is_theirs(of, work, kind, noted, tmp_path):
-    check_as(kind, of, work, noted, tmp_path)
+def test_kernels_read_and_write_what_is_theirs(of, work, kind, drivers, tmp_path):
+    check_as(kind, of, work, drivers, tmp_path)
 
 
 @pytest.mark.parametrize("kind", [*PROCESSORS, "arm with dot products"])
-def test_products_of_bytes_are_the_same_by_all_instructions(kind, noted, tmp_path):
-    check_as(kind, library.QUANTIZED, bytes_products, noted, tmp_path)
+def test_products_of_bytes_are_the_same_by_all_instructions(kind, drivers, tmp_path):
+    check_as(kind, library.QUANTIZED, bytes_products, drivers, tmp_path)
 
 
-def check_as(kind, of, work, noted, tmp_path):
+def check_as(kind, of, work, drivers, tmp_path):
     """Run what is noted of a kernel's work by a program of some kind; compare what it gives."""
     native.need(of)
-    work()
-    assert {handler for handler, *_ in noted} == set(of.handlers)
-    calls = [
-        (handler, attributes, [np.asarray(a) for a in arguments], [np.asarray(r) for r in results])
-        for handler, attributes, arguments, results in noted
-    ]
-    command = driver(tmp_path, of.sources[0], kind)
+    if isinstance(made := drivers(kind), str):
+        pytest.skip(made)
+    command = made.program(tmp_path, of.sources[0])
+    calls = noted(of, work)
     given = b"".join(packed(*call) for call in calls)
     ran = subprocess.run(command, input=given, capture_output=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stderr.decode()[:4000]
