@@ -228,7 +228,9 @@ class Verification:
                 got = f"output '{output.name}' has shape {one.shape}, the model's {right.shape}"
                 raise self._fault(f"{got} ({of}){self._first_difference(arrays)}")
             place = first_far(one, right, self.tolerance)
-            if place is not None and self._is_rounding(output.value, arrays, one, right):
+            if place is not None and is_rounding(
+                self.captured.graph, output.value, arrays, one, right
+            ):
                 place = None
             if place is not None:
                 numbers = f"{one[place]} where the model gives {right[place]}"
@@ -242,35 +244,6 @@ class Verification:
             return Compared(of, largest, relative, squares, model_squares)
         counts = labels.shape[0], self._hits(found, labels), self._hits(rights, labels)
         return Compared(of, largest, relative, squares, model_squares, *counts)
-
-    def _is_rounding(self, value: Value, arrays: Sequence[Array], one: Array, right: Array) -> bool:
-        """Whether numbers differ by rounding alone: whole ones by one, where what they were made of
-        lies so near to the middle that any rounding of it tips it to either side; others by what is
-        left of two numbers that nearly are the same."""
-        if one.dtype == np.float32 and right.dtype == np.float32:
-            return self._is_difference(value, arrays, one, right)
-        source = _made_whole(self.captured.graph, value)
-        if source is None or one.dtype.kind not in "iu":
-            return False
-        before = evaluate(self.captured.graph, arrays).values[source.value.name]
-        from_middle = np.abs(before - np.floor(before) - (0.5 if source.is_rounded else 0))
-        from_middle = from_middle if source.is_rounded else np.minimum(from_middle, 1 - from_middle)
-        steps = np.abs(one.astype("int64") - right.astype("int64"))
-        near = np.broadcast_to(from_middle < _NEAR, right.shape)
-        return bool(np.all((steps == 0) | ((steps == 1) & near)))
-
-    def _is_difference(
-        self, value: Value, arrays: Sequence[Array], one: Array, right: Array
-    ) -> bool:
-        """Whether what differs is what is left of two numbers that are nearly the same: some digits
-        of them, which any other order of operations changes."""
-        parts = _parts_of_sums(self.captured.graph, value)
-        if not parts:
-            return False
-        known = evaluate(self.captured.graph, arrays).values
-        numbers = [known[part.name] for part in parts]
-        largest = max(float(np.abs(x[np.isfinite(x)]).max(initial=0)) for x in numbers)
-        return bool(np.all(np.isclose(one, right, 0, _LAST_DIGITS * largest, equal_nan=True)))
 
     def _first_difference(self, arrays: Sequence[Array]) -> str:
         """Which layer is the first that differs, for the end of a sentence."""
@@ -298,12 +271,53 @@ class Verification:
             write_plainly(path, content)
             found = self.runtime.open(path)(arrays)
         wanted = [right[name] for name, _ in outputs]
-        return first_that_differs(probes, found, wanted, self.tolerance)
+        rounds = functools.partial(is_rounding, graph)
+        return first_that_differs(probes, found, wanted, self.tolerance, arrays, rounds)
 
     def _fault(self, got: str) -> FileFormatError:
         rule = f"{self.runtime.name} must compute with the file what the model computes"
         fix = "Please report this model; what was there before is untouched. verify=False writes "
         return FileFormatError(message(self.who, rule, got, fix + "it all the same."))
+
+
+def is_rounding(
+    graph: Graph, value: Value, arrays: Sequence[Array], one: Array, right: Array
+) -> bool:
+    """Whether numbers of a graph's value differ by rounding alone: whole ones by one, where what
+    they were made of lies so near to the middle that any rounding of it tips it to either side;
+    others by what is left of two numbers that nearly are the same.
+
+    Args:
+        graph: What computes it.
+        value: Which of its values.
+        arrays: What the graph is given.
+        one, right: Two arrays of numbers for the value.
+    """
+    if one.dtype == np.float32 and right.dtype == np.float32:
+        return _is_difference(graph, value, arrays, one, right)
+    source = _made_whole(graph, value)
+    if source is None or one.dtype.kind not in "iu":
+        return False
+    before = evaluate(graph, arrays).values[source.value.name]
+    from_middle = np.abs(before - np.floor(before) - (0.5 if source.is_rounded else 0))
+    from_middle = from_middle if source.is_rounded else np.minimum(from_middle, 1 - from_middle)
+    steps = np.abs(one.astype("int64") - right.astype("int64"))
+    near = np.broadcast_to(from_middle < _NEAR, right.shape)
+    return bool(np.all((steps == 0) | ((steps == 1) & near)))
+
+
+def _is_difference(
+    graph: Graph, value: Value, arrays: Sequence[Array], one: Array, right: Array
+) -> bool:
+    """Whether what differs is what is left of two numbers that are nearly the same: some digits
+    of them, which any other order of operations changes."""
+    parts = _parts_of_sums(graph, value)
+    if not parts:
+        return False
+    known = evaluate(graph, arrays).values
+    numbers = [known[part.name] for part in parts]
+    largest = max(float(np.abs(x[np.isfinite(x)]).max(initial=0)) for x in numbers)
+    return bool(np.all(np.isclose(one, right, 0, _LAST_DIGITS * largest, equal_nan=True)))
 
 
 def _parts_of_sums(graph: Graph, value: Value) -> list[Value]:
@@ -384,12 +398,15 @@ def write_plainly(path: Path, files: Mapping[str, Content]) -> None:
 
 
 def probes_of(graph: Graph) -> Iterator[tuple[Node, Value]]:
-    """The last node of each layer, with the number that it gives, in the order they run."""
-    last = {node.layer: node for node in graph.nodes if "float" in node.outputs[0].dtype}
-    kept = {id(node) for node in last.values()}
+    """What leaves each layer, for others or as a result, with the node that makes it, in the order
+    they run."""
+    makers, leaving = graph.producers(), {value for _, value in graph.outputs}
     for node in graph.nodes:
-        if id(node) in kept and node.op != "constant":
-            yield node, node.outputs[0]
+        given = (v for v in node.inputs if v in makers)
+        leaving |= {v for v in given if v is not None and makers[v].layer != node.layer}
+    for node in graph.nodes:
+        if node.op != "constant":
+            yield from ((node, value) for value in node.outputs if value in leaving)
 
 
 def probing(graph: Graph, probes: Sequence[tuple[Node, Value]]) -> Graph:
@@ -403,13 +420,23 @@ def first_that_differs(
     found: Sequence[Any],
     right: Sequence[Array],
     tolerance: Tolerance,
+    arrays: Sequence[Array] = (),
+    rounds: Callable[..., bool] = lambda *_: False,
 ) -> str | None:
-    """The first layer that differs, with both numbers; None where none of these does."""
-    for (node, _), one, wanted in zip(probes, found, right, strict=True):
-        place = first_far(np.asarray(one), wanted, tolerance)
-        if place is not None:
-            numbers = f"{np.asarray(one)[place]} where {wanted[place]} is right"
-            return f"'{node.layer or node.op}' ({node.op}): {numbers}"
+    """The first layer that differs, with both numbers; None where none of these does.
+
+    Args:
+        arrays: What the layers are computed of.
+        rounds: Whether a value differs by rounding alone: `is_rounding` of a graph.
+    """
+    for (node, value), one, wanted in zip(probes, map(np.asarray, found), right, strict=True):
+        place = first_far(one, wanted, tolerance)
+        if place is None or (one.shape == wanted.shape and rounds(value, arrays, one, wanted)):
+            continue
+        if one.shape != wanted.shape:
+            return f"'{node.layer or node.op}' ({node.op}): shape {one.shape}, not {wanted.shape}"
+        numbers = f"{one[place]} where {wanted[place]} is right"
+        return f"'{node.layer or node.op}' ({node.op}): {numbers}"
     return None
 
 
@@ -475,5 +502,5 @@ def _first_line(error: Exception) -> str:
 
 __all__ = [
     "Answered", "Compared", "Verification", "bound_sizes", "can_compare", "first_far",
-    "first_that_differs", "probes_of", "probing", "tolerance_for", "write_plainly",
+    "first_that_differs", "is_rounding", "probes_of", "probing", "tolerance_for", "write_plainly",
 ]  # fmt: skip

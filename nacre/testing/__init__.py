@@ -2,6 +2,7 @@
 
 target      formats: `check_target`, and its checks one by one, `target_checks`
 graph_ops   ops of the graph with inputs, which formats are tried with
+faults      wrong ops, which what compares files must find
 """
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,8 @@
 """The contract of formats, for nacre's own and for those of others.
 
 Each op of the graph is written and computes in the format's own runtime what it computes in NumPy,
-at other sizes than any that were known, or it is refused; whole models are compared; a fault in one
-form is found and its layer named; all gaps are told at once; a failed export leaves what was there.
+at other sizes than any that were known, or it is refused; a fault in each op is found and its layer
+named; whole models are compared; all gaps are told at once; a failed export leaves what was there.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, FileFormatError, UnsupportedOpError, message
 from nacre.core.random import set_random_seed
+from nacre.core.regions import Content
 from nacre.export.api import Plan, prepared
 from nacre.export.capture import capture
 from nacre.export.graph.evaluate import evaluate
 from nacre.export.graph.ir import Graph, Node, Value
+from nacre.export.graph.opset import OPSET
 from nacre.export.targets import find_target
 from nacre.export.targets.target import Request, Runtime, Target
 from nacre.export.verification import can_compare, first_far, write_plainly
 from nacre.layers import Activation, Dense, Input, Layer
 from nacre.models import Model, Sequential
 from nacre.ops import pad
+from nacre.testing.faults import FAULTS, Fault, SmallNet, is_seen, nets_of, with_fault
 from nacre.testing.graph_ops import CASES, OpCase
 
 _SIZES = ((3, 5), (1, 2))  # batch and time that each op is called with
@@ -132,6 +135,9 @@ def target_checks(target: Target | str) -> Iterator[Check]:
     runtime = runtime_of(target)
     for case in CASES:
         yield Check(f"op {case.name}", functools.partial(_check_op, target, runtime, case), case)
+    for op in target.support.forms:
+        name = f"a fault in {op} is found and its layer named"
+        yield Check(name, functools.partial(check_fault, target, runtime, op))
     for name, check in _OF_MODELS.items():
         yield Check(name, functools.partial(check, target, runtime))
 
@@ -204,6 +210,63 @@ def _compare(
         if can_compare(graph):
             far = first_far(one, wanted, tolerance)
             assert far is None, f"{output} at {far}: {one[far]} where {wanted[far]} is right"
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+
+def check_fault(target: Target, runtime: Runtime, op: str) -> str:
+    """Each fault in an op is found where a net with it is compared, and its layer named.
+
+    Returns:
+        '' where it is, or why there is nothing to find.
+    """
+    takes_scalars = not target.support.of_input(Value("x", "float32", ()))
+    why = "no net has it"
+    for net in nets_of(op, scalars_as_lines=not takes_scalars):
+        why = _why_not_faulty(target, net)
+        if not why:
+            for fault in FAULTS:
+                if is_seen(net, fault):
+                    _check_fault(target, net, fault)
+            return ""
+    return "it draws random numbers" if OPSET[op].is_random else why
+
+
+def _why_not_faulty(target: Target, net: SmallNet) -> str:
+    """Why a net cannot be written with a fault in its op, '' where it can."""
+    graph = prepared(net.captured.graph, target)
+    if target.why_open_sizes_fail and graph.symbols():
+        return "no open sizes"
+    wrong = with_fault(graph, net.op, FAULTS[0])
+    if wrong is None:
+        return "its nodes are written as those of other ops"
+    gaps = target.support.gaps(wrong)
+    return "refused: " + "; ".join(gaps) if gaps else ""
+
+
+def _check_fault(target: Target, net: SmallNet, fault: Fault) -> None:
+    def write(request: Request) -> Mapping[str, Content]:
+        wrong = with_fault(request.graph, net.op, fault)
+        return target.write(replace(request, graph=wrong or request.graph))
+
+    known, samples = {"name": "net", "producer": "nacre"}, [list(net.arrays)]
+    plan = Plan(
+        replace(target, write=write), net.captured, net, "net", "check_target", {}, known,
+        samples=samples,
+    )  # fmt: skip
+    nodes = plan.prepared().graph.all_nodes()
+    layers = {node.layer for node in nodes if node.op == net.op and node.layer}
+    said = ""
+    with _path(target) as path:
+        try:
+            plan.write(path)
+        except FileFormatError as error:
+            said = str(error)
+        assert said, f"{fault} in {net.op}: it is not found"
+        named = any(f"first layer that differs is '{layer}'" in said for layer in layers)
+        assert named, f"{fault} in {net.op}: its layer is not named: {said}"
+        assert not path.exists(), f"{fault} in {net.op}: a file is left"
 
 
 # --- models ---------------------------------------------------------------------------------------
@@ -374,4 +437,12 @@ _OF_MODELS: dict[str, Callable[[Target, Runtime], str]] = {
     "sizes between those that a file is for are refused or computed": _refuses_other_sizes,
 }
 
-__all__ = ["Check", "Checked", "check_target", "runtime_of", "small_model", "target_checks"]
+__all__ = [
+    "Check",
+    "Checked",
+    "check_fault",
+    "check_target",
+    "runtime_of",
+    "small_model",
+    "target_checks",
+]
