@@ -3,6 +3,8 @@ layer: a third of the ops of fast formats in the quick tier, fewer of others, al
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,9 +15,10 @@ from nacre.export.targets.graphdef.body import known_shape
 from nacre.export.targets.graphdef.rules import FORMS
 from nacre.export.targets.saved_model import write as saved_model
 from nacre.export.targets.saved_model.write import Spec, Thing, Writer
+from nacre.export.trials import Tries, groups_of_sizes
 from nacre.export.verification import write_plainly
 from nacre.saving.formats.saved_model_check import Content, of_signature
-from nacre.testing.faults import FAULTS, SmallNet, is_seen, nets_of, with_fault
+from nacre.testing.faults import FAULTS, Fault, SmallNet, is_seen, nets_of, with_fault
 from nacre.testing.graph_ops import CASES
 from nacre.testing.target import check_fault, runtime_of
 from tests.contracts.test_target_contract import writable
@@ -42,6 +45,7 @@ NOTHING_TO_FIND = {
     "onnx": {"resize": _AS_OTHERS},
     "openvino": {
         "resize": _AS_OTHERS,
+        "sort": _AS_OTHERS,
         **_NO_TEXTS,
         **dict.fromkeys(("shift_left", "shift_right"), "by a known number alone"),
     },
@@ -101,15 +105,32 @@ def written(net: SmallNet, folder) -> None:
     Content({}, [of_signature("net", net.captured, arguments, net)], "test").check(folder)
 
 
+# Ops whose faults no numbers from 0 to 1 show, which are what SavedModels are compared with.
+HIDDEN = {"acosh": "NaN below 1", "floor": "0", "simple_rnn": "rectified to 0"}
+
+
+def is_shown(net: SmallNet, fault: Fault) -> bool:
+    """Whether inputs as they are drawn show a fault."""
+    tries = Tries(net.captured)
+    for sizes in next(groups_of_sizes(net.captured.graph)):
+        arrays = list(tries.values[0](sizes).values())
+        try:
+            if is_seen(replace(net, arrays=arrays), fault):
+                return True
+        except ValueError:  # the op takes no such
+            continue
+    return False
+
+
 def try_saved_models(ops: list[str], folder, monkeypatch) -> None:
     right, missed = saved_model.lower, []
     for op in ops:
-        nets = [
-            net for net in nets_of(op) if FORMS.limits.get(op, lambda _: None)(first(net)) is None
-        ]
-        assert nets, op
+        limit = FORMS.limits.get(op, lambda _: None)
+        nets = [net for net in nets_of(op) if limit(first(net)) is None]
         for fault in FAULTS:
-            if not is_seen(nets[0], fault):
+            net = next((net for net in nets if is_shown(net, fault)), None)
+            if net is None:
+                assert fault != FAULTS[0] or op in HIDDEN, op
                 continue
             monkeypatch.setattr(
                 saved_model,
@@ -119,9 +140,9 @@ def try_saved_models(ops: list[str], folder, monkeypatch) -> None:
                 ),
             )
             try:
-                written(nets[0], folder / f"{op}_{fault}")
+                written(net, folder / f"{op}_{fault}")
             except FileFormatError as error:
-                if "first layer that differs is 'net/first'" not in str(error):
+                if "'net/first" not in str(error):  # where it differs, or cannot be run
                     missed.append(f"{op}, {fault}: {error}")
             else:
                 missed.append(f"{op}, {fault}: not found")
