@@ -31,7 +31,7 @@ from nacre.models import Model, mask_flow
 from nacre.saving import archive, building, hub, own_part, weights
 from nacre.saving.archive import refuse_link
 from nacre.saving.checkpoint_graph import find as find_checkpoint
-from nacre.saving.files import KINDS, Source
+from nacre.saving.files import KINDS, Source, read_whole
 from nacre.saving.formats import (
     checkpoint,
     checkpoint_writer,
@@ -318,14 +318,18 @@ def load_model(
         raise ArgumentError(message("load_model", "masks must be 'file' or 'carry'", repr(masks)))
     if hub.is_hub_path(filepath):
         filepath = hub.fetch(hub.repository_of(filepath, "load_model"), "load_model")
-    source = Source(filepath, "load_model")
-    with safety.reading(safe_mode):
-        model = _load(source, custom_objects, compile)
-    if masks == "carry":
-        mask_flow.set_end_at_ops(model, False)
-    else:
-        mask_flow.warn_that_masks_end(model, source.who)
-    return model
+
+    def read() -> Any:
+        source = Source(filepath, "load_model")
+        with safety.reading(safe_mode):
+            model = _load(source, custom_objects, compile)
+        if masks == "carry":
+            mask_flow.set_end_at_ops(model, False)
+        else:
+            mask_flow.warn_that_masks_end(model, source.who)
+        return model
+
+    return read_whole(filepath, read)
 
 
 def _load(source: Source, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
@@ -587,6 +591,10 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     by_name = bool(kwargs.pop("by_name", False))
     kwargs.pop("options", None)
     refuse_unknown(who, kwargs, load_weights)
+    return read_whole(filepath, lambda: _load_weights(model, filepath, skip_mismatch, by_name, who))
+
+
+def _load_weights(model: Any, filepath: Any, skip_mismatch: bool, by_name: bool, who: str) -> Any:
     source = Source(filepath, who)
     if not model.built:
         building.build_from(model, source)

@@ -6,13 +6,15 @@ import io
 import os
 import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nacre.core import addresses
 from nacre.core.atomic import recover
-from nacre.core.errors import FileFormatError, message, nearest
+from nacre.core.errors import FileFormatError, WeightsMismatchError, message, nearest
 from nacre.core.wire import npz, safetensors, tflite
+from nacre.core.wire.bundle import files_of
 from nacre.core.wire.tensorflow.saved_model import FILE
 from nacre.saving import archive, hdf5, orbax
 from nacre.saving.checkpoint_graph import find as find_checkpoint
@@ -50,6 +52,46 @@ _ONNX_FIELDS = frozenset((0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72))
 
 class MissingFileError(FileFormatError, FileNotFoundError):
     """There is no file at the path."""
+
+
+_Found = TypeVar("_Found")
+_READINGS = 8  # of files that another save replaces meanwhile
+
+
+def read_whole(filepath: Any, read: Callable[[], _Found]) -> _Found:
+    """What `read` gives of a path; once more where another process has replaced it meanwhile.
+
+    A folder, a checkpoint and large arrays are read in more than one step, and a save between two
+    of them leaves parts of two files: their checksums differ, and nothing has been changed yet.
+
+    Raises:
+        NacreError: That of `read`, where the file is the one that it began with.
+    """
+    for _ in range(_READINGS):
+        before = _state_of(filepath)
+        try:
+            return read()
+        except (FileFormatError, WeightsMismatchError, OSError):
+            if before is None or _state_of(filepath) == before:
+                raise
+    return read()
+
+
+def _state_of(filepath: Any) -> tuple[tuple[int, ...], ...] | None:
+    """What tells a file or folder at a path from a newer one; None for what is no path."""
+    try:
+        path = Path(os.fsdecode(filepath))
+        prefix = find_checkpoint(path)
+    except TypeError:
+        return None
+    found = []
+    for part in (path, path / FILE, *(() if prefix is None else files_of(prefix)[:1])):
+        try:
+            status = part.stat()
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        except (OSError, ValueError):
+            found.append(())
+    return tuple(found)
 
 
 class Source:
@@ -292,4 +334,4 @@ def _nearest_file(wanted: str, names: list[str]) -> str | None:
     return None if stem is None else by_stem[stem]
 
 
-__all__ = ["KINDS", "MissingFileError", "Source"]
+__all__ = ["KINDS", "MissingFileError", "Source", "read_whole"]

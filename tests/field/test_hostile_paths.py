@@ -1,7 +1,7 @@
 """No file and no config makes nacre read another file of the reader's machine.
 
-CVE-2025-12058 (a vocabulary that is a path), CVE-2026-1669 (arrays whose bytes lie elsewhere), and
-links in a folder model.
+CVE-2025-12058 (a vocabulary that is a path), CVE-2026-1462 (a SavedModel that is a path),
+CVE-2026-1669 (arrays whose bytes lie elsewhere), and links in a folder model.
 """
 
 from __future__ import annotations
@@ -75,6 +75,34 @@ def test_a_vocabulary_in_a_file_is_no_path(door: str, secret: Path, tmp_path: Pa
                 DOORS[door](model, folder)
         else:
             refused(lambda m=model, f=folder: DOORS[door](m, f))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SavedModel of the reader's."""
+    path = tmp_path_factory.mktemp("saved") / "m"
+    model = nacre.Sequential([layers.Input((4,)), layers.Dense(4)])
+    model.save(path, verify=False)
+    return path
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_saved_model_in_a_file_is_no_path(door: str, saved: Path, tmp_path: Path) -> None:
+    evil = layer("TFSMLayer", name="e", filepath=str(saved), call_endpoint="serving_default")
+    for index, model in enumerate((graph(evil), stack(evil))):
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        rule = "refused" if door == "command" else "must not read other files"
+        with pytest.raises(NacreError, match=rule):
+            DOORS[door](model, folder)
+
+
+def test_a_saved_model_in_a_trusted_config_is_read(saved: Path) -> None:
+    kind = layer("TFSMLayer", name="e", filepath=str(saved), call_endpoint="serving_default")
+    with pytest.raises(NacreError, match="must not read other files"):
+        deserialize_keras_object(stack(kind))
+    model = deserialize_keras_object(stack(kind), safe_mode=False)
+    assert model(np.ones((2, 4), "float32")).shape == (2, 4)
 
 
 def test_a_vocabulary_in_a_config_is_no_path(secret: Path) -> None:

@@ -18,6 +18,7 @@ from nacre.core import temporary
 from nacre.core.atomic import write_file
 from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.regions import Region
+from nacre.core.save_turn import one_save_at_a_time
 from nacre.core.variable import Variable
 from nacre.core.wire.bundle import Bundle, Stored, files_of, write_data
 from nacre.core.wire.tensorflow.objects import (
@@ -127,7 +128,12 @@ def write_state(
 
 
 def write(arrays: Mapping[str, Stored], path: Path, who: str, verify: bool = True) -> None:
-    """Write the files of a checkpoint."""
+    """Write the files of a checkpoint, when no other save writes into the folder."""
+    with one_save_at_a_time(path.parent):
+        _write(arrays, path, who, verify)
+
+
+def _write(arrays: Mapping[str, Stored], path: Path, who: str, verify: bool) -> None:
     index_file, _ = files_of(path)
     old = _data_files(path)
     shards = 2 if files_of(path)[1] in old else 1

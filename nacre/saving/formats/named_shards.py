@@ -24,6 +24,7 @@ from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.file_errors import read_json
 from nacre.core.kinds import is_dict
 from nacre.core.regions import Region
+from nacre.core.save_turn import one_save_at_a_time
 from nacre.core.wire import safetensors
 from nacre.saving.archive import refuse_link
 from nacre.saving.assets import is_plain_name
@@ -79,7 +80,11 @@ def save(model: Any, path: Path, limit: float, who: str, verify: bool = True) ->
         FileFormatError: What was written differs from memory.
     """
     _, streams = named_arrays.to_content(model, ".safetensors")
-    parts = parts_of(streams, limit)
+    with one_save_at_a_time(path.parent):
+        _write(parts_of(streams, limit), path, who, verify)
+
+
+def _write(parts: list[dict[str, safetensors.Stream]], path: Path, who: str, verify: bool) -> None:
     index = index_of(path)
     old = _own_files(index)
     names = _names(index, len(parts), old)

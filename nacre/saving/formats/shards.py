@@ -29,6 +29,7 @@ from nacre.core.atomic import errors_name_target, write_file
 from nacre.core.errors import ArgumentError, FileFormatError, message
 from nacre.core.file_errors import read_json
 from nacre.core.regions import as_bytes
+from nacre.core.save_turn import one_save_at_a_time
 from nacre.core.variable import Variable
 from nacre.saving import hdf5, weights
 from nacre.saving.archive import refuse_link
@@ -78,7 +79,8 @@ def save(
                 )
             shards.append([])
             size = 0
-    _write(shards, path, total, who, verify)
+    with one_save_at_a_time(path.parent):
+        _write(shards, path, total, who, verify)
 
 
 def _bytes_of(array: np.ndarray | Variable) -> int:

@@ -1,0 +1,100 @@
+"""What is read while another thread or process saves there is one save's, and so is what is left."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nacre
+from nacre.core.errors import FileFormatError
+from nacre.core.save_turn import one_save_at_a_time
+from nacre.saving.files import read_whole
+from tests.saving.helpers import small
+
+# Formats of several files, and one that is read in two steps.
+NAMES = {"m": {}, "m.safetensors": {}, "n.safetensors": {"max_shard_size": 60}}
+
+
+def filled(number: float) -> Any:
+    model = small()
+    model.set_weights([np.full_like(weight, number) for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_threads_save_to_one_path_while_a_third_reads(name: str, tmp_path: Path) -> None:
+    path, models = tmp_path / name, [filled(1.0), filled(2.0)]
+    found = tmp_path / (f"{name}.index.json" if NAMES[name] else name)
+    models[0].save_weights(path, **NAMES[name])
+
+    def save(model: Any) -> None:
+        for _ in range(6):
+            model.save_weights(path, **NAMES[name])
+
+    savers = [threading.Thread(target=save, args=(model,)) for model in models]
+    for saver in savers:
+        saver.start()
+    reader, readings = small(), 0
+    while readings < 3 or any(saver.is_alive() for saver in savers):
+        reader.load_weights(found)
+        numbers = {float(x) for weight in reader.get_weights() for x in weight.ravel()}
+        assert numbers in ({1.0}, {2.0})
+        readings += 1
+    for saver in savers:
+        saver.join()
+    reader.load_weights(found)
+    assert {float(weight.ravel()[0]) for weight in reader.get_weights()} in ({1.0}, {2.0})
+
+
+@pytest.mark.parametrize("error", [FileFormatError, FileNotFoundError])
+def test_a_path_is_read_again_where_it_was_replaced_and_else_not(
+    error: type[Exception], tmp_path: Path
+) -> None:
+    path, readings = tmp_path / "m", []
+
+    def read() -> str:
+        readings.append(path.read_text())
+        if len(readings) == 1:
+            (tmp_path / "new").write_text("new and longer")
+            (tmp_path / "new").replace(path)
+        if readings[-1] != "new and longer" or len(readings) > 2:
+            raise error("damaged")
+        return readings[-1]
+
+    path.write_text("old")
+    assert read_whole(path, read) == "new and longer"
+    assert len(readings) == 2
+    with pytest.raises(error):
+        read_whole(str(path), read)
+    assert len(readings) == 3
+    with pytest.raises(error):
+        read_whole(b"bytes of a file", read)
+
+
+def test_saves_of_several_files_take_turns_between_processes(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl", reason="locks of folders are POSIX's")
+    ask = "import fcntl, os; fcntl.flock(os.open('.', os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+    def is_free() -> bool:
+        run = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True)
+        return run.returncode == 0
+
+    with one_save_at_a_time(tmp_path):
+        with one_save_at_a_time(tmp_path):  # a save within a save
+            pass
+        assert not is_free()
+    assert is_free()
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_in_a_save_lets_the_next_one_in(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no"), one_save_at_a_time(tmp_path):
+            raise ValueError("no")
+    nacre.Sequential([nacre.Input((1,)), nacre.layers.Dense(1)]).save_weights(tmp_path / "m")
