@@ -10,6 +10,8 @@ MODULES: dict[str, str] = {
     "keras.callbacks.experimental": "nacre.callbacks",
     "keras.experimental": "nacre.tf.keras_experimental",
     "data": "nacre.data",
+    "experimental.numpy": "nacre.tf.numpy_names",
+    "experimental.numpy.random": "nacre.tf.numpy_random",
     "errors": "nacre.tf.failures",
     "hub": "nacre.tf.hub",
     "tfds": "nacre.tf.tfds_loading",

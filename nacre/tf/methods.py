@@ -30,7 +30,13 @@ import numpy as np
 
 import nacre
 from nacre.core.array_classes import ARRAY, TRACER
+<<<<<<< HEAD
 from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError, message
+=======
+from nacre.core.dtypes import host_dtype
+from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError, message
+from nacre.core.host_arrays import refuse_wide_integers
+>>>>>>> 2a23ab4e (tf.experimental.numpy: NumPy's names on tensors; NumPy's functions of tensors on the host give NumPy's values; sparse tensors print as tensors again)
 from nacre.core.indices import check_width
 from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
@@ -40,7 +46,7 @@ from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged, TensorSpec
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.models.trainable import Trainable
-from nacre.tf.dtypes import as_dtype, as_dtype_or_none
+from nacre.tf.dtypes import DType, as_dtype, as_dtype_or_none
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
@@ -64,6 +70,27 @@ def _with_numpy(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any
     if func in (np.shape, np.ndim, np.size) and len(args) == 1 and not kwargs:
         return tuple(self.shape) if func is np.shape else getattr(self, func.__name__)
     return func(*_on_host(args), **{key: _on_host(value) for key, value in kwargs.items()})
+
+
+def _host_with_numpy(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """The same of tensors on the host, where a script calls the function."""
+    if not _is_script(sys._getframe(1).f_code.co_filename):
+        return np.ndarray.__array_function__(self, func, types, args, kwargs)
+    return func(*_plain(args), **{key: _plain(value) for key, value in kwargs.items()})
+
+
+def _plain(value: Any) -> Any:
+    """Tensors as arrays of NumPy's own, in lists and tuples too."""
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    if isinstance(value, HostTensor):
+        return value.view(np.ndarray)
+    return np.asarray(value) if isinstance(value, ARRAY) else value
+
+
+def _refuse_item(self: Any, key: Any, value: Any) -> None:
+    rule, fix = "tensors do not change", "Use tf.tensor_scatter_nd_update, or a tf.Variable."
+    raise DTypeError(message("Tensor", rule, "x[...] = value", fix))
 
 
 def _on_host(value: Any) -> Any:
@@ -562,7 +589,12 @@ def _make_and_lend() -> None:
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text, __array_function__=_with_numpy)
     _lend(TRACER, __repr__=_traced_repr, __str__=_traced_text)
     _lend(HostTensor, shape=_shape_of(np.ndarray.shape), __format__=_format)
+<<<<<<< HEAD
     _lend(HostTensor, __jax_array__=_to_device, keeps_64_bits=_numbers)
+=======
+    _lend(HostTensor, __jax_array__=_to_device, __array_function__=_host_with_numpy)
+    _lend(HostTensor, __setitem__=_refuse_item)
+>>>>>>> 2a23ab4e (tf.experimental.numpy: NumPy's names on tensors; NumPy's functions of tensors on the host give NumPy's values; sparse tensors print as tensors again)
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
@@ -583,6 +615,20 @@ def _make_and_lend() -> None:
     for cls in (HostTensor, Variable):
         _lend(cls, device=property(_device))
     _lend(HostLayer, __call__=_with_texts(HostLayer.__call__))
+
+
+def lend_numpy_methods() -> None:
+    """Let dtypes meet, and `astype` to floats of 32 bits give arrays of the device, which tapes
+    watch: `tf.experimental.numpy.experimental_enable_numpy_behavior`."""
+    lend_methods()
+    _lend(HostTensor, astype=_astype)
+
+
+def _astype(self: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+    wanted = np.dtype(dtype.as_numpy_dtype if isinstance(dtype, DType) else dtype)
+    found = np.ndarray.astype(self, wanted, *args, **kwargs)
+    is_asked = _is_script(sys._getframe(1).f_code.co_filename)
+    return landed(found.view(np.ndarray)) if is_asked else found
 
 
 def take_methods_back() -> None:
