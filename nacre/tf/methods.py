@@ -30,13 +30,7 @@ import numpy as np
 
 import nacre
 from nacre.core.array_classes import ARRAY, TRACER
-<<<<<<< HEAD
 from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError, message
-=======
-from nacre.core.dtypes import host_dtype
-from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError, message
-from nacre.core.host_arrays import refuse_wide_integers
->>>>>>> 2a23ab4e (tf.experimental.numpy: NumPy's names on tensors; NumPy's functions of tensors on the host give NumPy's values; sparse tensors print as tensors again)
 from nacre.core.indices import check_width
 from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
@@ -404,6 +398,8 @@ def _matched(self: Any, other: Any) -> Any:
     of it."""
     have = _plain_dtype(self)
     kind = type(other)
+    if _follows_numpy[0]:
+        return _met(have, other)
     if kind is np.ndarray or isinstance(other, np.generic):
         is_text = other.dtype.kind in "OSU" or have.kind == "O"
         if other.dtype == have or is_text or other.dtype.kind in "mMV":
@@ -423,6 +419,25 @@ def _matched(self: Any, other: Any) -> Any:
         fix = f"Convert one: tf.cast(x, tf.{as_dtype(have).name})."
         raise DTypeError(message("tf.Tensor", rule, got, fix))
     return other
+
+
+_follows_numpy = [False]  # whether dtypes meet as NumPy's do, as a script may ask for
+
+
+def _met(have: np.dtype, other: Any) -> Any:
+    """What an operator takes beside a tensor where dtypes meet as NumPy's do."""
+    is_array = isinstance(other, (*_TENSORS, np.ndarray, np.generic))
+    given = (
+        other.dtype if isinstance(other, np.generic) else _plain_dtype(other) if is_array else have
+    )
+    kinds = "biufc"
+    if have == given or have.kind not in kinds or given.kind not in kinds:
+        return other
+    value = read(other) if isinstance(other, Variable) else other
+    together = np.result_type(have, given)
+    if isinstance(value, np.ndarray | np.generic):
+        return landed(np.asarray(value).astype(together))
+    return jnp.asarray(value, together)
 
 
 def _divided(value: Any) -> Any:
@@ -589,12 +604,8 @@ def _make_and_lend() -> None:
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text, __array_function__=_with_numpy)
     _lend(TRACER, __repr__=_traced_repr, __str__=_traced_text)
     _lend(HostTensor, shape=_shape_of(np.ndarray.shape), __format__=_format)
-<<<<<<< HEAD
     _lend(HostTensor, __jax_array__=_to_device, keeps_64_bits=_numbers)
-=======
-    _lend(HostTensor, __jax_array__=_to_device, __array_function__=_host_with_numpy)
-    _lend(HostTensor, __setitem__=_refuse_item)
->>>>>>> 2a23ab4e (tf.experimental.numpy: NumPy's names on tensors; NumPy's functions of tensors on the host give NumPy's values; sparse tensors print as tensors again)
+    _lend(HostTensor, __array_function__=_host_with_numpy, __setitem__=_refuse_item)
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
@@ -621,6 +632,7 @@ def lend_numpy_methods() -> None:
     """Let dtypes meet, and `astype` to floats of 32 bits give arrays of the device, which tapes
     watch: `tf.experimental.numpy.experimental_enable_numpy_behavior`."""
     lend_methods()
+    _follows_numpy[0] = True
     _lend(HostTensor, astype=_astype)
 
 
@@ -641,6 +653,7 @@ def take_methods_back() -> None:
     if _lent:
         change_setting(_64_BITS, _before.pop())
     _lent.clear()
+    _follows_numpy[0] = False
     rewrite_with(None)
     train_as_compiled(False)
 

@@ -18,7 +18,6 @@ import numpy as np
 from nacre import ops
 from nacre.core import tree
 from nacre.core.errors import UnsupportedError, message
-from nacre.core.host_arrays import host_dtype, refuse_wide_integers
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
 from nacre.data import HostTensor
@@ -54,9 +53,7 @@ def _for_device(leaf: Any) -> Any:
     if isinstance(leaf, Variable):
         return leaf.value
     if isinstance(leaf, HostTensor):
-        array = leaf.view(np.ndarray)
-        refuse_wide_integers(array, "a tensor that meets one of the device")
-        return jnp.asarray(array, host_dtype(array.dtype))
+        return jnp.asarray(leaf.view(np.ndarray))
     return np.dtype(leaf.as_numpy_dtype) if isinstance(leaf, DType) else leaf
 
 
@@ -125,7 +122,7 @@ def asarray(a: Any, dtype: Any = None) -> Any:
     if isinstance(a, Variable):
         a = read(a)
     if isinstance(a, jax.Array):
-        return a if wanted is None else a.astype(host_dtype(np.dtype(wanted)))
+        return a if wanted is None else a.astype(np.dtype(wanted))
     if isinstance(a, list | tuple) and any(map(_is_on_device, tree.flatten(list(a)))):
         return asarray(tensor(a), dtype)
     array = np.asarray(_for_host(a))
@@ -194,8 +191,8 @@ def experimental_enable_numpy_behavior(
         dtype_conversion_mode: Accepted for compatibility.
 
     Source:
-        TensorFlow 2.15. Differs: on the device floats have 32 bits, so what meets an array there
-        has 32, where TensorFlow makes it 64.
+        TensorFlow 2.15. Differs: functions of tensors of two dtypes follow JAX, where int32 and
+        float32 meet as float32; operators give NumPy's float64.
     """
     from nacre.tf.methods import lend_numpy_methods
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import nacre.tf as tf
+from nacre.tf import methods, numpy_random
 from nacre.tf import numpy_names as tnp  # a face of `tensorflow.experimental.numpy`
-from nacre.tf import numpy_random
 
 
 def test_it_is_a_module_of_tensorflow() -> None:
@@ -33,7 +33,27 @@ def test_fewer_bits_where_they_are_preferred() -> None:
         assert tnp.add(1.0, 2.0).dtype == tf.float32 and tnp.asarray(1).dtype == tf.int32
     finally:
         tnp.experimental_enable_numpy_behavior()
+        methods._follows_numpy[0] = False
     assert tnp.add(1.0, 2.0).dtype == tf.float64
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "want"),
+    [
+        ("int32", "float32", "float64"),
+        ("float32", "float64", "float64"),
+        ("int8", "int32", "int32"),
+    ],
+)
+def test_operators_let_dtypes_meet_once_a_script_asks(one: str, other: str, want: str) -> None:
+    x, y = tf.constant([1], one), tf.constant([2], other)
+    with pytest.raises(TypeError, match="must have one dtype"):
+        x + y
+    try:
+        tnp.experimental_enable_numpy_behavior()
+        assert (x + y).dtype == want and (y - x).numpy().tolist() == [1]
+    finally:
+        methods._follows_numpy[0] = False
 
 
 @pytest.mark.parametrize(
