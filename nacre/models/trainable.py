@@ -526,17 +526,28 @@ class Trainable(GeneratorMethods, Stepping):
         sample_weight: Any = None,
         class_weight: Any = None,
         return_dict: bool = False,
+        reset_metrics: bool = True,
     ) -> Any:
-        """One step of training on one batch; gives the loss and the metrics so far."""
+        """One step of training on one batch; gives the loss and the metrics of the batch.
+
+        `reset_metrics=False`, of tf.keras 2, goes on with the metrics as they are.
+        """
         with self._training_alone("train_on_batch"):
-            return fitting.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+            return fitting.train_on_batch(
+                self, x, y, sample_weight, class_weight, return_dict, reset_metrics
+            )
 
     @computing_boundary
     def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+        reset_metrics: bool = True,
     ) -> Any:
-        """The loss and the metrics on one batch."""
-        return evaluation.test_on_batch(self, x, y, sample_weight, return_dict)
+        """The loss and the metrics on one batch; `reset_metrics` as for `train_on_batch`."""
+        return evaluation.test_on_batch(self, x, y, sample_weight, return_dict, reset_metrics)
 
     @computing_boundary
     def predict_on_batch(self, x: Any) -> Any:

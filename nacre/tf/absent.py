@@ -151,7 +151,7 @@ _BY_REASON: dict[str, str] = {
     "sparse.split",
     "sparse_batches": "SparseTensorSpec data.experimental.dense_to_sparse_batch",
     "service": "data.experimental.service data.experimental.distributed_save",
-    "trace": "summary.graph summary.trace_export summary.trace_off summary.trace_on",
+    "trace": "summary.graph",
     "crossed": "sparse.cross sparse.cross_hashed ragged.cross ragged.cross_hashed",
     "boxes": "image.generate_bounding_box_proposals "
     "image.non_max_suppression_overlaps image.non_max_suppression_padded",
@@ -199,7 +199,7 @@ ABSENT: dict[str, str] = {
     **{
         f"compat.v1.{name}": "session"
         for name in (
-            "Graph disable_eager_execution disable_v2_behavior get_default_graph get_variable "
+            "Graph get_default_graph get_variable "
             "global_variables global_variables_initializer placeholder reset_default_graph "
             "variable_scope"
         ).split()

@@ -19,5 +19,10 @@ DIFFERS: dict[str, str] = {
     "distribute": "one device is used.",
     "int64": "data that fit brings to the device have 32 bits; one that does not fit is refused.",
     "config.experimental.set_memory_growth": "it changes nothing: JAX takes memory by itself.",
+    "compat.v1.disable_eager_execution": "it changes nothing: models train as they do else; "
+    "graphs and what is run in sessions are not here.",
+    "compat.v1.disable_v2_behavior": "it changes nothing: models train as they do else; "
+    "graphs and what is run in sessions are not here.",
+    "summary.trace_export": "a profile is written, JAX's, but no graph.",
     "compat.v1": "only what scripts for TensorFlow 2 use of it is here.",
 }

@@ -18,6 +18,8 @@ from nacre.tf.table import ROWS
 # Where TensorFlow has the same modules a second time, longer paths first.
 SECOND_PATHS = {
     "keras.api._v2.keras": "keras",
+    "keras.src.layers.convolutional.base_conv": "python.convolutions",
+    "keras.src": "keras",
     "keras.api": "keras",
     "_api.v2.v2": "",
     "_api.v2": "",
@@ -45,6 +47,7 @@ SECOND_PATHS = {
         }.items()
     },
     "compat.v1.keras": "keras",
+    "python.convolutions": "python.convolutions",
     # Modules of its insides that scripts take public names from.
     **{
         f"python.{inner}": path
@@ -52,11 +55,29 @@ SECOND_PATHS = {
             "client.device_lib": "python.client.device_lib", "client": "python.client",
             "eager.backprop": "", "eager.def_function": "", "eager": "python.eager",
             "framework.constant_op": "", "framework.dtypes": "dtypes", "framework.ops": "",
+            "framework.errors_impl": "errors", "framework.errors": "errors",
+            "framework.smart_cond": "python.smart_cond", "framework.sparse_tensor": "sparse", "framework.tensor_spec": "",
+            "framework.tensor_util": "", "framework.indexed_slices": "",
             "framework.tensor_shape": "", "framework": "python.framework",
             "ops.array_ops": "", "ops.check_ops": "debugging", "ops.clip_ops": "",
-            "ops.image_ops": "image", "ops.linalg_ops": "linalg", "ops.math_ops": "math",
+            "ops.control_flow_ops": "", "ops.cond": "", "ops.while_loop": "",
+            "ops.custom_gradient": "", "ops.functional_ops": "", "ops.map_fn": "",
+            "ops.image_ops": "image", "ops.init_ops_v2": "initializers",
+            "ops.init_ops": "initializers", "ops.io_ops": "io", "ops.parsing_ops": "io",
+            "ops.linalg_ops": "linalg", "ops.linalg.linalg": "linalg",
+            "ops.linalg.sparse.sparse": "python.linalg.sparse.sparse",
+            "ops.linalg.sparse": "python.linalg.sparse", "ops.linalg": "python.linalg",
+            "ops.rnn_cell_impl": "python.rnn_cell_impl", "ops.variable_scope": "compat.v1",
+            "ops.gen_sparse_ops": "python.gen_sparse_ops", "layers.utils": "python.layers.utils",
+            "ops.resource_variable_ops": "python.resource_variable_ops",
+            "ops.gradients_impl": "", "ops.data_flow_ops": "", "layers": "python.layers",
+            "ops.lookup_ops": "lookup", "ops.math_ops": "math", "ops.nn_impl": "nn",
             "ops.nn_ops": "nn", "ops.nn": "nn", "ops.random_ops": "random",
-            "ops.string_ops": "strings", "ops.variables": "", "ops": "python.ops",
+            "ops.sparse_ops": "sparse", "ops.state_ops": "compat.v1",
+            "ops.string_ops": "strings", "ops.summary_ops_v2": "summary",
+            "ops.tensor_array_ops": "", "ops.variables": "", "ops": "python.ops",
+            "module.module": "", "module": "python.module", "data.ops.dataset_ops": "data",
+            "data.ops": "python.data.ops", "data": "python.data",
             "platform.gfile": "compat.v1.gfile", "platform.tf_logging": "compat.v1.logging",
             "platform": "python.platform", "util.nest": "nest", "util": "python.util",
         }.items()

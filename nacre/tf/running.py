@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged
 from nacre.export.importers.tensorflow.ops.strings import shown
 from nacre.tf.arguments import t
+from nacre.tf.dtypes import DType
+from nacre.tf.shapes import TensorShape
 from nacre.tf.values import tensor
 
 
@@ -111,15 +114,37 @@ def _path_of(stream: str) -> str:
 
 
 def _printed(value: Any, summarize: int) -> str:
-    if isinstance(value, str):
+    """A value as `tf.print` writes it: arrays by their numbers, others as Python does."""
+    if isinstance(value, str) and not isinstance(value, DType):
         return value
     if isinstance(value, Variable):
         value = value.numpy()
     if isinstance(value, Ragged):
         return "[" + ", ".join(_row_printed(row) for row in value) + "]"
-    if isinstance(value, list | tuple | dict):
-        return str(jax.tree.map(lambda leaf: _Bare(_printed(leaf, summarize)), value))
-    return shown(np.asarray(value), summarize)
+    if isinstance(value, np.ndarray | np.generic | jax.Array | bytes):
+        return shown(np.asarray(value), summarize)
+    return repr(_with_bare_arrays(value, summarize))
+
+
+def _with_bare_arrays(value: Any, summarize: int) -> Any:
+    """A structure with texts that show themselves in the places of arrays."""
+
+    def within(item: Any) -> Any:
+        return _with_bare_arrays(item, summarize)
+
+    if isinstance(value, TensorShape):
+        return value
+    if isinstance(value, tuple):
+        parts = [within(item) for item in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if isinstance(value, list):
+        return [within(item) for item in value]
+    if isinstance(value, dict):
+        pairs = {key: within(item) for key, item in value.items()}
+        return OrderedDict(pairs) if isinstance(value, OrderedDict) else pairs
+    if isinstance(value, Variable | Ragged | np.ndarray | np.generic | jax.Array):
+        return _Bare(_printed(value, summarize))
+    return value
 
 
 def _row_printed(row: Any) -> str:

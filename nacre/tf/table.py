@@ -559,6 +559,12 @@ read_file = nacre.tf.files:read_file
 write_file = nacre.tf.files:write_file
 """
 
+ROWS["summary"] = """
+trace_export = nacre.tf.traces:trace_export
+trace_off = nacre.tf.traces:trace_off
+trace_on = nacre.tf.traces:trace_on
+"""
+
 ROWS["summary.experimental"] = """
 write_raw_pb = nacre.tf.raw_summaries:write_raw_pb
 """
@@ -861,6 +867,11 @@ ConfigProto = nacre.tf.session_settings:ConfigProto
 GPUOptions = nacre.tf.session_settings:GPUOptions
 InteractiveSession = nacre.tf.session_settings:InteractiveSession
 Session = nacre.tf.session_settings:Session
+assign(ref, value, validate_shape=None, use_locking=None) = ref.assign(value)
+assign_add(ref, value, use_locking=None) = ref.assign_add(value)
+assign_sub(ref, value, use_locking=None) = ref.assign_sub(value)
+disable_eager_execution() = None
+disable_v2_behavior() = None
 enable_eager_execution(config=None, device_policy=None, execution_mode=None) = None
 enable_v2_behavior() = None
 executing_eagerly() = executing_eagerly()
@@ -989,6 +1000,10 @@ TensorLike = nacre.tf.values:Tensor
 """
 
 # Second names of layers and losses.
+ROWS["python.convolutions"] = """
+Conv = nacre.layers.convolution.sliding:SlidingLayer
+"""
+
 ROWS["python.client.device_lib"] = """
 list_local_devices = nacre.tf.machine:list_local_devices
 """

@@ -42,10 +42,22 @@ def path_of(module: str) -> str | None:
     if root not in _TAKEN:
         return None
     path = ".".join(part for part in (_TAKEN[root], rest) if part)
+    is_of_insides = path.startswith(("keras.src.", "python.keras."))
     for longer, shorter in SECOND_PATHS.items():
         if path == longer or path.startswith(f"{longer}."):
             rest = path[len(longer) + 1 :]
-            return ".".join(part for part in (shorter, rest) if part)
+            path = ".".join(part for part in (shorter, rest) if part)
+            break
+    if is_of_insides:
+        return _around(path_of(f"tensorflow.{path}") or path)
+    return path
+
+
+def _around(path: str) -> str:
+    """The module that is here, or the innermost one around it: files of Keras's insides have names
+    that its public modules show."""
+    while path.startswith("keras.") and not is_module(path):
+        path = path.rpartition(".")[0]
     return path
 
 

@@ -228,17 +228,29 @@ def _initial_values(
     return state.placed(own), fixed
 
 
-def test_on_batch(model: Any, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
+def _values_as_they_are(state: State, copy: Callable[[jax.Array], Any]) -> tuple[Values, Values]:
+    """The values a batch goes on with: those it changes, and all others."""
+    values = {name: [*map(copy, group)] for name, group in state.read(CHANGING).items()}
+    return values, state.read(name for name in state.groups if name not in CHANGING)
+
+
+def test_on_batch(
+    model: Any, x: Any, y: Any, sample_weight: Any, return_dict: bool, reset_metrics: bool
+) -> Any:
     """The loss and the metrics on one batch; see `Model.test_on_batch`."""
     who = f"{model._who()}.test_on_batch"
     prepare.require_flag(return_dict, "return_dict", who)
+    prepare.require_flag(reset_metrics, "reset_metrics", who)
     trainer = prepare.require_compiled(model, "test_on_batch")
     stretch = prepare.prepared_batch(model, trainer, x, y, sample_weight, training=False, who=who)
     programs = evaluation_programs(model, trainer)
     state = programs.state
     copy = private_copy if trainer.run_eagerly else argument_copy
     with DeferredSignals():
-        values, fixed = _initial_values(model, state, copy)
+        if reset_metrics:
+            values, fixed = _initial_values(model, state, copy)
+        else:
+            values, fixed = _values_as_they_are(state, copy)
     program = programs.evaluate(stretch, pace.program_steps(1))
     values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))
     state.commit_unless_in_training(values)
@@ -253,8 +265,7 @@ def test_one_step(
     programs = evaluation_programs(model, trainer, is_base=True)
     state = programs.state
     copy = private_copy if trainer.run_eagerly else argument_copy
-    values = {name: [*map(copy, group)] for name, group in state.read(CHANGING).items()}
-    fixed = state.read(name for name in state.groups if name not in CHANGING)
+    values, fixed = _values_as_they_are(state, copy)
     program = programs.evaluate(stretch, pace.program_steps(1))
     values, logs = program(values, fixed, stretch.arrays, np.int32(0), np.int32(1))
     state.commit_unless_in_training(values)

@@ -346,19 +346,30 @@ def _no_epoch(who: str, initial_epoch: int, epochs: int) -> str:
 
 
 def train_on_batch(
-    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
+    model: Any,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    return_dict: bool,
+    reset_metrics: bool,
 ) -> Any:
     """One step on one batch; see `Model.train_on_batch`."""
     who = f"{model._who()}.train_on_batch"
     prepare.require_flag(return_dict, "return_dict", who)
+    prepare.require_flag(reset_metrics, "reset_metrics", who)
     trainer = prepare.require_compiled(model, "train_on_batch")
     stretch = prepare.prepared_batch(
         model, trainer, x, y, sample_weight, training=True, who=who, class_weight=class_weight
     )
     programs = training_programs(model, trainer)
+    begin = model.reset_metrics if reset_metrics else _nothing
     with isolated(model, programs.state):
-        logs = _one_step(programs, stretch, who, model.reset_metrics)
+        logs = _one_step(programs, stretch, who, begin)
     return evaluation.as_result(host_logs(logs), trainer.report_names(model), return_dict)
+
+
+def _nothing() -> None: ...
 
 
 def _one_step(

@@ -321,8 +321,8 @@ def test_mistakes_in_a_constructor_are_told() -> None:
             for name, value in early.items():
                 setattr(self, name, value)
 
-    for early in ({"name": "a"}, {"supports_masking": True}, {"parts": [layers.Dense(2)]}):
-        with pytest.raises(NotBuiltError, match="super.*before attributes are set"):
+    for early in ({"name": "a"}, {"dtype": "float16"}):
+        with pytest.raises(NotBuiltError, match="is set anew by it.*Begin __init__ with super"):
             Forgot(**early)
     for use in (lambda layer: layer(X), lambda layer: keras.Sequential([layer])):
         with pytest.raises(NotBuiltError, match=r"super.*must be called in its __init__"):
@@ -338,6 +338,63 @@ def test_mistakes_in_a_constructor_are_told() -> None:
         layers.Layer()(X)
     with pytest.raises(NotBuiltError, match="before its parameters can be counted"):
         Scale().count_params()
+
+
+def test_parts_may_be_set_before_the_constructor_of_a_layer() -> None:
+    class Early(layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            self.units, self.parts = 3, [layers.Dense(3)]
+            self.scale = keras.Variable(2.0)
+            super().__init__(**kwargs)
+
+        def call(self, inputs: Any) -> Any:
+            return self.parts[0](inputs) * self.scale
+
+    layer = Early(name="early")
+    assert layer(X).shape == (2, 3) and len(layer.trainable_weights) == 3
+    assert layer.parts[0].kernel.path.startswith("early/")
+
+
+def test_what_the_constructor_sets_anew_is_told_as_in_keras_it_is_lost() -> None:
+    class Early(layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            self.supports_masking = True
+            self.trainable = False
+            super().__init__(**kwargs)
+
+    with pytest.warns(UserWarning, match="is set anew by it") as told:
+        layer = Early()
+    assert len(told) == 2 and not layer.supports_masking and layer.trainable
+
+
+def test_shapes_asked_of_the_class_below_are_of_its_call() -> None:
+    class WithTable(layers.Embedding):
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return [super().compute_output_shape(input_shape), (self.input_dim, self.output_dim)]
+
+        def call(self, inputs: Any) -> Any:
+            return [super().call(inputs), keras.ops.convert_to_tensor(self.embeddings)]
+
+    class Own(layers.Layer):
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return super().compute_output_shape(input_shape)
+
+        def call(self, inputs: Any) -> Any:
+            return keras.ops.concatenate([inputs, inputs], -1)
+
+    rows, table = WithTable(7, 2)(keras.Input((5,)))
+    assert (rows.shape, table.shape) == ((None, 5, 2), (7, 2))
+    assert Own()(keras.Input((4,))).shape == (None, 8)
+
+
+def test_a_call_that_hands_on_its_arguments_builds_by_the_first() -> None:
+    class Frozen(layers.BatchNormalization):
+        def call(self, *args: Any, **kwargs: Any) -> Any:
+            return super().call(*args, **kwargs)
+
+    layer = Frozen()
+    assert layer(keras.Input((3,))).shape == (None, 3) and len(layer.weights) == 4
+    np.testing.assert_allclose(layer(X, training=True).mean(axis=0), 0, atol=1e-5)
 
 
 def test_underscored_name_of_keras_2_is_the_name() -> None:

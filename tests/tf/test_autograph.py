@@ -432,6 +432,26 @@ def test_methods_private_names_and_super() -> None:
     assert float(child.scaled(tf.constant(-2.0))) == -2.0
 
 
+class Named:
+    """A class of the module, whose methods say its name."""
+
+    factor = 2.0
+
+    def scaled(self, x):
+        if x > 0:
+            x = x * Named.factor
+        return x
+
+    def shown(self, x):
+        text = super(Named, self).__repr__()  # noqa: UP008
+        return x if "Named" in text else -x
+
+
+def test_methods_that_say_the_name_of_their_own_class() -> None:
+    assert float(tf.function(Named().scaled)(tf.constant(2.0))) == 4.0
+    assert float(tf.function(Named().shown)(tf.constant(3.0))) == 3.0
+
+
 def test_names_of_functions_around_and_lambdas() -> None:
     factor = 2.0
 

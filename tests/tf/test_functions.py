@@ -34,6 +34,7 @@ NO_CASE = set(
     "random_hue random_saturation decode_bmp decode_gif encode_jpeg encode_png "
     "categorical gamma normal set_seed shuffle stateless_normal stateless_truncated_normal "
     "stateless_uniform truncated_normal uniform no_op enable_eager_execution enable_v2_behavior "
+    "disable_eager_execution disable_v2_behavior assign assign_add assign_sub "
     "set_random_seed random_jpeg_quality encode_wav stateless_random_brightness "
     "stateless_random_contrast stateless_random_crop stateless_random_flip_left_right "
     "approx_min_k fold_in parallel_stack log_uniform_candidate_sampler poisson split stateless_binomial stateless_categorical "

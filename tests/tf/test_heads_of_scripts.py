@@ -50,7 +50,8 @@ def test_what_belongs_to_graphs_is_refused() -> None:
         ("v1.InteractiveSession().run(1)", False),
         ("from tensorflow.compat.v1 import Session\nS = Session()\nS.run(1)", False),
         ("s = v1.Session()\ns = object()\ns.run(1)", True),
-        ("v1.disable_eager_execution()", False),
+        ("v1.disable_eager_execution()", True),
+        ("v1.disable_eager_execution()\nx = v1.placeholder(tf.float32)", False),
     ],
 )
 def test_check_tells_sessions_that_are_run(text: str, is_ready: bool) -> None:
@@ -64,6 +65,13 @@ def test_check_tells_sessions_that_are_run(text: str, is_ready: bool) -> None:
         ("from tensorflow.python.client import device_lib as x", "list_local_devices"),
         ("from tensorflow.python.ops import math_ops as x", "reduce_sum"),
         ("from tensorflow.python.ops import array_ops as x", "concat"),
+        ("from tensorflow.python.ops import state_ops as x", "assign_sub"),
+        ("from tensorflow.python.ops import control_flow_ops as x", "group"),
+        ("from tensorflow.python.ops import init_ops_v2 as x", "glorot_uniform"),
+        ("from tensorflow.python.framework import errors_impl as x", "OutOfRangeError"),
+        ("import keras.src.utils.data_utils as x", "get_file"),
+        ("import keras.src.metrics.base_metric as x", "Metric"),
+        ("from keras.src import backend as x", "get_value"),
         ("from tensorflow.python.framework import ops as x", "convert_to_tensor"),
         ("import tensorflow.python.framework.dtypes as x", "float32"),
         ("from tensorflow.python.framework import tensor_shape as x", "TensorShape"),
@@ -158,3 +166,14 @@ def test_strings_are_chosen_and_shuffled_on_the_host() -> None:
     found = tf.where(tf.constant([1.0, -1.0, 0.0]) > 0, words, "z")
     assert found.numpy().tolist() == [b"a", b"z", b"z"]
     assert sorted(tf.random.shuffle(words).numpy().tolist()) == [b"a", b"b", b"c"]
+
+
+def test_a_profile_is_taken_between_two_places(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="graph is not written here"):
+        tf.summary.trace_on(graph=True, profiler=True)
+    with pytest.raises(ArgumentError, match="profiler_outdir must name the folder"):
+        tf.summary.trace_export("run")
+    tf.summary.trace_export("run", step=0, profiler_outdir=str(tmp_path))
+    assert list(tmp_path.rglob("*.pb"))
+    tf.summary.trace_on(graph=False)
+    tf.summary.trace_off()

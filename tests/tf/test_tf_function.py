@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -244,3 +245,29 @@ def test_a_first_value_that_needs_arguments_is_not_made_of_their_shapes() -> Non
     module = scale(lambda x: x * 3.0)
     with pytest.raises(TracedValueError, match="shapes alone"):
         module.__call__.get_concrete_function(tf.TensorSpec([2]))
+
+
+# As TensorFlow 2.15.1 and 2.21 print them.
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: tf.constant([1, 2]).shape, "TensorShape([2])"),
+        (lambda: [tf.TensorShape([None, 3]), 1], "[TensorShape([None, 3]), 1]"),
+        (lambda: OfList([1, tf.constant([1, 2])]), "[1, [1 2]]"),
+        (lambda: {"k": [tf.constant(1.5), "s"], "n": None}, "{'k': [1.5, 's'], 'n': None}"),
+        (lambda: (tf.constant([1, 2]),), "([1 2],)"),
+        (lambda: tf.as_dtype("float32"), "tf.float32"),
+        (lambda: 3.5, "3.5"),
+        (lambda: True, "True"),
+        (lambda: None, "None"),
+    ],
+)
+def test_what_is_no_tensor_is_printed_as_tensorflow_prints_it(
+    make: Any, text: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tf.print(make(), "end")
+    assert capfd.readouterr().err == f"{text} end\n"
+
+
+class OfList(list):
+    """One that JAX takes for a leaf."""

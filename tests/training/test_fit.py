@@ -413,6 +413,26 @@ def test_epochs_of_fewer_steps_go_on_through_the_rows():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+def test_metrics_of_batches_go_on_where_they_are_not_reset():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.set_weights([np.ones((1, 1), "float32")])
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.optimizer.learning_rate = 0.0
+
+    def ran(method, error, **kwargs):
+        x = np.full((2, 1), error, "float32")
+        return [float(value) for value in method(x, np.zeros((2, 1)), **kwargs)]
+
+    # tf.keras 2.15's numbers.
+    assert ran(model.train_on_batch, 5) == [25, 5]
+    assert ran(model.test_on_batch, 1, reset_metrics=False) == [13, 3]
+    assert ran(model.test_on_batch, 3, reset_metrics=False) == pytest.approx([35 / 3, 3])
+    assert ran(model.train_on_batch, 5) == [25, 5]
+    assert ran(model.train_on_batch, 2, reset_metrics=False) == [14.5, 3.5]
+    assert ran(model.train_on_batch, 4, reset_metrics=True) == [16, 4]
+    assert ran(model.test_on_batch, 1) == [1, 1]
+
+
 def test_train_on_batch_reports_its_own_batch():
     model = classifier(optimizer=keras.optimizers.SGD(0.0))
     first = model.train_on_batch(X[:8], Y[:8])

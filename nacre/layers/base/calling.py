@@ -30,6 +30,7 @@ class CallSignature:
         names: Names of all positional arguments.
         takes_training: Whether it has an argument `training`.
         takes_mask: Whether it has an argument `mask`.
+        passes_on: Whether it names no argument, as `call(*args, **kwargs)` around another one does.
     """
 
     def __init__(self, function: Any) -> None:
@@ -40,6 +41,8 @@ class CallSignature:
         self.all_names = frozenset(self.names + keyword)
         self.has_kwargs = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
         self.first = self.names[0] if self.names else ""
+        takes_any = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
+        self.passes_on = takes_any and not self.names
         self.takes_training = "training" in self.all_names
         self.takes_mask = "mask" in self.all_names
         self.defaults = {
@@ -50,7 +53,9 @@ class CallSignature:
         }
 
     def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Arguments by name; extra positional ones (for *args) are left out."""
+        """Arguments by name; extra positional ones (for *args) are left out, but for the inputs."""
+        if self.passes_on and args:
+            return {"inputs": args[0], **kwargs}
         return {**dict(zip(self.names, args, strict=False)), **kwargs}
 
 

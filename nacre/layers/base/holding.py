@@ -15,6 +15,7 @@ from nacre.core.context import current
 from nacre.core.errors import ArgumentError, NotBuiltError, message
 from nacre.core.random import SeedGenerator
 from nacre.core.variable import Variable, note_trainable_change
+from nacre.core.warning import warn
 from nacre.layers.base.inventory import Inventory, inventory_of, is_layer, parts_in, parts_of
 from nacre.metrics.metric import Metric
 from nacre.ops.operation import Operation
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
 _OF_PARTS = frozenset(("_adapter", "_graph_layers", "_init_arguments", "_own_variables"))
 # Properties that can be set, and would make a flag of a layer.
 _SETTABLE = frozenset(("built", "dtype_policy", "run_eagerly", "trainable"))
+_NAMES = frozenset(("dtype", "name"))  # what tf.keras does not let a script set
 # What `Layer.__init__` sets, whatever was set before.
-_SET_ANEW = _SETTABLE | {
-    "activity_regularizer", "autocast", "dtype", "input_spec", "name", "supports_masking",
-}  # fmt: skip
+_SET_ANEW = _SETTABLE | {"activity_regularizer", "autocast", "input_spec", "supports_masking"}
 
 
 class PartHolder(Operation):
@@ -103,8 +103,8 @@ class PartHolder(Operation):
             raise NotBuiltError(message(type(self).__name__, rule, "one that does not", fix))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not self._is_ready and name not in changes.bookkeeping(type(self)):
-            self._refuse_early(name, value)
+        if not self._is_ready and self._is_set_anew(name):
+            return
         is_ours = name in changes.bookkeeping(type(self)) or name in _SETTABLE
         if is_ours and name not in _OF_PARTS and next(parts_in(value), None) is not None:
             raise changes.reserved_name_error(self, name, value)
@@ -116,20 +116,22 @@ class PartHolder(Operation):
             self._sync_weight_attribute(name, vars(self).get(name), value)
         super().__setattr__(name, value)
 
-    def _refuse_early(self, name: str, value: Any) -> None:
-        """Refuse what `Layer.__init__`, which comes later, would not find or would set anew.
+    def _is_set_anew(self, name: str) -> bool:
+        """Whether `Layer.__init__`, which comes later, sets it whatever it is now, as in tf.keras.
 
-        Numbers and the like may be set before it, as many a cell does with its `state_size`.
+        Everything else may be set before it, layers and variables too.
         """
-        if name in _SET_ANEW or next(parts_in(value), None) is not None:
-            raise NotBuiltError(
-                message(
-                    type(self).__name__,
-                    "super().__init__() must be called before attributes are set",
-                    f"an assignment to self.{name}",
-                    "Begin __init__ with super().__init__(**kwargs).",
-                )
+        if name in _NAMES or name in _SET_ANEW:
+            text = message(
+                type(self).__name__,
+                f"what super().__init__() sets must be set after it: {name} is set anew by it",
+                f"an assignment to self.{name} before it",
+                "Begin __init__ with super().__init__(**kwargs).",
             )
+            if name in _NAMES:
+                raise NotBuiltError(text)
+            warn(text)
+        return name in _SET_ANEW
 
     def _sync_weight_attribute(self, name: str, before: Any, value: Any) -> None:
         """A penalty or a constraint that is set after the weights were made holds for them too."""

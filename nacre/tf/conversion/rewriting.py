@@ -56,8 +56,8 @@ def _compiled(
     """The code of a definition in the place of another one."""
     # Private names begin with the name of the class; variables of functions around are arguments.
     inner: ast.stmt = made
-    if within is not None:
-        inner = ast.ClassDef(within, [], [], [made], [])
+    if within is not None:  # underscores in front change no private name, and hide not the class
+        inner = ast.ClassDef("____" + within, [], [], [made], [])
     outer = ast.FunctionDef("_nacre_around", _arguments([OURS, *_free(code)]), [inner], [])
     # Not by its own name, which within it is the function that the script's name stands for.
     name, made.name = made.name, "_nacre_own"
