@@ -8,7 +8,7 @@ needed, `ordered` into another one; each is done once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -27,15 +27,28 @@ Order: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Stored:
-    """An array that the file holds; its elements are put in order when it is written."""
+    """An array that the file holds; its elements are put in order when it is written.
+
+    Attributes:
+        packed: The dtype of elements of which several lie in a byte of `data`; '' for others.
+        packed_shape: The shape of such.
+    """
 
     name: str
     data: Array
+    packed: str = ""
+    packed_shape: tuple[int, ...] = ()
 
     @property
     def dtype(self) -> str:
         """'float32' ... or 'string'."""
-        return "string" if self.data.dtype == object else self.data.dtype.name
+        name = "string" if self.data.dtype == object else self.data.dtype.name
+        return self.packed or name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its sizes."""
+        return self.packed_shape if self.packed else self.data.shape
 
 
 @dataclass
@@ -400,6 +413,15 @@ class Body:
         return Body(self.shared, name, self, self.scope)
 
 
+def graphs_within(body: Body) -> Iterator[Body]:
+    """The graphs of a graph's control flow, and those within these."""
+    for made in body.nodes:
+        for value in made.attributes.values():
+            if isinstance(value, Body):
+                yield value
+                yield from graphs_within(value)
+
+
 def _without_front(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
     """Sizes without those of 1 in front."""
     while sizes and sizes[0] == 1:
@@ -422,6 +444,7 @@ __all__ = [
     "Placed",
     "Stored",
     "dtype_of",
+    "graphs_within",
     "inverse",
     "rank_of",
     "value_of",

@@ -11,7 +11,7 @@ from nacre.export.passes.widening import without_bfloat16
 from nacre.export.targets.onnx.readback import ONNXRUNTIME
 from nacre.export.targets.onnx.support import NEWEST_OPSET, OLDEST_OPSET, SUPPORT, USUAL_OPSET
 from nacre.export.targets.onnx.write import write
-from nacre.export.targets.target import Option, Target
+from nacre.export.targets.target import Option, Request, Target, Tolerance
 
 
 def _opset_fault(value: Any) -> str:
@@ -22,6 +22,14 @@ def _opset_fault(value: Any) -> str:
     ):
         return ""
     return f"opset_version must be None or from {OLDEST_OPSET} to {NEWEST_OPSET}"
+
+
+# What they may cost: a sign that something else is wrong; the report says what they do cost.
+_IN_FEW_BITS = {"int8": Tolerance(0.0, 0.1), "int4": Tolerance(0.0, 0.5)}
+
+
+def _tolerance_of(request: Request) -> Tolerance | None:
+    return _IN_FEW_BITS.get(request.options["weights"])
 
 
 def _name_outputs(own: Sequence[str], given: Sequence[str]) -> list[str]:
@@ -38,6 +46,7 @@ TARGET = Target(
     runtimes=(ONNXRUNTIME,),
     passes=(without_bfloat16, fuse_batch_normalization),
     name_outputs=_name_outputs,
+    tolerance_of=_tolerance_of,
     outdated="{name}." + "[0-9a-f]" * 8 + ".data",
     options={
         "opset_version": Option(
@@ -48,8 +57,9 @@ TARGET = Target(
         ),
         "weights": Option(
             "float32",
-            ("float32", "float16"),
-            "In how many bits weights of 32 bits are kept.",
+            ("float32", "float16", "int8", "int4"),
+            "In how many bits weights of 32 bits are kept: with 'int8' one scale a filter, with "
+            "'int4' one for each block of 32; those that no product reads have 8 then.",
             costs_digits=True,
         ),
         "external_data": Option(

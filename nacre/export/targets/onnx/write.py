@@ -20,9 +20,10 @@ from nacre.core.wire.protobuf import block, varint
 from nacre.export.graph.ir import Graph, Node, Value, Weight
 from nacre.export.graph.sizes import Size
 from nacre.export.passes import cleaned, opened
-from nacre.export.targets.onnx.body import Body, Drafts, Made, Stored
+from nacre.export.targets.onnx.body import Body, Drafts, Made, Stored, graphs_within
 from nacre.export.targets.onnx.forms import SINCE, VIEWS, lower_nodes
 from nacre.export.targets.onnx.support import SUPPORT, USUAL_OPSET, file_version
+from nacre.export.targets.onnx.weights import SINCE_4_BITS, quantize_weights
 from nacre.export.targets.target import Request
 
 DATA_SUFFIX = ".data"
@@ -57,6 +58,9 @@ def write(request: Request) -> Mapping[str, Content]:
 def drafted(request: Request) -> Body:
     """The graph in ops of ONNX, what nobody reads left out."""
     opset = request.options["opset_version"] or _needed_opset(request.graph)
+    weights = request.options["weights"]
+    if weights == "int4":
+        opset = _in_4_bits(opset, is_chosen=bool(request.options["opset_version"]))
     graph = _opened_for(request.graph, opset)
     shared = Drafts(opset)
     body = Body(shared, graph.name)
@@ -76,7 +80,19 @@ def drafted(request: Request) -> Body:
     for _, value in graph.outputs:
         body.outputs.append((body.tensor(value), value.dtype, value.shape))
     _name_outputs(body, graph, given)
-    return _live(body)
+    _live(body)
+    if weights in ("int8", "int4"):
+        quantize_weights(body, weights)
+    return body
+
+
+def _in_4_bits(opset: int, is_chosen: bool) -> int:
+    """A version that has weights of 4 bits."""
+    if is_chosen and opset < SINCE_4_BITS:
+        rule = f"weights='int4' needs opset_version {SINCE_4_BITS} or later"
+        fix = "Leave opset_version out, or write weights='int8'."
+        raise ArgumentError(message("export", rule, str(opset), fix))
+    return max(opset, SINCE_4_BITS)
 
 
 _MUCH = 1024  # elements: of fewer a second copy costs less than a node
@@ -159,7 +175,9 @@ def _name_outputs(body: Body, graph: Graph, given: set[str]) -> None:
     """Let tensors that are outputs have the names of these. A tensor that is more than one output,
     or an input or weight, gets a node that copies it."""
     renamed: dict[str, str] = {}
-    seen_within = {name for inner in _inner(body) for made in inner.nodes for name in made.inputs}
+    seen_within = {
+        name for inner in graphs_within(body) for made in inner.nodes for name in made.inputs
+    }
     for place, (name, value) in enumerate(graph.outputs):
         tensor = body.outputs[place][0]
         wanted = name if name not in given else body.shared.own(f"{name}_output")
@@ -173,15 +191,6 @@ def _name_outputs(body: Body, graph: Graph, given: set[str]) -> None:
             renamed[tensor] = wanted
         body.outputs[place] = (wanted, value.dtype, value.shape)
     _rename(body, renamed)
-
-
-def _inner(body: Body) -> Iterator[Body]:
-    """The graphs within a graph, and those within these."""
-    for made in body.nodes:
-        for value in made.attributes.values():
-            if isinstance(value, Body):
-                yield value
-                yield from _inner(value)
 
 
 def _rename(body: Body, names: Mapping[str, str]) -> None:
@@ -282,7 +291,7 @@ def _whole(item: Stored) -> tuple[bytes, Array | None]:
 
 def _tensor(item: Stored) -> wire.TensorProto:
     return wire.TensorProto(
-        name=item.name, dims=list(item.data.shape), data_type=wire.NUMBERS[item.dtype]
+        name=item.name, dims=list(item.shape), data_type=wire.NUMBERS[item.dtype]
     )
 
 
