@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import filecmp
+import io
 import os
 import stat
 import sys
@@ -235,12 +236,44 @@ def recover(path: Path) -> None:
             os.replace(old_path[-1], path)
 
 
+_to_disk: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has the second alone
+
+
+class _Drained(io.FileIO):
+    """A file that is brought to the disk while more is written to it: the end waits less."""
+
+    _drain: Meanwhile | None = None
+    _since = 0  # bytes written since it was last begun
+
+    def write(self, data: Any) -> int:
+        count = super().write(data) or 0
+        self._since += count
+        if self._since >= _LARGE_BYTES and (self._drain is None or self._drain.is_done):
+            self.settle()
+            self._since = 0
+            self._drain = Meanwhile(lambda: _to_disk(self.fileno()))
+        return count
+
+    def settle(self) -> None:
+        """Wait for what was begun."""
+        drain, self._drain = self._drain, None
+        if drain is not None:
+            drain.wait()
+
+    def close(self) -> None:
+        try:
+            self.settle()
+        finally:
+            super().close()
+
+
 @contextlib.contextmanager
 def _written(path: Path, content: Content) -> Generator[None]:
     """A file with this content; when the block is left it is on the disk, which a large one is on
     its way to meanwhile."""
-    with open(path, "x+b", buffering=0) as file:
+    with _Drained(path, "x+b") as file:
         write_into(Region(file), content)
+        file.settle()
         if file.seek(0, os.SEEK_END) < _LARGE_BYTES:
             os.fsync(file.fileno())
             yield

@@ -177,6 +177,11 @@ class Meanwhile:
         except BaseException as error:
             self._error = error
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended."""
+        return not self._thread.is_alive()
+
     def wait(self) -> Any:
         """What it gave."""
         self._thread.join()

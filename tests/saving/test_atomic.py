@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import nacre
 from nacre.core import atomic
+from nacre.core.atomic import write_file
 from nacre.core.errors import ArgumentError, FileFormatError
 from nacre.saving import hdf5, load_model, weights
 from nacre.saving.formats import checkpoint_writer, named_arrays
@@ -163,3 +165,27 @@ def test_missing_folder_and_wrong_endings_say_what_to_write(tmp_path):
         model.save(tmp_path / "m.keras", zipped=False)
     model.save(tmp_path / "plain", save_format="h5")
     assert isinstance(load_model(tmp_path / "plain"), nacre.Sequential)
+
+
+def test_a_disk_that_fails_while_a_large_file_is_written_keeps_the_old_one(tmp_path, monkeypatch):
+    path, piece = tmp_path / "m", bytes(20 << 20)
+    path.write_bytes(b"old")
+    asked = []
+
+    def write(region):
+        for _ in range(3):
+            region.write(piece)
+
+    def fail(descriptor):
+        asked.append(descriptor)
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(atomic, "_to_disk", fail)
+    with pytest.raises(OSError, match=r"'m' is as it was before"):
+        write_file(path, write)
+    assert asked
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+    monkeypatch.setattr(atomic, "_to_disk", asked.append)
+    write_file(path, write)
+    assert path.stat().st_size == 3 * len(piece)
