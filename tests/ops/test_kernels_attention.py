@@ -72,7 +72,7 @@ def test_short_queries_soft_caps_and_other_dtypes_take_plain_xla(compiled):
     text = lambda *a, **o: str(jax.make_jaxpr(functools.partial(run, **o))(*a))
     assert "ffi_call" in text(query, key, value)
     assert "ffi_call" not in text(query, key, value, soft_cap=5.0)
-    assert "ffi_call" not in text(*(a.astype("bfloat16") for a in (query, key, value)))
+    assert "ffi_call" not in text(*(a.astype("float16") for a in (query, key, value)))
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_few_queries_are_left_to_xla_where_a_program_may_leave_this_machine(comp
     )
     assert "ffi_call" in text(query, key, value, placement="own")
     assert "ffi_call" not in text(query, key, value)
-    halves = [a.astype("bfloat16") for a in (query, key, value)]
+    halves = [a.astype("float16") for a in (query, key, value)]
     assert "ffi_call" not in text(*halves, placement="own")
     assert "ffi_call" not in text(query[:1], key[:1, :3], value[:1, :3], placement="own")
 

@@ -226,7 +226,7 @@ def test_elsewhere_the_plain_form_runs():
     assert not uses(x, kernel, bias)  # somebody else's program, which may be exported
     with own_program():
         assert uses(x, kernel, bias)
-        assert not uses(x.astype("bfloat16"), kernel.astype("bfloat16"))
+        assert not uses(x.astype("float16"), kernel.astype("float16"))
         assert not uses(x, kernel.astype("float16"), bias)
         assert not uses(x[:0], kernel, bias)
         with plain_xla():

@@ -176,7 +176,7 @@ def test_elsewhere_the_plain_form_runs(name):
     assert not uses(x, s, o)  # somebody else's program, which may be exported
     with own_program():
         assert uses(x, s, o)
-        assert not uses(*(a.astype("bfloat16") for a in (x, s, o)))
+        assert not uses(*(a.astype("float16") for a in (x, s, o)))
         assert not uses(x[:0], s, o)
         with plain_xla():
             assert not uses(x, s, o)

@@ -25,6 +25,7 @@ import numpy as np
 from jax import Array, lax
 
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels import widening
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, derived_from, push
 from nacre.ops.kernels.native import library, table
 
@@ -39,7 +40,10 @@ def when_compiled(x: Array) -> table.WhenUsed:
     """
     if not places.may_be_compiled(x):
         return "never"
-    return table.ACTIVATION.when_used(table.ActivationWork(x), places.current_placement())
+    placement = places.current_placement()
+    if widening.is_widened(placement, x):
+        (x,) = widening.as_float32(x)
+    return table.ACTIVATION.when_used(table.ActivationWork(x), placement)
 
 
 def activation(kind: Kind, x: Array, compiled: table.WhenUsed = "never") -> Array:
@@ -50,7 +54,8 @@ def activation(kind: Kind, x: Array, compiled: table.WhenUsed = "never") -> Arra
     """
     if compiled == "never":
         return _plain(kind, x)
-    return _run(kind, compiled == "always", x)
+    (wide,) = widening.in_float32(x)
+    return _run(kind, compiled == "always", wide).astype(x.dtype)
 
 
 def _plain(kind, x):

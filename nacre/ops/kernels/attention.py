@@ -19,6 +19,7 @@ import numpy as np
 from jax import Array, lax
 
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels import widening
 from nacre.ops.kernels.derivatives import (
     align,
     define_derivatives,
@@ -72,6 +73,26 @@ def attention(
         keep        (batch, heads, targets, sources)
         returns     (batch, targets, heads, head_dim)
     """
+    if widening.is_widened(placement, query, key, value):
+        q, k, v = widening.as_float32(query, key, value)
+        work = table.AttentionWork(q, k, v, bias, mask, soft_cap, keep)
+        kernels = (table.ATTENTION, table.FEW_QUERIES)
+        if any(kernel.when_used(work, placement) == "always" for kernel in kernels):
+            q, k, v = widening.in_float32(query, key, value)
+            outputs = attention(
+                q,
+                k,
+                v,
+                bias,
+                mask,
+                scale=scale,
+                is_causal=is_causal,
+                soft_cap=soft_cap,
+                keep=keep,
+                share=share,
+                placement=placement,
+            )
+            return outputs.astype(value.dtype)
     work = table.AttentionWork(query, key, value, bias, mask, soft_cap, keep)
     when_used = table.ATTENTION.when_used(work, placement)
     options = Options(float(scale), is_causal, 1 / float(share))

@@ -17,6 +17,7 @@ from jax import Array
 from nacre.ops.kernels import convolution_lowerings as lowerings
 from nacre.ops.kernels import convolution_native as native
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels import widening
 from nacre.ops.kernels.convolution_choice import Map, choose
 from nacre.ops.kernels.convolution_geometry import (
     Geometry,
@@ -60,11 +61,11 @@ def convolution(
         return lowerings.plain_conv(x, kernel, strides, padding, dilation, groups)
     pairs = explicit_padding(padding, x.shape[1:-1], window, strides, dilation)
     placement = placement or places.current_placement()
-    when_used = table.CONVOLUTION.when_used(table.ConvolutionWork(x, kernel), placement)
+    when_used, (wide, kernel) = _when_used(x, kernel, placement)
     geometry = Geometry(
         x.shape[1:-1], window, strides, pairs, dilation, groups, placement, native=when_used
     )
-    return _forward(geometry, x, kernel.astype(x.dtype))
+    return _forward(geometry, wide, kernel).astype(x.dtype)
 
 
 def transposed_convolution(
@@ -106,9 +107,21 @@ def transposed_convolution(
     if not places.uses_cpu_kernels() or not agree or not _has_work((*x.shape, *kernel.shape)):
         return lowerings.transposed_conv(x, kernel, strides, pairs, dilation, sizes)
     placement = placement or places.current_placement()
-    when_used = table.CONVOLUTION.when_used(table.ConvolutionWork(x, kernel), placement)
+    when_used, (wide, kernel) = _when_used(x, kernel, placement)
     geometry = Geometry(sizes, window, strides, pairs, dilation, 1, placement, native=when_used)
-    return _input_gradient(geometry, x, kernel.astype(x.dtype))
+    return _input_gradient(geometry, wide, kernel).astype(x.dtype)
+
+
+def _when_used(
+    x: Array, kernel: Array, placement: places.Placement
+) -> tuple[table.WhenUsed, list[Array]]:
+    """Where the compiled kernel takes part, and the arrays as they are computed with."""
+    if widening.is_widened(placement, x, kernel):
+        work = table.ConvolutionWork(*widening.as_float32(x, kernel))
+        if table.CONVOLUTION.when_used(work, placement) == "always":
+            return "always", widening.in_float32(x, kernel)
+    kernel = kernel.astype(x.dtype)
+    return table.CONVOLUTION.when_used(table.ConvolutionWork(x, kernel), placement), [x, kernel]
 
 
 def _steps(steps: Sequence[int] | None, kernel: Array) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ import numpy as np
 from jax import Array, lax
 
 from nacre.ops.kernels import placement as places
+from nacre.ops.kernels import widening
 from nacre.ops.kernels.centring import centred
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, derived_from, push
 from nacre.ops.kernels.native import library, table
@@ -34,8 +35,10 @@ def when_compiled(
     """
     if not places.may_be_compiled(x, scale, offset):
         return "never"
-    work = table.LayerNormWork(x, scale, offset, is_last)
-    return table.LAYER_NORM.when_used(work, places.current_placement())
+    placement = places.current_placement()
+    if widening.is_widened(placement, x, scale, offset):
+        x, scale, offset = widening.as_float32(x, scale, offset)
+    return table.LAYER_NORM.when_used(table.LayerNormWork(x, scale, offset, is_last), placement)
 
 
 def layer_norm(
@@ -53,7 +56,8 @@ def layer_norm(
         is_centred: False leaves out the mean, and divides by the root of the mean square.
         compiled: What `when_compiled` says; not "never".
     """
-    return _run(float(epsilon), is_centred, compiled == "always", x, scale, offset)
+    wide = widening.in_float32(x, scale, offset)
+    return _run(float(epsilon), is_centred, compiled == "always", *wide).astype(x.dtype)
 
 
 def _plain(epsilon, is_centred, x, scale, offset):

@@ -19,7 +19,7 @@ from jax import Array, lax
 
 from nacre.ops.kernels import convolution_native as native
 from nacre.ops.kernels import placement as places
-from nacre.ops.kernels import pooling_native
+from nacre.ops.kernels import pooling_native, widening
 from nacre.ops.kernels.convolution_geometry import Geometry, Pairs, Windows, same_pair
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, derived_from
 from nacre.ops.kernels.native import table
@@ -47,11 +47,12 @@ def max_pool(
     strides = window if strides is None else tuple(strides)
     if _has_fast_path(x, window):
         windows = _windows(x, window, strides, padding)
-        when_used = table.MAX_POOLING.when_used(
-            _work(windows, x), placement or places.current_placement()
-        )
+        place = placement or places.current_placement()
+        is_widened = widening.is_widened(place, x)
+        (wide,) = widening.in_float32(x) if is_widened else (x,)
+        when_used = table.MAX_POOLING.when_used(_work(windows, wide), place)
         windows = dataclasses.replace(windows, native=when_used)
-        return _max_pool(windows, x)
+        return _max_pool(windows, wide).astype(x.dtype)
     return _reduce_window(x, _lowest(x.dtype), lax.max, window, strides, padding)
 
 

@@ -40,7 +40,7 @@ from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
 from nacre.ops.kernels import placement as places
-from nacre.ops.kernels import quantized
+from nacre.ops.kernels import quantized, widening
 from nacre.ops.kernels.derivatives import define_derivatives, derived_by_hand, derived_from, push
 from nacre.ops.kernels.mapping import over_rows
 from nacre.ops.kernels.native import library, table
@@ -63,7 +63,11 @@ def when_shapes_compiled(x: Shaped, kernel: Shaped, bias: Shaped | None = None) 
     """As `when_compiled`, for arrays that are about to be made."""
     if x.dtype == kernel.dtype == jnp.int8:
         return "always" if quantized.is_compiled(x, kernel) else "never"
-    return table.DENSE.when_used(table.DenseWork(x, kernel, bias), places.current_placement())
+    placement = places.current_placement()
+    if widening.is_widened(placement, x, kernel, bias):
+        work = table.DenseWork(*widening.as_float32(x, kernel, bias))
+        return "always" if table.DENSE.when_used(work, placement) == "always" else "never"
+    return table.DENSE.when_used(table.DenseWork(x, kernel, bias), placement)
 
 
 def dense_product(
@@ -79,6 +83,9 @@ def dense_product(
         bias     (units,)
         returns  (*batch, units)
     """
+    if compiled != "never" and x.dtype == jnp.bfloat16:
+        wide = widening.in_float32(x, kernel, bias)
+        return _run(True, *wide).astype(x.dtype)
     if compiled != "never" and x.dtype != jnp.int8:
         return _run(compiled == "always", x, kernel, bias)
     product = _plain_product if compiled == "never" else quantized.int8_matmul
