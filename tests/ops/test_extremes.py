@@ -43,8 +43,9 @@ def normalized(x: Any, scale: Any, offset: Any) -> Any:
     return x * factor + (offset - mean * factor)
 
 
+# Those of other names are the same functions, or go through them.
 @pytest.mark.full_effort  # it is fusing that rounds a number in two ways
-@pytest.mark.parametrize("name", EXTREMES)
+@pytest.mark.parametrize("name", sorted(EXTREMES.keys() - {"amax", "amin", "nanmin"}))
 def test_extremes_of_normalized_numbers_have_one_gradient_compiled_or_not(name: str) -> None:
     function = lambda *arrays: EXTREMES[name](normalized(*arrays))
     arrays = random(0, 2, 8, 8, 3), random(1, 3), random(2, 3)
