@@ -61,6 +61,7 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
         "nacre.losses",
         "nacre.export.importers.imported",
         "nacre.tf.text_calls",
+        "nacre.layers.core.metric_tap",
     ),
 }
 # Where a bare class name, as tf.keras 2 wrote it, is looked for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
@@ -37,6 +38,16 @@ def _first_value(initializer: Any) -> Any:
 
 
 _MADE = itertools.count()
+
+
+# What each metric gave when it was called last: `layer.add_metric` asks whose a value is.
+_given: weakref.WeakKeyDictionary[Metric, weakref.ref[Any]] = weakref.WeakKeyDictionary()
+
+
+def gave(metric: Metric, value: Any) -> bool:
+    """Whether a value is what a call of a metric gave last."""
+    found = _given.get(metric)
+    return found is not None and found() is value
 
 
 class Metric(Versioned):
@@ -236,7 +247,12 @@ class Metric(Versioned):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take a batch in and give the quantity so far."""
         self.update_state(*args, **kwargs)
-        return self.result()
+        found = self.result()
+        try:
+            _given[self] = weakref.ref(found)
+        except TypeError:  # a number of Python's, or a dict
+            _given.pop(self, None)
+        return found
 
     def stateless_update_state(
         self, metric_variables: list[Any], *args: Any, **kwargs: Any

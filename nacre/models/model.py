@@ -39,6 +39,7 @@ from nacre.layers.base.compiled import (
 from nacre.layers.base.foreign_graphs import call_in_graph, has_graph_tensors
 from nacre.layers.base.keywords import FunctionalKeywords, SubclassKeywords
 from nacre.layers.base.layer import Layer
+from nacre.layers.core.metric_tap import MetricTap
 from nacre.models import doors
 from nacre.models.cast_checks import refuse_casts
 from nacre.models.explain_masks import MaskReport, explain_masks
@@ -354,6 +355,28 @@ class Model(Trainable):
         if symbolic:
             attach_losses(self, symbolic)
         super().add_loss([item for item in items if not isinstance(item, KerasTensor)])
+
+    def add_metric(
+        self, value: Any, name: str | None = None, aggregation: str | None = None, **kwargs: Any
+    ) -> None:
+        """Report the mean of a value over the batches of an epoch, as of tf.keras 2.
+
+        Within `call`, give what was computed there. A model made from inputs and outputs also takes
+        a symbolic tensor of its graph.
+
+        Args:
+            value: Numbers; all of them count.
+            name: What it is called in the record of a training.
+            aggregation: 'mean' or None, which is the same.
+        """
+        if not isinstance(value, KerasTensor):
+            super().add_metric(value, name, aggregation, **kwargs)
+            return
+        who = f"{self._who()}.add_metric"
+        if aggregation not in (None, "mean") or not isinstance(name, str) or not name:
+            rule = "a name must be given, and aggregation be 'mean' or None"
+            raise ArgumentError(message(who, rule, f"name={name!r}, aggregation={aggregation!r}"))
+        attach_losses(self, [MetricTap(name)(value)])
 
     def _is_functional(self) -> bool:
         """Whether Keras counts the making of the model as a call of its own: see `graph_config`."""

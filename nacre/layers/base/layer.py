@@ -42,6 +42,7 @@ from nacre.core.user_code import as_traced
 from nacre.core.variable import Variable, standardize_shape
 from nacre.core.warning import warn
 from nacre.layers.base import adapting, arguments, calling, configuring, remat
+from nacre.layers.base.added_metrics import MetricAdder
 from nacre.layers.base.call_types import HasCall, Untyped
 from nacre.layers.base.compiled import call_compiled, part_runs_compiled
 from nacre.layers.base.describing import Describable
@@ -54,7 +55,7 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
 
-class Layer(Describable, LossHolder):
+class Layer(Describable, LossHolder, MetricAdder):
     """A part of a model: variables, and a function of tensors that uses them.
 
     Subclass it, make variables in `build(input_shape)` with `add_weight`, compute in

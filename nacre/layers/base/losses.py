@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from nacre.core import scope, tree
 from nacre.core.absence import with_safe_values
 from nacre.core.changes import note_change
-from nacre.core.errors import ArgumentError, message
 from nacre.core.shapes import fits_leading_axes
 from nacre.layers.base import calling
 from nacre.layers.base.holding import PartHolder
@@ -48,17 +47,6 @@ class LossHolder(PartHolder):
                 current.losses_of.setdefault(id(self), (self, []))[1].append(value)
             elif current.collect_losses:
                 current.add_loss(value)
-
-    def add_metric(self, *args: Any, **kwargs: Any) -> None:
-        """Gone since Keras 3; says what to write instead."""
-        raise ArgumentError(
-            message(
-                f"{self._who()}.add_metric",
-                "metrics must be attributes",
-                "a call of add_metric",
-                "Set self.my_metric = nacre.metrics.Mean() in __init__ and update it in call().",
-            )
-        )
 
     def _add_activity_loss(self, output: Any) -> None:
         """The penalty of an output: a mean over the batch, as in Keras, lest it grows with it.
