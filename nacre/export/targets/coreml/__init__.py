@@ -28,9 +28,13 @@ def _name_outputs(own: Sequence[str], given: Sequence[str]) -> list[str]:
 
 # Kept digits, of numbers that are sums of products in float16.
 _HALF = Tolerance(2e-2, 2e-2)
+# What few bits may cost: a sign that something else is wrong; the report says what they do cost.
+_IN_FEW_BITS = {"int8": Tolerance(0.0, 0.1), "int4": Tolerance(0.0, 0.5)}
 
 
 def _tolerance_of(request: Request) -> Tolerance | None:
+    if request.options["weights"] in _IN_FEW_BITS:
+        return _IN_FEW_BITS[request.options["weights"]]
     return _HALF if request.options["precision"] == "float16" else None
 
 
@@ -61,6 +65,13 @@ TARGET = Target(
             "float32",
             ("float32", "float16"),
             "What it computes in where it can choose.",
+            costs_digits=True,
+        ),
+        "weights": Option(
+            "float32",
+            ("float32", "int8", "int4"),
+            "In how many bits large weights are kept: with 'int8' one scale a filter; with 'int4', "
+            "of deployment 'iOS18', one for each block of 32. In 16 bits: precision='float16'.",
             costs_digits=True,
         ),
         "largest_size": Option(1024, None, "Of sizes that vary, the largest that is allowed."),

@@ -204,6 +204,29 @@ _OPS |= {
 }
 
 
+@_op("constexpr_affine_dequantize")
+def _weights_of_8_bits(i: Inputs) -> Any:
+    numbers, axis = i["quantized_data"], int(i["axis"])
+    along = lambda x: (
+        x if not x.ndim else x.reshape([-1 if a == axis else 1 for a in range(numbers.ndim)])
+    )
+    return (numbers - along(i["zero_point"]).astype("float32")) * along(i["scale"])
+
+
+@_op("constexpr_blockwise_shift_scale")
+def _weights_in_blocks(i: Inputs) -> Any:
+    def spread(x: Any) -> Any:
+        """One for each number: each stands for a block of them."""
+        for axis, size in enumerate(numbers.shape):
+            x = np.repeat(x, size // x.shape[axis], axis)
+        return x
+
+    numbers = i["data"]
+    offset = i.get("offset")
+    moved = numbers.astype("float32") - (0 if offset is None else spread(offset))
+    return moved * spread(i["scale"])
+
+
 def _turned(i: Inputs, name: str) -> Any:
     return np.swapaxes(i[name], -1, -2) if i.get(f"transpose_{name}") else i[name]
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nacre.core.errors import ArgumentError, message
 from nacre.core.interop import optional_import
 from nacre.core.regions import Content
 from nacre.export.graph.ir import Graph, Value
@@ -20,6 +21,8 @@ from nacre.export.targets.coreml.maker import Maker, mil_dtype
 from nacre.export.targets.target import Request
 
 _WHO = "export to Core ML"
+_FEWEST = 1024  # elements: of smaller weights (biases, statistics) nothing is won
+_BLOCK = 32  # of weights of 4 bits, coremltools' own default
 
 
 @contextlib.contextmanager
@@ -44,8 +47,13 @@ def coremltools() -> Any:
 def write(request: Request) -> Mapping[str, Content]:
     """The files of the package, by their paths in it."""
     ct = coremltools()
+    bits, oldest = request.options["weights"], request.options["deployment"]
+    if bits == "int4" and oldest != "iOS18":
+        rule, got = "weights='int4' needs deployment='iOS18'", repr(oldest)
+        fix = "Pass deployment='iOS18', or weights='int8'."
+        raise ArgumentError(message(_WHO, rule, got, fix))
     with quiet(), tempfile.TemporaryDirectory() as folder:
-        program = _program(request.graph)
+        program = _program(request.graph, "iOS16" if oldest == "iOS16" else "iOS17")
         model = ct.convert(
             program,
             source="milinternal",
@@ -55,6 +63,8 @@ def write(request: Request) -> Mapping[str, Content]:
             compute_precision=getattr(ct.precision, request.options["precision"].upper()),
             skip_model_load=True,
         )
+        if bits != "float32":
+            model = _in_few_bits(model, bits)
         for name, text in request.metadata.items():
             model.user_defined_metadata[name] = text
         model.short_description = request.name
@@ -70,7 +80,29 @@ def write(request: Request) -> Mapping[str, Content]:
         return files
 
 
-def _program(graph: Graph) -> Any:
+def _in_few_bits(model: Any, bits: str) -> Any:
+    """The model with large weights as whole numbers: one scale a filter, in 4 bits one a block, but
+    for those that blocks do not fill, which have 8."""
+    optimize: Any = importlib.import_module("coremltools.optimize.coreml")
+
+    def quantized(model: Any, dtype: str, granularity: str) -> Any:
+        config = optimize.OpLinearQuantizerConfig(
+            mode="linear_symmetric",
+            dtype=dtype,
+            granularity=granularity,
+            block_size=_BLOCK,
+            weight_threshold=_FEWEST,
+        )
+        return optimize.linear_quantize_weights(
+            model, optimize.OptimizationConfig(global_config=config)
+        )
+
+    if bits == "int4":
+        model = quantized(model, "int4", "per_block")
+    return quantized(model, "int8", "per_channel")
+
+
+def _program(graph: Graph, opset: str) -> Any:
     mil = importlib.import_module("coremltools.converters.mil.mil")
     builder = importlib.import_module("coremltools.converters.mil").Builder
     target = importlib.import_module("coremltools").target
@@ -82,7 +114,7 @@ def _program(graph: Graph) -> Any:
         for value in graph.inputs
     }
     program = mil.Program()
-    with mil.Function(inputs, opset_version=target.iOS17) as function:
+    with mil.Function(inputs, opset_version=getattr(target, opset)) as function:
         make = Maker(builder)
         given = {
             v: make.cast(function.inputs[v.name], "bool")
