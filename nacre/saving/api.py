@@ -74,10 +74,11 @@ def save_model(
     after the file was written and compared on this machine: under another name, and moved, where
     the store can move files; else whole, as object stores show an object when all has arrived.
 
-    A path without an ending is that of a SavedModel folder, as in tf.keras 2: TensorFlow loads,
-    calls, trains and serves it, tf.keras 2.15 opens it as a Keras model, `load_model` as the very
-    model. In it `saved_model.pb` has the model as functions, for any size that its inputs leave
-    open; `variables/` the variables and the optimizer's state; `keras_metadata.pb` the layers.
+    A path without an ending, or with `.tf`, is that of a SavedModel folder, as in tf.keras 2:
+    TensorFlow loads, calls, trains and serves it, tf.keras 2.15 opens it as a Keras model,
+    `load_model` as the very model. In it `saved_model.pb` has the model as functions, for any size
+    that its inputs leave open; `variables/` the variables and the optimizer's state;
+    `keras_metadata.pb` the layers.
 
     Keras 3 opens both kinds of files. From `.h5` files it restores no optimizer, also from its own:
     it trains on with a fresh one there. nacre does, and from `.keras` files both do. tf.keras 2.15
@@ -235,7 +236,7 @@ def _format_of(path: Path, save_format: str | None, zipped: bool | None, who: st
         return "native"
     if ending in _H5:
         return "h5"
-    if not ending.strip(".0123456789") or path.is_dir():  # 'folder', 'v1.2'
+    if ending == ".tf" or _is_none(ending) or path.is_dir():
         return "saved_model"
     raise FileFormatError(
         message(
@@ -245,6 +246,11 @@ def _format_of(path: Path, save_format: str | None, zipped: bool | None, who: st
             f"Call save('{path.stem}.keras'), or save('{path.stem}') for a SavedModel folder.",
         )
     )
+
+
+def _is_none(ending: str) -> bool:
+    """Whether what follows the last point is no ending: 'v1.2', 'run-2026.11.30-12:05'."""
+    return not ending.strip(".0123456789-_:")
 
 
 def _not_for_keras2(got: str, who: str) -> ArgumentError:
@@ -492,7 +498,7 @@ def _weights_layout(path: Path, save_format: str | None, who: str) -> str:
     if ending in _H5 or save_format in ("h5", "hdf5"):
         return "h5"
     # As in tf.keras 2, whose names of checkpoints also end in numbers: `weights.02-0.53`.
-    if save_format is None and (ending in ("", ".ckpt") or ending[1:].isdigit()):
+    if save_format is None and (ending in (".ckpt", ".tf") or _is_none(ending)):
         return "checkpoint"
     raise FileFormatError(
         message(

@@ -138,3 +138,25 @@ def test_names_that_are_one_place_in_h5_are_refused(
     assert not list(tmp_path.iterdir())
     model.save(tmp_path / "m.keras")
     assert same(load_model(tmp_path / "m.keras").get_weights(), model.get_weights())
+
+
+@pytest.mark.parametrize("name", ["m.tf", "v1.2", "run-2026.11.30-12:05", "loss.02-0.53"])
+def test_names_as_scripts_of_tf_keras_have_them_are_folders_and_checkpoints(
+    name: str, tmp_path: Path
+) -> None:
+    model = small()
+    model.save(tmp_path / name, verify=False)
+    assert (tmp_path / name / "saved_model.pb").is_file()
+    assert same(load_model(tmp_path / name).get_weights(), model.get_weights())
+    (tmp_path / "w").mkdir()
+    model.save_weights(tmp_path / "w" / name)
+    other = small()
+    other.load_weights(tmp_path / "w" / name)
+    assert same(other.get_weights(), model.get_weights())
+
+
+def test_an_ending_that_is_no_formats_is_still_refused(tmp_path: Path) -> None:
+    for name in ("m.pkl", "m.kers", "m.h6x"):
+        for save in (small().save, small().save_weights):
+            with pytest.raises(FileFormatError, match="path must end in"):
+                save(tmp_path / name)
