@@ -3,7 +3,8 @@
 DIFFERS: dict[str, str] = {
     "function": "an if or a loop by values of tensors that sets tensors of other shapes, changes a "
     "list of its own or raises makes it run as plain Python, with a warning; each size that a "
-    "signature leaves open is traced; loops over data sets and iterators run as plain Python.",
+    "signature leaves open is traced; a function with a loop over a data set runs as plain Python "
+    "around it, and each turn is compiled; what takes an iterator runs as plain Python.",
     "constant": "in what fit compiles operators of tensors of two dtypes, int32 + float32, give "
     "the wider one, where TensorFlow refuses them; int32 + int64 do so everywhere. A float of "
     "NumPy's that stands before a tensor of whole numbers makes floats, which TensorFlow cuts.",

@@ -21,10 +21,11 @@ from nacre.data import TensorSpec
 from nacre.tf.concrete import ConcreteFunction
 from nacre.tf.conversion import converted
 from nacre.tf.conversion.meaning import known
+from nacre.tf.conversion.stepping import compiled_turns
 from nacre.tf.dtypes import as_dtype
 from nacre.tf.machine import functions_run_eagerly
 from nacre.tf.ragged_calls import holds_ragged
-from nacre.tf.values import tensor, traced_function
+from nacre.tf.values import DataLoopError, tensor, traced_function
 from nacre.training.function import Function as Compiled
 from nacre.training.function import function as compiled
 
@@ -40,7 +41,7 @@ class Function(Compiled[..., Any]):
 
     # Bookkeeping, on which no program depends; `_seen` has the shapes and dtypes of the arguments
     # it was traced for.
-    __slots__ = ("_is_plain", "_seen")
+    __slots__ = ("_has_data_loop", "_is_plain", "_seen")
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Function(Compiled[..., Any]):
         input_signature: Sequence[Any] | None = None,
         autograph: bool = True,
     ) -> None:
-        self._is_plain, self._seen = False, None
+        self._has_data_loop, self._is_plain, self._seen = False, False, None
         super().__init__(python_function, input_signature)
         self._autograph = autograph
 
@@ -129,6 +130,8 @@ class Function(Compiled[..., Any]):
         """Run it."""
         if functions_run_eagerly():
             return self.python_function(*args, **kwargs)
+        if self._has_data_loop:
+            return self._in_turns(args, kwargs)
         if self._is_plain or holds_ragged((*args, *kwargs.values())):
             # Rows of different lengths are of the host: nothing would be compiled but one call.
             return _as_tensors(self.python_function(*args, **kwargs))
@@ -144,12 +147,20 @@ class Function(Compiled[..., Any]):
         except TracedValueError as error:
             if scope.in_stateless_scope() or is_tracing():
                 raise  # the function around it decides
+            if isinstance(error, DataLoopError) and self._autograph:
+                self._has_data_loop = True
+                return self._in_turns(args, kwargs)
             self._is_plain = True
             warn(
                 f"tf.function '{self._who}' runs as plain Python, not compiled, as it needs the "
                 f"values of tensors: {error}"
             )
         return _as_tensors(self.python_function(*args, **kwargs))
+
+    def _in_turns(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What it gives with values, the turns of its loops over data sets compiled."""
+        with compiled_turns():
+            return _as_tensors(_checked(converted(self.python_function))(*args, **kwargs))
 
 
 def _is_of_texts(error: BaseException | None) -> bool:

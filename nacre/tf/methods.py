@@ -34,19 +34,41 @@ from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeErr
 from nacre.core.indices import check_width
 from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tracing import is_tracing
 from nacre.core.typed_jax import change_setting, setting
 from nacre.core.user_code import rewrite_with
 from nacre.core.variable import Variable
-from nacre.data import HostTensor, Ragged, TensorSpec
+from nacre.data import Dataset, HostTensor, Ragged, TensorSpec
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.models.trainable import Trainable
 from nacre.tf.dtypes import DType, as_dtype, as_dtype_or_none
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
-from nacre.tf.values import landed, means_tensorflow, read, tensor
+from nacre.tf.values import (
+    DataLoopError,
+    is_traced_function,
+    landed,
+    means_tensorflow,
+    read,
+    tensor,
+)
 from nacre.tf.variable_parts import ASSIGN, OF_VARIABLES, noting
 from nacre.training.trained_as_compiled import train_as_compiled
+
+
+def _not_in_traces(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Elements of a data set, which the trace of a function would keep for good."""
+
+    def iterate(self: Any) -> Any:
+        if is_traced_function() and is_tracing():
+            rule = (
+                "a compiled function does not read a data set, which gives its batches one by one"
+            )
+            raise DataLoopError(message("Dataset", rule, "code that does", "Read it outside."))
+        return read(self)
+
+    return iterate
 
 
 def _numpy(self: Any) -> Any:
@@ -625,6 +647,7 @@ def _make_and_lend() -> None:
     _lend(ARRAY, device=_for_scripts(ARRAY.device, _device))
     for cls in (HostTensor, Variable):
         _lend(cls, device=property(_device))
+    _lend(Dataset, __iter__=_not_in_traces(Dataset.__iter__))
     _lend(HostLayer, __call__=_with_texts(HostLayer.__call__))
 
 

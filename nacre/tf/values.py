@@ -19,7 +19,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message
+from nacre.core.errors import ArgumentError, DTypeError, ShapeError, TracedValueError, message
 from nacre.core.host_arrays import exact
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_bare, is_tracer, is_tracing
@@ -308,6 +308,15 @@ def traced_function() -> Generator[None]:
         _traced.depth -= 1
 
 
+def is_traced_function() -> bool:
+    """Whether a function of `tf` is traced here."""
+    return _traced.depth > 0
+
+
+class DataLoopError(TracedValueError):
+    """A function reads a data set, and so is no program as a whole."""
+
+
 def means_tensorflow() -> bool:
     """Whether dtypes are what TensorFlow's are: with values, and in functions of `tf`. Data that
     `fit` brings to the device have 32 bits."""
@@ -326,6 +335,6 @@ def alike_on_device(one: DType, other: DType) -> bool:
 
 
 __all__ = [
-    "Tensor", "alike_on_device", "are_wide", "is_wide", "landed", "means_tensorflow", "read",
-    "same", "tensor", "traced_function",
+    "DataLoopError", "Tensor", "alike_on_device", "are_wide", "is_traced_function", "is_wide",
+    "landed", "means_tensorflow", "read", "same", "tensor", "traced_function",
 ]  # fmt: skip

@@ -10,10 +10,11 @@ from typing import Any
 import jax.numpy as jnp
 
 from nacre.core import readings
-from nacre.core.errors import TracedSizeError, message
-from nacre.core.tracing import is_tracer
+from nacre.core.errors import TracedSizeError, TracedValueError, message
+from nacre.core.tracing import is_tracer, is_tracing
 from nacre.core.variable import Variable
-from nacre.data import HostTensor
+from nacre.data import Dataset, HostTensor
+from nacre.data.dataset.dataset import DatasetIterator
 from nacre.tf.conversion.finding import find
 from nacre.tf.conversion.rewriting import OURS, rewritten_code
 from nacre.tf.values import Tensor, tensor
@@ -102,7 +103,7 @@ def _bool(x: Any = False) -> Any:
 
 
 def _enumerate(items: Any, start: int = 0) -> Any:
-    if is_tracer(items) or isinstance(items, HostTensor):
+    if is_tracer(items) or isinstance(items, HostTensor | Dataset):
         return Numbered(items, start)
     return enumerate(items, start)
 
@@ -128,7 +129,21 @@ def _every(function: Callable[..., Any], join: Callable[..., Any]) -> Callable[.
     return every
 
 
+def _next(items: Any, *default: Any) -> Any:
+    _refuse_elements(items)
+    return next(items, *default)
+
+
+def _refuse_elements(items: Any) -> None:
+    """A program would have the one element of its trace for good."""
+    if isinstance(items, DatasetIterator) and is_tracing():
+        rule = "a compiled function has no elements of an iterator, which gives them one by one"
+        fix = "Take them outside: step(next(batches))."
+        raise TracedValueError(message("next", rule, "an iterator of a data set", fix))
+
+
 _MEANT: dict[Any, Callable[..., Any]] = {
+    next: _next,
     range: _range(range),
     int: _int,
     float: _float,
@@ -162,6 +177,8 @@ def call(function: Any) -> Any:
         return rewritten(function)
     if kind is types.MethodType:
         inner = function.__func__
+        if inner is DatasetIterator.get_next:
+            _refuse_elements(function.__self__)
         if type(inner) is types.FunctionType and (made := rewritten(inner)) is not inner:
             return types.MethodType(made, function.__self__)
         return function

@@ -31,7 +31,8 @@ from nacre.tf.conversion.staging import (
     refused,
     stepped,
 )
-from nacre.tf.values import tensor
+from nacre.tf.conversion.stepping import run_turns, takes
+from nacre.tf.values import DataLoopError, tensor
 
 _UNROLLED = 50  # turns of a `while` with known values; further ones are the program's own
 _MOST_UNROLLED = 1000  # turns of a loop by known values that cannot be the program's own
@@ -206,7 +207,11 @@ def for_(
             _for_rows(iterable, inner, more, body, block)
             return
         if isinstance(inner, Dataset) or hasattr(inner, "get_next"):
-            raise refused(block.line, "a loop over a data set, which gives its batches one by one")
+            what = "a loop over a data set, which gives its batches one by one"
+            raise DataLoopError(str(refused(block.line, what)))
+    if takes(iterable):
+        run_turns(iterable, more, body, block)
+        return
     for item in iterable:
         _turn(item, more, body, block)
         if more is not None and _open(go_on := more()) is None and not go_on:

@@ -136,7 +136,7 @@ class _Again(Exception):
 # ------------------------------------------------------------------ values as arrays
 
 
-class _Same:
+class Same:
     """A leaf that is no tensor, and must be the same whichever way a program goes."""
 
     __slots__ = ("value",)
@@ -145,7 +145,7 @@ class _Same:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Same):
+        if not isinstance(other, Same):
             return False
         if self.value is other.value:
             return True
@@ -177,10 +177,10 @@ class _Cells:
 _NUMBERS = (bool, int, float, complex, np.generic)
 
 
-def _encoded(value: Any) -> tuple[Any, list[Any]]:
+def encoded(value: Any) -> tuple[Any, list[Any]]:
     """The layout of a value, and its arrays.
 
-    The layout is a structure of `_Spec`, `_Cells` and `_Same`; None for `Undefined`.
+    The layout is a structure of `_Spec`, `_Cells` and `Same`; None for `Undefined`.
     """
     if type(value) is Undefined:
         return None, []
@@ -202,14 +202,16 @@ def _encoded(value: Any) -> tuple[Any, list[Any]]:
             if not isinstance(array, np.ndarray) or array.dtype.kind not in "OSU":
                 arrays.append(jnp.asarray(array))
                 return _Spec(tuple(arrays[-1].shape), arrays[-1].dtype)
-        return _Same(item)
+        return Same(item)
 
     return tree.map_structure(leaf, value), arrays
 
 
-def _decoded(layout: Any, arrays: Iterator[Any]) -> Any:
+def decoded(layout: Any, arrays: Iterator[Any]) -> Any:
+    """A value of a layout, of arrays."""
+
     def leaf(kind: Any) -> Any:
-        if isinstance(kind, _Same):
+        if isinstance(kind, Same):
             return kind.value
         if isinstance(kind, _Cells):
             made = TensorArray(kind.dtype, kind.size, kind.grows)
@@ -222,7 +224,7 @@ def _decoded(layout: Any, arrays: Iterator[Any]) -> Any:
 def _zeros(layout: Any) -> Any:
     """A value of a layout, where none is asked for."""
     arrays = [jnp.zeros(kind.shape, kind.dtype) for kind in _specs(layout)]
-    return _decoded(layout, iter(arrays))
+    return decoded(layout, iter(arrays))
 
 
 def _specs(layout: Any) -> list[_Spec]:
@@ -274,7 +276,7 @@ def chosen(pred: Any, body: Callable[[], Any], orelse: Callable[[], Any], block:
     layouts, arrays = _either(pred, (body, orelse), block, run, block.names)
     found = iter(arrays)
     values = [
-        Undefined(name, block.line) if layout is None else _decoded(layout, found)
+        Undefined(name, block.line) if layout is None else decoded(layout, found)
         for name, layout in zip(block.names, layouts, strict=True)
     ]
     block.write(tuple(values))
@@ -287,7 +289,7 @@ def chosen_value(
     (layout,), arrays = _either(
         pred, (body, orelse), block, lambda function: (function(),), (f"{VALUE}_of_return",)
     )
-    return _decoded(layout, iter(arrays))
+    return decoded(layout, iter(arrays))
 
 
 def _either(
@@ -327,7 +329,7 @@ def _either(
         return branch
 
     def _merged(at: int, value: Any) -> list[Any]:
-        layout, found = _encoded(value)
+        layout, found = encoded(value)
         if at in dropped:
             return []
         known, is_first = layouts[at], traced == 1
@@ -345,14 +347,14 @@ def _either(
             return found
         if layout is None:
             if names[at].startswith(VALUE):
-                return _encoded(_zeros(known))[1]
+                return encoded(_zeros(known))[1]
             dropped.add(at)
             raise _Again
         if _is_filled_of(known, layout):
             layouts[at] = layout
             raise _Again
         if _is_filled_of(layout, known):
-            return _encoded(_zeros(known))[1]
+            return encoded(_zeros(known))[1]
         raise refused(block.line, _difference(names[at], known, layout))
 
     for _ in range(2 * len(names) + 2):
@@ -377,7 +379,7 @@ def _difference(name: str, one: Any, other: Any) -> str:
 def _shown(layout: Any) -> str:
     if isinstance(layout, _Spec):
         return f"{layout.dtype}{list(layout.shape)}"
-    if isinstance(layout, _Same):
+    if isinstance(layout, Same):
         return f"a {type(layout.value).__name__}" if layout.value is not None else "None"
     return f"a {type(layout).__name__}".replace("_Cells", "TensorArray")
 
@@ -394,7 +396,7 @@ class _Carried:
         self.start: list[Any] = []
         for at, value in enumerate(before):
             given = _zeros(fills[at]) if at in fills else value
-            layout, arrays = _encoded(given)
+            layout, arrays = encoded(given)
             self.layouts.append(layout)
             self.start += arrays
 
@@ -408,7 +410,7 @@ class _Carried:
         names = self._block.names
         empty = [Undefined(n, self._block.line) if is_over else Undefined(n) for n in names]
         return tuple(
-            empty[i] if layout is None else _decoded(layout, found)
+            empty[i] if layout is None else decoded(layout, found)
             for i, layout in enumerate(self.layouts)
         )
 
@@ -421,7 +423,7 @@ class _Carried:
         out: list[Any] = []
         for at, value in enumerate(self._block.read()):
             name, known = self._block.names[at], self.layouts[at]
-            layout, arrays = _encoded(value)
+            layout, arrays = encoded(value)
             if known is None:
                 is_value = name.startswith(VALUE)
                 if layout is not None and (is_value or (wants_last and name in self._block.later)):
@@ -528,5 +530,6 @@ def stepped(rows: Any, start: int | None, turn: Callable[[Any], None], block: Bl
 
 
 __all__ = [
-    "Block", "Undefined", "chosen", "chosen_value", "counted", "looped", "refused", "stepped",
+    "Block", "Same", "Undefined", "chosen", "chosen_value", "counted", "decoded", "encoded",
+    "looped", "refused", "stepped",
 ]  # fmt: skip
