@@ -224,6 +224,26 @@ def summary(cells: dict[str, Any]) -> list[str]:
     return rows
 
 
+MANY_PRODUCTS = 2**27  # of cells whose time is products
+
+
+def of_peak(cells: dict[str, Any], peak: float | None) -> list[str]:
+    """What share of the processor's peak the large cells' forward passes reach."""
+    if not peak:
+        return []
+    rows = [
+        f"- peak of the processor (`bench/peak.cc`): {peak:.0f} GFLOP/s of float32; of it, the",
+        "  forward passes of the large cells reach, nacre / XLA:",
+    ]
+    for cell in CELLS["dense"]:
+        products = cell.rows * cell.features * cell.units
+        if products >= MANY_PRODUCTS and cell.name in cells:
+            ms = cells[cell.name]["ms"]
+            own, xla = (2e-6 * products / ms[f"{s} forward"] / peak for s in ("nacre", "xla"))
+            rows.append(f"  - {cell.name}: {own:.0%} / {xla:.0%}, so at most {1 / xla:.2f} × XLA")
+    return rows
+
+
 def write(path: Path, table: str, facts: dict[str, Any], cells: dict[str, Any]) -> None:
     """Join with what is there, and write both files."""
     before = json.loads(path.read_text())["cells"] if path.exists() else {}
@@ -242,6 +262,7 @@ def write(path: Path, table: str, facts: dict[str, Any], cells: dict[str, Any]) 
         "rounds: above 1 nacre is faster.",
         "",
         *summary(joined),
+        *(of_peak(joined, facts.get("peak_gflops")) if table == "dense" else []),
         "",
         *table_of(joined),
         "",
@@ -265,6 +286,8 @@ def main(words: list[str] | None = None) -> None:
     facts = machine.facts(machine.versions(sys.executable), peers, cores)
     name = "grid_dense" if options.table == "dense" else f"grid_sequence {options.table}"
     facts["command"] = f"python -m bench.{name} --peer-python …"
+    if options.table == "dense":
+        facts["peak_gflops"] = machine.peak_gflops(cores)
     torch = TorchSide(options.peer_python) if options.peer_python else None
     first, last = (int(word) if word else None for word in options.only.split(":"))
     cells: dict[str, Any] = {}

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,20 @@ def processor() -> str:
         return next(row.partition(":")[2].strip() for row in rows if row.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def peak_gflops(threads: int) -> float | None:
+    """What the processor can do in float32, measured by `peak.cc`; None without a compiler."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "peak"
+        source = str(Path(__file__).with_name("peak.cc"))
+        words = [os.environ.get("CXX", "c++"), "-O3", "-march=native", "-std=c++17", "-pthread"]
+        try:
+            subprocess.run([*words, source, "-o", str(program)], check=True, capture_output=True)
+            done = subprocess.run([program, str(threads)], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return float(done.stdout)
 
 
 def commit() -> str:
