@@ -153,7 +153,13 @@ def bytes_products():
     rounding = quantized.Rounding(-127, 127, 1e-7)
     whole = lambda seed, *shape: (20 * draw(seed, *shape)).astype(jnp.int8)
     sizes = [(1, 1, 1), (1, 67, 1300), (2, 65, 200), (4, 34, 144), (7, 513, 129), (3, 130, 64)]
-    for rows, features, units in [*sizes, (520, 31, 70), (1, 600, 1024)]:
+    for rows, features, units in [
+        *sizes,
+        (520, 31, 70),
+        (1, 600, 1024),
+        (8, 67, 1100),
+        (2, 9, 4100),
+    ]:
         x, numbers = draw(0, rows, features), whole(1, features, units)
         scale = jnp.abs(draw(2, units)) + 1
         for bias in (None, draw(3, units)):

@@ -66,6 +66,8 @@ constexpr int kVectors = kRegisters == 32 ? 4 : 2;  // vectors of a panel
 constexpr int kRows = kRegisters == 32 ? 6 : 4;     // rows of a block: times kVectors sums
 constexpr int64_t kColumns = kVectors * kWidth;     // columns of a panel
 constexpr int kWide = kRegisters == 32 ? 4 : 2;     // panels of a block of one row
+constexpr int64_t kPage = 4096;                     // bytes
+constexpr int64_t kFewRows = 16, kNarrow = 256;     // several panels at once: rows, groups
 constexpr int64_t kChunk = 252;                     // rows of a piece of work, in whole blocks
 constexpr double kWorthThreads = 1 << 19;           // products that a second thread is woken for
 constexpr double kWorthRounding = 1 << 16;          // floats to round, the same
@@ -245,6 +247,26 @@ __attribute__((noinline)) void part_of_groups(const int8_t* from, int64_t stride
   Integers groups[P];
   groups_of(bytes[0], P * kWidth, groups);
   for (int p = 0; p < P; ++p) *reinterpret_cast<LooseWords*>(to + p * kWidth) = groups[p];
+}
+
+// Whole panels beside each other, row by row: panels[panel][group][column].
+void pack_together(const Right& right, int64_t first, int64_t groups, int64_t count,
+                   int32_t* panels) {
+  const int64_t stride = right.columns, size = groups * kColumns;
+  const int8_t* from = right.data + first;
+  for (int64_t g = 0; g < groups; ++g, from += kGroup * stride, panels += kColumns)
+    for (int64_t w = 0; w < count; ++w) {
+      int32_t* to = panels + w * size;
+      const int64_t rows = right.depth - g * kGroup;
+      if (rows < kGroup) {
+        part_of_groups<kVectors>(from + w * kColumns, stride, rows, kColumns, to);
+        continue;
+      }
+      Integers parts[kVectors];
+      groups_of(from + w * kColumns, stride, parts);
+#pragma GCC unroll 4
+      for (int p = 0; p < kVectors; ++p) *reinterpret_cast<LooseWords*>(to + p * kWidth) = parts[p];
+    }
 }
 
 // Columns from `first` on: panel[group][column].
@@ -430,13 +452,28 @@ void panel_piece(const Product& m, int64_t begin, int64_t end, int64_t column) {
   }
 }
 
+// Of few rows several panels, as rows of the kernel may lie on pages of their own: 8 rows by
+// (384, 8192) take half the time.
+void wide_piece(const Product& m, int64_t begin, int64_t end, int64_t column) {
+  const int64_t size = m.left.groups * kColumns;
+  Scratch memory(kWide * size);
+  auto* panels = reinterpret_cast<int32_t*>(memory.data());
+  pack_together(m.right, column, m.left.groups, kWide, panels);
+  for (int64_t w = 0; w < kWide; ++w)
+    blocks<kVectors>(m, begin, end, column + w * kColumns, panels + w * size);
+}
+
 // Rows begin ... end of some panels.
 void piece(const Product& m, int64_t begin, int64_t end, int64_t column, int64_t panels) {
   const int64_t rows = end - begin, last = std::min(m.right.columns, column + panels * kColumns);
   while (column < last) {
     const int64_t whole = (last - column) / kColumns;  // panels
     int64_t made = 1;
-    if (whole == 0 || rows == 3 || rows > 4) {
+    const bool is_read_once = rows == 1 || ((rows == 2 || rows == 4) && m.right.columns < kPage);
+    if (!is_read_once && whole >= kWide) {
+      wide_piece(m, begin, end, column);
+      made = kWide;
+    } else if (whole == 0 || rows == 3 || rows > 4) {
       panel_piece(m, begin, end, column);
     } else if (rows == 4) {
       block_of_kernel<4, 1>(m, begin, column);
@@ -477,7 +514,8 @@ void run(const Call& call, Product m, const Fill& fill) {
   const int64_t panels = pieces_of(m.right.columns, kColumns);
   // Several pieces for each thread, as one may come late; packing is to be a small part of each.
   const int64_t chunk = m.rows > 2 * kChunk ? kChunk : m.rows;
-  const int64_t together = m.rows == 1 && panels >= 4 * kWide ? kWide : 1;
+  const bool is_wide = panels >= 4 * kWide && (m.rows == 1 || groups <= kNarrow);
+  const int64_t together = m.rows <= kFewRows && is_wide ? kWide : 1;
   const int64_t parts = pieces_of(panels, together);
   const double work = static_cast<double>(m.rows) * m.right.depth * m.right.columns;
   each(call, parts * pieces_of(m.rows, chunk), work >= kWorthThreads, [&](int64_t i) {
