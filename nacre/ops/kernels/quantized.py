@@ -2,7 +2,21 @@
 
 The call rounds rows of floats, multiplies them with a kernel of bytes, divides by both scales and
 adds a bias; XLA does so in six passes over memory. Sums of ints are exact, and the rest is done
-number by number as in the plain form: the bits are the same.
+number by number as in the plain form: the bits are the same. In a loop of a program, on two cores of
+an AMD EPYC (Zen 5, AVX-512 with VNNI), ms of the float32 product, of the plain form and of this one:
+
+| rows, features, units | float32 | XLA    | compiled |
+| 1, 384, 1536          | 0.0155  | 0.0154 | 0.0037   |
+| 1, 384, 8192          | 0.0824  | 0.0848 | 0.0351   |
+| 8, 384, 1536          | 0.0299  | 0.0393 | 0.0117   |
+| 8, 384, 8192          | 0.210   | 0.116  | 0.064    |
+| 32, 784, 128          | 0.0154  | 0.0259 | 0.0109   |
+| 128, 1024, 1024       | 0.598   | 0.453  | 0.193    |
+| 2048, 128, 512        | 0.626   | 0.641  | 0.471    |
+| 2048, 1024, 1024      | 10.4    | 7.29   | 3.50     |
+
+Kernels are read as they lie, once for each call: packed ones, kept from call to call, would gain
+nothing where few rows pass by, and little where many do.
 """
 
 from __future__ import annotations
