@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import h5py
+
 from nacre.core import addresses, safety
 from nacre.core.atomic import (
     ask_before_overwriting,
@@ -23,12 +25,13 @@ from nacre.core.errors import (
     message,
     refuse_unknown,
 )
+from nacre.core.regions import Content, as_bytes
 from nacre.core.warning import warn
 from nacre.core.wire.bundle import files_of
 from nacre.core.wire.tensorflow.saved_model import VARIABLES
 from nacre.core.wire.zip import write_archive
 from nacre.models import Model, mask_flow
-from nacre.saving import archive, building, hub, own_part, weights
+from nacre.saving import archive, building, hdf5, hub, own_part, weights
 from nacre.saving.archive import refuse_link
 from nacre.saving.checkpoint_graph import find as find_checkpoint
 from nacre.saving.files import KINDS, Source, read_whole
@@ -87,7 +90,8 @@ def save_model(
 
     Args:
         model: The model.
-        filepath: Path ending in `.keras` or `.h5`, or a binary file object (gets `.keras`
+        filepath: Path ending in `.keras` or `.h5`, an open `h5py.File`, whose groups of these names
+            it replaces in place, or a binary file object (gets `.keras`
             bytes); a folder's path for a SavedModel; or an address; or 'hf://user/name', a
             repository of the Hugging Face hub, as `push_to_hub` fills it.
         overwrite: False asks at a terminal before an existing file is replaced; elsewhere it
@@ -132,6 +136,13 @@ def save_model(
     refuse_unknown(who, kwargs, save_model)
     if compat not in (None, "keras-2.15"):
         raise ArgumentError(message(f"{who}(compat=...)", "it is 'keras-2.15'", repr(compat)))
+    if isinstance(filepath, h5py.File):
+        content, groups = _h5_content(model, include_optimizer, compat, who)
+        packed = as_bytes(content)
+        if verify:
+            h5.check(Source(packed, who).opened(), groups, who)
+        hdf5.copy_into(filepath, packed, h5.PARTS, who)
+        return
     if compat is not None and (hasattr(filepath, "write") or hub.is_hub_path(filepath)):
         raise _not_for_keras2("a file object" if hasattr(filepath, "write") else "the hub", who)
     if hasattr(filepath, "write"):
@@ -162,10 +173,7 @@ def save_model(
     if not overwrite:
         ask_before_overwriting(path, who)
     if kind == "h5":
-        if compat is None:
-            content, groups = h5.to_content(model, include_optimizer)
-        else:
-            content, groups = h5_keras2.to_content(model, include_optimizer, who)
+        content, groups = _h5_content(model, include_optimizer, compat, who)
         write_file(path, content, partial(h5.check, groups=groups, who=who) if verify else None)
         return
     members, groups = native.to_files(model, include_optimizer, is_folder=kind == "folder")
@@ -176,6 +184,14 @@ def save_model(
     else:
         check = partial(native.check_archive, groups=groups, who=who)
         write_file(path, partial(write_archive, files=members), check if verify else None)
+
+
+def _h5_content(
+    model: Any, include_optimizer: bool, compat: str | None, who: str
+) -> tuple[Content, list[Any]]:
+    if compat is None:
+        return h5.to_content(model, include_optimizer)
+    return h5_keras2.to_content(model, include_optimizer, who)
 
 
 def _kind_of(filepath: Any, save_format: str | None, zipped: bool | None, who: str) -> str:
@@ -293,10 +309,10 @@ def load_model(
     and when it is saved again; a warning says where that makes a difference.
 
     Args:
-        filepath: Path, bytes or binary file object of a `.keras` or `.h5` model; or a folder that
-            `OrbaxCheckpoint` wrote, whose newest model is opened; or 'hf://user/name', a
-            repository of the Hugging Face hub; or the address of a file, such as
-            `s3://bucket/m.keras`, which is fetched through fsspec, where it is installed. A
+        filepath: Path, bytes, binary file object or open `h5py.File` of a `.keras` or `.h5` model;
+            or a folder that `OrbaxCheckpoint` wrote, whose newest model is opened; or
+            'hf://user/name', a repository of the Hugging Face hub; or the address of a file, such
+            as `s3://bucket/m.keras`, which is fetched through fsspec, where it is installed. A
             SavedModel folder of tf.keras 2 comes back as its layers; what no class is at hand for
             is computed, and trained, by the functions in the folder, Lambda too, whose code is not
             run. A SavedModel without the metadata of Keras, and a frozen graph `graph.pb`, are

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import h5py
+
 from nacre.core import addresses
 from nacre.core.atomic import recover
 from nacre.core.errors import FileFormatError, WeightsMismatchError, message, nearest
@@ -108,6 +110,8 @@ class Source:
         self.content: bytes | None = None
         if isinstance(filepath, bytes | bytearray | memoryview):
             self.content, self.name = bytes(filepath), "bytes"
+        elif isinstance(filepath, h5py.File):
+            self.content, self.name = hdf5.image_of(filepath, who), "h5py.File"
         elif hasattr(filepath, "read"):
             self.content, self.name = (
                 filepath.read(),

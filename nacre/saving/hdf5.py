@@ -15,7 +15,7 @@ import os
 import sys
 import weakref
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,6 +200,50 @@ def open_file(source: Any, who: str, verify: bool = True) -> h5py.File:
             file.close()
             raise
     return file
+
+
+def image_of(file: h5py.File, who: str) -> bytes:
+    """The bytes of a file that somebody holds open.
+
+    Raises:
+        FileFormatError: It is closed.
+    """
+    try:
+        file.flush()
+        return bytes(file.id.get_file_image())
+    except (ValueError, RuntimeError, OSError) as error:
+        got = f"an h5py.File that cannot be read ({_first_line(error)})"
+        raise FileFormatError(message(who, "the file must be open", got)) from None
+
+
+def copy_into(file: h5py.File, content: bytes, names: Collection[str], who: str) -> None:
+    """Put the groups and attributes of a file in the place of those in one that is open.
+
+    Args:
+        file: The open one.
+        content: The bytes of the other.
+        names: Groups and beginnings of attributes that are taken away before, as what was there may
+            have had more than what comes.
+        who: What errors call it.
+
+    Raises:
+        FileFormatError: It is closed, or open for reading alone.
+    """
+    try:
+        with h5py.File(io.BytesIO(content), "r") as source:
+            for name in [name for name in file if name in names]:
+                del file[name]
+            for name in [n for n in file.attrs if n.startswith(tuple(names))]:
+                del file.attrs[name]
+            for name in source:
+                source.copy(name, file)
+            for name, value in source.attrs.items():
+                file.attrs.create(name, value, dtype=source.attrs.get_id(name).dtype)
+        file.flush()
+    except (ValueError, KeyError, RuntimeError, OSError) as error:
+        got = f"an h5py.File that cannot be written to ({_first_line(error)})"
+        fix = "Open it with h5py.File(path, 'w'), or save to the path itself."
+        raise FileFormatError(message(who, "the file must be open for writing", got, fix)) from None
 
 
 def _first_line(error: BaseException) -> str:

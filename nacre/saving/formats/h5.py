@@ -54,6 +54,11 @@ _STATE = "optimizer_weights"
 _OWN_STATE = "nacre_optimizer_weights"
 _TRAINING = "training_config"
 _OWN_TRAINING = "nacre_training_config"
+# Groups and attributes of a model.
+PARTS = (
+    *("model_config", "model_weights", "keras_version", "backend", "nacre_version"),
+    *(_STATE, _OWN_STATE, _TRAINING, _OWN_TRAINING, trainable_flags.KEY, hdf5.CHECKSUMS),
+)
 # What Keras 3.15.1 finds by a class's name: Lamb is not in its list, nor do its own files open.
 _KNOWN_TO_KERAS = frozenset(
     "adadelta adafactor adagrad adam adamax adamw ftrl lion lossscaleoptimizer multioptimizer muon "
@@ -356,4 +361,4 @@ def _restore_optimizer(model: Any, file: h5py.File, who: str) -> None:
         weights.run_steps(steps, settle=partial(hdf5.settle, file))
 
 
-__all__ = ["check", "load", "to_content"]
+__all__ = ["PARTS", "check", "load", "to_content"]
