@@ -16,7 +16,7 @@ from nacre.callbacks.base import (
 from nacre.callbacks.history import History
 from nacre.callbacks.progress import ProgbarLogger
 from nacre.callbacks.run_plan import Log, RunPlan
-from nacre.core import tree
+from nacre.core import readings, tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.terminal import show
 
@@ -156,6 +156,11 @@ class CallbackList:
     def has_predict_batch_hooks(self) -> bool:
         """Whether some callback must be called around every prediction batch."""
         return self._has_predict
+
+    @property
+    def runs_code_of_users(self) -> bool:
+        """Whether some callback is a user's, or calls a function of a user's."""
+        return any(map(_runs_code_of_users, self.callbacks))
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Tell all callbacks what is known of the run."""
@@ -361,6 +366,12 @@ def tolerates_nan(callback: Any) -> bool:
         return bool(declared)
     hook = callback.on_non_finite_loss
     return getattr(hook, "__func__", None) is not Callback.on_non_finite_loss
+
+
+def _runs_code_of_users(callback: Any) -> bool:
+    held = getattr(callback, "__dict__", {}).values()
+    functions = [value for value in list(held) if readings.is_function(value)]
+    return readings.is_users(type(callback)) or any(map(readings.is_users, functions))
 
 
 def changes_trainable(callback: Any) -> bool:

@@ -284,6 +284,10 @@ class RowFeed(Feed):
     def _fingerprint(self) -> dict[str, int]:
         return {"samples": self.source.num_rows, "batch_size": self.batch_size}
 
+    def take(self, source: ArraySource) -> None:
+        """Go on with a source of as many rows, whose numbers are others."""
+        self.source = source
+
     def _spans(self, begin: Position, first_step: int) -> Iterator[tuple[int, int, int, int]]:
         """(pass, first batch, batch to stop before, step) until the epoch has all its steps."""
         passes, batch = divmod(begin.batch, self.num_batches)

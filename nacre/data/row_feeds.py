@@ -11,13 +11,15 @@ import numpy as np
 from nacre.data.feed import Position, RowFeed, Stretch, stretch_of_rows, uploaded
 from nacre.data.resident import ResidentRows
 from nacre.data.rows import aligned_empty
+from nacre.data.sources import ArraySource
 
 
 class ResidentFeed(RowFeed):
     """Rows that are all kept on the device, from the first epoch on.
 
     The steps of the first epoch begin while rows still arrive. When an epoch is over all are there,
-    so that a callback which changes the arrays between epochs changes all of an epoch or nothing.
+    so that a callback which changes the arrays between epochs changes all of an epoch: whoever
+    finds that it did has them sent again (`take`).
     """
 
     _resident: ResidentRows | None = None
@@ -71,6 +73,11 @@ class ResidentFeed(RowFeed):
             places = self._resident.places(self._order(number))
             self._sent_order = number, None if places is None else jax.device_put(places)
         return self._sent_order[1]
+
+    def take(self, source: ArraySource) -> None:
+        super().take(source)
+        self.close()
+        self._resident = self._sent_order = None
 
     def close(self) -> None:
         if self._resident is not None:

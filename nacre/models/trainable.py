@@ -203,6 +203,8 @@ class Trainable(GeneratorMethods, Stepping):
         callback: where one changed, the step is compiled anew. So do `evaluate` and `predict`. (In
         Keras they keep what the first call read.) Not seen are changes in place in NumPy arrays,
         global lists and dicts of more than 16 items, and in layers that the model does not hold.
+        Data, targets and weights that a callback changes in place are read again before the next
+        epoch (in Keras before the next batch).
 
         Args:
             x: Arrays (NumPy, JAX, torch), frames and columns of pandas, polars and Arrow, sparse

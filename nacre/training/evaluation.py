@@ -20,9 +20,10 @@ from nacre.core.tensors import Count, WholeNumber
 from nacre.core.variable import argument_copy, private_copy
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
-from nacre.data.feed import Stretch
+from nacre.data.feed import RowFeed, Stretch
 from nacre.data.feeds import feed_of
 from nacre.data.sources import ArraySource
+from nacre.data.watched import WatchedArrays
 from nacre.training import inputs, pace, prepare
 from nacre.training.arguments import (
     count_of_steps,
@@ -102,9 +103,10 @@ class EvaluationRun:
         self.model, self.trainer, self.who = model, trainer, who
         self._of_training, self._has_run = of_training, False
         self.is_used_up = False  # whether a generator gave fewer batches than a run of it takes
-        source = prepare.prepare(model, trainer, source, batch_size, training=False, who=who)
-        if first:  # of the batches, where a training takes no more
-            source, steps = first_batches(source, first, batch_size, who), None
+        self._given, self._batch_size, self._first = source, batch_size, first
+        self._watched: WatchedArrays | None = None
+        source = self._prepared()
+        steps = None if first else steps
         self.feed = feed_of(
             source,
             batch_size,
@@ -114,6 +116,25 @@ class EvaluationRun:
             ahead=ahead,
             in_chunks=pace.loop_form() == "counted",
         )
+
+    def _prepared(self) -> ArraySource | BatchSource:
+        source = prepare.prepare(
+            self.model, self.trainer, self._given, self._batch_size, training=False, who=self.who
+        )
+        if self._first:  # of the batches, where a training takes no more
+            source = first_batches(source, self._first, self._batch_size, self.who)
+        return source
+
+    def watch(self) -> None:
+        """Have arrays that callbacks change in place be read again, before the next run."""
+        if isinstance(self._given, ArraySource) and isinstance(self.feed, RowFeed):
+            self._watched = WatchedArrays(self._given.leaves)
+
+    def _take_changed_data(self) -> None:
+        if self._watched is not None and self._watched.have_changed():
+            source = self._prepared()
+            assert isinstance(source, ArraySource) and isinstance(self.feed, RowFeed)
+            self.feed.take(source)
 
     def run(self, runner: CallbackList) -> dict[str, Any]:
         """Go over the data once and report.
@@ -129,6 +150,7 @@ class EvaluationRun:
         state = self.programs.state
         self.runner = runner
         runner.on_test_begin()
+        self._take_changed_data()
         self.values, self.fixed = _initial_values(self.model, state)
         self.logs: Any = {}
         try:

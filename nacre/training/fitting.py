@@ -133,11 +133,16 @@ def fit(
             from nacre.training.keeper import check_seekable  # seldom needed
 
             check_seekable(keeping, source, validation_source, who)
-        source = prepare.prepare(
-            model, trainer, source, batch_size, training=True, who=who, class_weight=class_weight
-        )
-        if first:
-            source, steps = first_batches(source, first, batch_size, who), None
+        given = source
+
+        def prepared() -> inputs.Source:
+            ready = prepare.prepare(
+                model, trainer, given, batch_size, training=True, who=who, class_weight=class_weight
+            )
+            return first_batches(ready, first, batch_size, who) if first else ready
+
+        source = prepared()
+        steps = None if first else steps
         steps = limited_steps(steps, source, batch_size, who)
         is_one_step = _is_one_step(source, steps, batch_size)
         inputs.warn_of_repeated_reads(source, batch_size, order, who)
@@ -167,6 +172,10 @@ def fit(
             callbacks, model, verbose, feed.steps, epochs=asked.stop, add_history=True
         )
         feed.overlaps = not runner.has_train_batch_hooks
+        if runner.runs_code_of_users:
+            run.watch(given, prepared)
+            if validation is not None:
+                validation.watch()
         keeper = None
         if keeping is not None:
             from nacre.training.run_settings import run_settings

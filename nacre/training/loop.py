@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
@@ -27,9 +27,10 @@ from nacre.core.terminal import show
 from nacre.core.variable import private_copy
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
-from nacre.data.feed import Feed, Stretch
+from nacre.data.feed import Feed, RowFeed, Stretch
 from nacre.data.sources import ArraySource
-from nacre.training import checks, pace, prepare
+from nacre.data.watched import WatchedArrays
+from nacre.training import checks, inputs, pace, prepare
 from nacre.training.compile import CompiledTraining
 from nacre.training.compiled_ahead import CompiledAhead
 from nacre.training.deferred_signals import DeferredSignals
@@ -72,6 +73,8 @@ class TrainRun(ResumableRun):
         self.model, self.trainer, self.who = model, trainer, who
         self.feed, self.source = feed, source
         self._warned_of_repeated_data = may_repeat  # it is no surprise then
+        self._watched: WatchedArrays | None = None
+        self._prepared: Callable[[], inputs.Source] | None = None
         self._is_all_present = are_all_present(source)
         self._programs = training_programs(model, trainer, is_all_present=self._is_all_present)
         self._flags = TrainableFlags(model)
@@ -105,6 +108,26 @@ class TrainRun(ResumableRun):
     def _new_last_good(self) -> LastGood:
         is_wanted = not self._skips_non_finite and not self._is_guarded
         return LastGood(self.state, self._programs.copy_memory, is_wanted=is_wanted)
+
+    def watch(self, given: inputs.Source, prepared: Callable[[], inputs.Source]) -> None:
+        """Have arrays that callbacks change in place be read again, before the next epoch.
+
+        Args:
+            given: The user's arrays.
+            prepared: Checks them, and makes of them what is trained on, as at first.
+        """
+        if isinstance(given, ArraySource) and isinstance(self.feed, RowFeed):
+            self._watched, self._prepared = WatchedArrays(given.leaves), prepared
+
+    def _take_changed_data(self) -> None:
+        if self._watched is None or self._prepared is None or not self._watched.have_changed():
+            return
+        self.source = source = self._prepared()
+        assert isinstance(source, ArraySource) and isinstance(self.feed, RowFeed)
+        self.feed.take(source)
+        if self._is_all_present and not are_all_present(source):
+            self._is_all_present = False
+            self._take_flags()
 
     # ------------------------------------------------------------ epochs
 
@@ -190,6 +213,7 @@ class TrainRun(ResumableRun):
             if self._flags.changed() and any(map(changes_trainable, runner.callbacks)):
                 self._take_flags()
             self._flags.warn_of_changes(self.who)
+            self._take_changed_data()
             self._last_logs = logs = self._one_epoch(epoch, reported)
             if epoch == epochs[-1]:
                 self._check_last_weights()
@@ -218,7 +242,8 @@ class TrainRun(ResumableRun):
             self._epoch, self._done = self._resumed.epoch, self._resumed.step
 
     def _take_flags(self) -> None:
-        """Go on with the variables that are trainable now, as a callback of this run has set it.
+        """Go on with programs for what is the case now: for the variables that are trainable, as a
+        callback of this run has set it.
 
         Those that stay trainable keep their optimizer state, as after another `compile`.
         """
