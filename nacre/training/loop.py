@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from nacre.callbacks.runner import CallbackList, changes_trainable, tolerates_nan
-from nacre.core.errors import message
+from nacre.core.errors import BusyError, message
 from nacre.core.state import State
 from nacre.core.terminal import show
 from nacre.core.variable import private_copy
@@ -222,6 +222,7 @@ class TrainRun(ResumableRun):
             if not logs:  # the source had nothing left: there was no epoch
                 break
             if validation is not None and epoch in validated_epochs:
+                self._refuse_another_compile()
                 self._begin_validation()
                 found = validation.run(runner)
                 if validation.is_used_up:
@@ -240,6 +241,18 @@ class TrainRun(ResumableRun):
         if self._resumed is not None:  # nothing was left to train
             self._restore(self._resumed)
             self._epoch, self._done = self._resumed.epoch, self._resumed.step
+
+    def _refuse_another_compile(self) -> None:
+        if self.model._trainer is not self.trainer:
+            raise BusyError(
+                message(
+                    self.who,
+                    "the optimizer, loss and metrics are those it began with",
+                    "a callback that called compile(), or set model.optimizer",
+                    "Do so between two calls of fit; while one runs set what shall change: "
+                    "model.optimizer.learning_rate = 0.01.",
+                )
+            )
 
     def _take_flags(self) -> None:
         """Go on with programs for what is the case now: for the variables that are trainable, as a
@@ -376,6 +389,7 @@ class TrainRun(ResumableRun):
 
     def _current(self) -> ModelPrograms:
         """The programs of the model as it is now: a callback may have set an attribute."""
+        self._refuse_another_compile()
         self._programs = self._programs.now()
         return self._programs
 

@@ -7,7 +7,7 @@ import pytest
 
 import nacre
 from nacre import callbacks, layers, metrics, optimizers
-from nacre.core.errors import ShapeError
+from nacre.core.errors import BusyError, ShapeError
 
 X = np.arange(8, dtype="float32").reshape(8, 1)
 ZEROS = np.zeros_like(X)
@@ -126,3 +126,32 @@ def test_a_step_that_a_callback_trains_is_kept_beside_those_of_the_fit():
     twice.fit(X, ZEROS, batch_size=8, epochs=2, verbose=0)
     np.testing.assert_allclose(both.get_weights()[0], twice.get_weights()[0], rtol=1e-6)
     assert int(both.optimizer.iterations) == 2
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_epoch_end", "on_train_batch_end"])
+@pytest.mark.parametrize("action", ["compile", "optimizer"])
+def test_another_compile_within_a_fit_is_refused_and_holds_for_the_next(action, hook):
+    model = nacre.Sequential([nacre.Input((1,)), layers.Dense(1)])
+    model.compile(optimizers.SGD(0.1), "mse")
+    x = np.ones((8, 1), "float32")
+
+    def change(*_):
+        if action == "compile":
+            model.compile(optimizers.SGD(0.0), "mae")
+        else:
+            model.optimizer = optimizers.SGD(0.0)
+
+    again = callbacks.LambdaCallback(**{hook: change})
+    with pytest.raises(BusyError, match="those it began with. Got a callback that called compile"):
+        model.fit(x, x, epochs=2, verbose=0, callbacks=[again], validation_data=(x, x))
+    before = model.get_weights()
+    model.fit(x, x, verbose=0)
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])
+
+
+def test_a_callback_may_compile_when_no_step_follows():
+    model = nacre.Sequential([nacre.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    change = callbacks.LambdaCallback(on_train_end=lambda _: model.compile("adam", "mae"))
+    model.fit(np.ones((8, 1)), np.ones((8, 1)), verbose=0, callbacks=[change])
+    assert isinstance(model.optimizer, optimizers.Adam)

@@ -158,7 +158,7 @@ def test_each_fit_shuffles_in_an_order_of_its_own_which_follows_the_seed() -> No
     assert len({tuple(o) for o in orders[0]}) == 3
 
 
-def test_training_is_on_the_rows_as_they_were_whatever_a_callback_does_to_them() -> None:
+def test_an_epoch_is_on_the_rows_as_they_were_whatever_a_callback_does_to_them() -> None:
     class Spoil(Callback):
         def __init__(self, x: np.ndarray) -> None:
             super().__init__()
@@ -172,10 +172,10 @@ def test_training_is_on_the_rows_as_they_were_whatever_a_callback_does_to_them()
             self.x[:] = 1e6
 
     expected = compiled()
-    expected.fit(X, Y, epochs=2, verbose=0)
+    expected.fit(X, Y, verbose=0)
     for kind in (Spoil, SpoilAtOnce):
         model, x = compiled(), X.copy()
-        model.fit(x, Y, epochs=2, callbacks=[kind(x)], verbose=0)
+        model.fit(x, Y, callbacks=[kind(x)], verbose=0)
         np.testing.assert_allclose(model.get_weights()[0], expected.get_weights()[0], rtol=1e-4)
 
 
