@@ -104,7 +104,7 @@ def flatten(structure: Any) -> list[Any]:
         >>> flatten({"b": 1, "a": (2, 3)})
         [2, 3, 1]
     """
-    if not is_nested(structure):
+    if type(structure) not in _CONTAINERS and not is_nested(structure):
         return [structure]
     leaves: list[Any] = []
     _add_leaves(structure, leaves)
@@ -131,7 +131,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
     """
     values = list(flat_sequence)
     if type(structure) is tuple and len(structure) == len(values):
-        if not any(map(is_nested, structure)):
+        if _LEAVES.issuperset(map(type, structure)) or not any(map(is_nested, structure)):
             return tuple(values)
     count = len(flatten(structure))
     if count != len(values):
@@ -165,7 +165,7 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
         raise ArgumentError(message("map_structure", "at least one structure must be given"))
     first = structures[0]
     if type(first) is tuple and len(structures) == 1 and none_is_leaf:
-        if not any(map(is_nested, first)):
+        if _LEAVES.issuperset(map(type, first)) or not any(map(is_nested, first)):
             return tuple([func(leaf) for leaf in first])  # as most batches are
     for other in structures[1:]:
         assert_same_structure(first, other, check_types=False)

@@ -172,7 +172,7 @@ def fit(
             callbacks, model, verbose, feed.steps, epochs=asked.stop, add_history=True
         )
         feed.overlaps = not runner.has_train_batch_hooks
-        if runner.runs_code_of_users:
+        if callbacks and runner.runs_code_of_users:
             run.watch(given, prepared)
             if validation is not None:
                 validation.watch()
