@@ -8,8 +8,7 @@ DIFFERS: dict[str, str] = {
     "constant": "in what fit compiles operators of tensors of two dtypes, int32 + float32, give "
     "the wider one, where TensorFlow refuses them; int32 + int64 do so everywhere. A float of "
     "NumPy's that stands before a tensor of whole numbers makes floats, which TensorFlow cuts.",
-    "Variable": "value is an attribute, v.value or v.read_value(); assign gives the value, not the "
-    "variable; names end without ':0'.",
+    "Variable": "assign gives the value, not the variable.",
     "random": "numbers are not TensorFlow's; seeds make them repeat.",
     "numpy_function": "within a compiled function it makes that run as plain Python.",
     "py_function": "within a compiled function it makes that run as plain Python.",

@@ -18,10 +18,12 @@ Nothing of it is there before a name of `nacre.tf` is used: `import nacre` chang
 
 from __future__ import annotations
 
+import dis
 import functools
 import os
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import jax
@@ -53,6 +55,7 @@ from nacre.tf.values import (
     read,
     tensor,
 )
+from nacre.tf.variable import name_in_tensorflow, shown_variable
 from nacre.tf.variable_parts import ASSIGN, OF_VARIABLES, noting
 from nacre.training.trained_as_compiled import train_as_compiled
 
@@ -170,6 +173,57 @@ def _for_scripts(old: Any, told: Callable[[Any], Any]) -> property:
     return property(get, getattr(old, "__set__", None))
 
 
+def _value_that_is_called(old: Any) -> property:
+    """A variable's value, which scripts also call: `v.value()` of TensorFlow, `v.value` of Keras 3.
+
+    The instruction that asks tells the two apart, since arrays cannot be made to be called.
+    """
+    read = old.__get__
+    frame, known = sys._getframe, _asks
+
+    def get(self: Any) -> Any:
+        asking = frame(1)
+        file = asking.f_code.co_filename
+        if known.get(file) is False or not _is_script(file) or not _is_called(asking):
+            return read(self)
+        return functools.partial(read, self)
+
+    return property(get, getattr(old, "__set__", None))
+
+
+def _name_of_variables() -> property:
+    """The name of a variable, which is an attribute of its own."""
+    frame, known = sys._getframe, _asks
+
+    def get(self: Any) -> Any:
+        file = frame(1).f_code.co_filename
+        if known.get(file) is not False and _is_script(file):
+            return name_in_tensorflow(self)
+        try:
+            return vars(self)["name"]
+        except KeyError:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute 'name'"
+            ) from None
+
+    def set_to(self: Any, name: str) -> None:
+        vars(self)["name"] = name
+
+    return property(get, set_to)
+
+
+_LOAD_METHOD = dis.opmap.get("LOAD_METHOD")  # of Python 3.11
+_LOAD_ATTR = dis.opmap["LOAD_ATTR"]
+
+
+def _is_called(asking: FrameType) -> bool:
+    """Whether code looks up an attribute to call it: Python's instruction for methods says so."""
+    code, at = asking.f_code.co_code, asking.f_lasti
+    if sys.version_info < (3, 12):
+        return code[at] == _LOAD_METHOD
+    return code[at] == _LOAD_ATTR and bool(code[at + 1] & 1)
+
+
 def _dtype_read_by(old: Any) -> Callable[[Any], Any]:
     read = old.__get__
     return lambda self: _dtype_for_scripts(read(self))
@@ -178,6 +232,11 @@ def _dtype_read_by(old: Any) -> Callable[[Any], Any]:
 @functools.cache
 def _dtype_for_scripts(found: Any) -> Any:
     return as_dtype_or_none(found) or found
+
+
+def _submodules(self: Any) -> tuple[Any, ...]:
+    """The layers within a layer, each once."""
+    return tuple(self._flatten_layers(False))
 
 
 def _ref(self: Any) -> Reference:
@@ -631,6 +690,9 @@ def _make_and_lend() -> None:
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
+    _lend(Variable, value=_value_that_is_called(Variable.value), name=_name_of_variables())
+    _lend(Variable, __repr__=shown_variable)
+    _lend(nacre.layers.Layer, submodules=property(_submodules))
     _lend(Variable, __getitem__=noting(Variable.__getitem__), **OF_VARIABLES)
     _lend(
         TensorSpec,

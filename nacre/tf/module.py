@@ -8,11 +8,22 @@ from typing import Any
 
 from nacre.core.names import name_scope
 from nacre.core.variable import Variable
+from nacre.layers import Layer
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-class Module:
+class _ModuleKind(type):
+    """Makes layers and models modules, as in TensorFlow."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return super().__instancecheck__(value) or (cls is Module and isinstance(value, Layer))
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return super().__subclasscheck__(other) or (cls is Module and issubclass(other, Layer))
+
+
+class Module(metaclass=_ModuleKind):
     """Base class of objects that hold variables, modules and layers in attributes.
 
     Args:
@@ -93,7 +104,7 @@ def _walk(value: Any, seen: set[int]) -> Iterator[Any]:
         return
     seen.add(id(value))
     yield value
-    if isinstance(value, Module):
+    if isinstance(value, Module) and not _has_weights(value):
         for name in sorted(vars(value)):
             yield from _walk(vars(value)[name], seen)
     elif isinstance(value, list | tuple):

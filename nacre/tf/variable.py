@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,40 @@ from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable as NacreVariable
 from nacre.tf.dtypes import as_dtype
 from nacre.tf.values import is_wide, read, tensor
+
+_CONTAINER = re.compile(r"sequential(_\d+)?")
+
+
+def name_in_tensorflow(variable: NacreVariable) -> str:
+    """The name that tf.keras 2 gives a variable: 'dense/kernel:0', 'Variable:0'.
+
+    Names of layers begin it, but for a `Sequential` without a name of its own.
+
+    Args:
+        variable: It.
+    """
+    *around, own = variable.path.split("/")
+    if not around and own.rstrip("_0123456789") == "variable":
+        own = "Variable"
+    parts = [part for part in around if not _CONTAINER.fullmatch(part)]
+    return "/".join([*parts, own]) + ":0"
+
+
+def shown_variable(variable: NacreVariable) -> str:
+    """A variable as TensorFlow shows it.
+
+    Args:
+        variable: It.
+    """
+    name = name_in_tensorflow(variable)
+    told = f"'{name}' shape={tuple(variable.shape)} dtype={variable.own_dtype}"
+    value = variable.raw_value
+    if is_tracer(value):
+        return f"<tf.Variable {told}>"
+    array = np.asarray(value)
+    shown = repr(array) if array.ndim else str(array)
+    shown = f"\n{shown}" if array.ndim > 1 else shown
+    return f"<tf.Variable {told}, numpy={shown}>"
 
 
 class _VariableKind(type(NacreVariable)):
@@ -123,15 +158,7 @@ class Variable(NacreVariable, metaclass=_VariableKind):
         return read(self) if read_value else None
 
     def __repr__(self) -> str:
-        name = "Variable" if self.name.rstrip("_0123456789") == "variable" else self.name
-        told = f"'{name}:0' shape={tuple(self.shape)} dtype={self.dtype.name}"
-        value = self.raw_value
-        if is_tracer(value):
-            return f"<tf.Variable {told}>"
-        array = np.asarray(value)
-        shown = repr(array) if array.ndim else str(array)
-        shown = f"\n{shown}" if array.ndim > 1 else shown
-        return f"<tf.Variable {told}, numpy={shown}>"
+        return shown_variable(self)
 
     def read_value(self) -> Any:
         """The value now."""

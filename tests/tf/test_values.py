@@ -176,7 +176,7 @@ def test_tapes_watch_constants_and_variables() -> None:
 def test_variables_are_made_as_in_tensorflow() -> None:
     v = tf.Variable(lambda: tf.zeros([2]), trainable=False, name="count")
     v.assign_add([1.0, 2.0])
-    assert v.name == "count" and not v.trainable and v.read_value().numpy().tolist() == [1.0, 2.0]
+    assert v.name == "count:0" and not v.trainable and v.read_value().numpy().tolist() == [1.0, 2.0]
     with pytest.raises(ArgumentError):
         tf.Variable()
 
@@ -471,3 +471,51 @@ def test_rows_of_different_lengths_have_what_scripts_ask() -> None:
             tf.ragged.constant(lists, **options)
     with pytest.raises(ValueError, match=r"values must have shape \(2,\)"):
         tf.ragged.constant([[[1]]], ragged_rank=1, inner_shape=(2,))
+
+
+def test_names_of_variables_are_those_of_tensorflow() -> None:
+    dense = tf.keras.layers.Dense(1, name="last")
+    model = tf.keras.Sequential([tf.keras.layers.Dense(2, name="first", input_shape=(3,)), dense])
+    names = [v.name for v in model.weights]
+    assert names == ["first/kernel:0", "first/bias:0", "last/kernel:0", "last/bias:0"]
+    assert [v.name for v in model.weights if "last" not in v.name] == names[:2]
+    assert repr(dense.bias).startswith("<tf.Variable 'last/bias:0' shape=(1,) dtype=float32, numpy")
+    with tf.name_scope("block"):
+        inner = tf.Variable(1.0, name="w")
+    assert (tf.Variable(1.0).name, inner.name) == ("Variable:0", "block/w:0")
+    assert model.weights[0].path.endswith("first/kernel")  # what nacre and Keras 3 call it
+
+
+def test_the_value_of_a_variable_is_an_attribute_and_a_method() -> None:
+    v = tf.Variable([1.0, 2.0])
+    called, read = v.value(), v.value
+    assert called.numpy().tolist() == read.numpy().tolist() == [1.0, 2.0]
+    both = [x.value() + x.value for x in (v, v)]
+    assert both[1].numpy().tolist() == [2.0, 4.0]
+    assert not callable(v.value)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(v.value() ** 2)
+    assert tape.gradient(loss, v).numpy().tolist() == [2.0, 4.0]
+
+    @tf.function
+    def doubled():
+        return 2 * v.value()
+
+    assert doubled().numpy().tolist() == [2.0, 4.0]
+
+
+def test_layers_and_models_are_modules() -> None:
+    model = tf.keras.Sequential([tf.keras.layers.Dense(2), tf.keras.layers.Dense(1)])
+    assert isinstance(model, tf.Module) and issubclass(tf.keras.layers.Layer, tf.Module)
+    assert not isinstance(3, tf.Module) and not issubclass(dict, tf.Module)
+    assert list(model.submodules) == model.layers
+
+    class Pair(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model, self.scale = model, tf.Variable(2.0)
+
+    model.build((None, 3))
+    pair = Pair()
+    assert len(pair.trainable_variables) == 5 and not isinstance(model, Pair)
+    assert set(pair.submodules) == {model, *model.layers}
