@@ -115,6 +115,8 @@ def _walk(value: Any, seen: set[int]) -> Iterator[Any]:
             yield from _walk(item, seen)
     elif _has_weights(value):  # a layer, a model
         yield from value.variables
+        if isinstance(value, Layer):
+            yield from value._flatten_layers(False)
 
 
 __all__ = ["Module"]

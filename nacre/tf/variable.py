@@ -26,7 +26,7 @@ def name_in_tensorflow(variable: NacreVariable) -> str:
         variable: It.
     """
     *around, own = variable.path.split("/")
-    if not around and own.rstrip("_0123456789") == "variable":
+    if own.rstrip("_0123456789") == "variable":
         own = "Variable"
     parts = [part for part in around if not _CONTAINER.fullmatch(part)]
     return "/".join([*parts, own]) + ":0"

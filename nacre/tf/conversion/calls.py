@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from nacre.core import readings
@@ -164,6 +165,15 @@ def _tf_range() -> tuple[Any, Any]:
     return face, _range(face)
 
 
+def call_value(found: Any) -> Any:
+    """What is called where code calls an attribute `value`: that of a variable gives itself.
+
+    Args:
+        found: The attribute.
+    """
+    return (lambda: found) if isinstance(found, jax.Array) else call(found)
+
+
 def call(function: Any) -> Any:
     """What is called where code calls a function.
 
@@ -247,4 +257,4 @@ def converted(function: Any) -> Any:
     return call(function)
 
 
-__all__ = ["LEFT_ALONE", "Counted", "Numbered", "call", "converted", "rewritten"]
+__all__ = ["LEFT_ALONE", "Counted", "Numbered", "call", "call_value", "converted", "rewritten"]

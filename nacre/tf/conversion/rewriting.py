@@ -483,7 +483,9 @@ class _Function(ast.NodeTransformer):
                 if self._arguments:  # a block has none, of which it could tell the object
                     node.args = [_n("__class__"), _n(self._arguments[0])]
             return node
-        node.func = ast.copy_location(_ask("call", node.func), function)
+        is_value = isinstance(function, ast.Attribute) and function.attr == "value"
+        asked = "call_value" if is_value and not node.args and not node.keywords else "call"
+        node.func = ast.copy_location(_ask(asked, node.func), function)
         return node
 
     # ------------------------------------------------------------ functions within
