@@ -518,4 +518,4 @@ def test_layers_and_models_are_modules() -> None:
     model.build((None, 3))
     pair = Pair()
     assert len(pair.trainable_variables) == 5 and not isinstance(model, Pair)
-    assert set(pair.submodules) == {model, *model.layers}
+    assert set(pair.submodules) == {model, *model.submodules} >= {model, *model.layers}
