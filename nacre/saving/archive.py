@@ -6,6 +6,7 @@ import os
 import stat
 import struct
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -72,6 +73,7 @@ def unpack(
             known = {info.filename: info for info in archive.infolist()}
             wanted = [name for name in known if folder and name.startswith(folder)]
             wanted = [name for name in (*names, *wanted) if name in known]
+            _refuse_twice(archive, wanted)
             _refuse_bombs([known[name] for name in wanted], _size(archive.fp), who)
             _refuse_other_names(
                 [i for i in archive.infolist() if i.filename not in wanted], archive
@@ -95,6 +97,14 @@ def unpack(
                 "It may be damaged or only partly copied: fetch it again.",
             )
         ) from None
+
+
+def _refuse_twice(archive: zipfile.ZipFile, wanted: list[str]) -> None:
+    """Refuse two members of one name: another reader, such as a scanner, may take the other one."""
+    names = Counter(archive.namelist())
+    twice = [name for name in wanted if names[name] > 1]
+    if twice:
+        raise ValueError(f"'{twice[0]}' is there {names[twice[0]]} times")
 
 
 def _refuse_other_names(others: list[zipfile.ZipInfo], archive: zipfile.ZipFile) -> None:

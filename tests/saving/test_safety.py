@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import warnings
 import zipfile
 
 import h5py
@@ -240,3 +241,19 @@ def test_a_lambda_around_an_object_cannot_be_saved(tmp_path):
     with pytest.raises(SerializationError, match="numbers, strings.*'dense'.*named function"):
         model.save(tmp_path / "m.keras")
     assert not (tmp_path / "m.keras").exists()
+
+
+@pytest.mark.parametrize("member", ["metadata.json", "config.json", "model.weights.h5"])
+def test_a_model_file_with_two_members_of_one_name_is_refused(member, tmp_path):
+    """Scanners may look at the first and readers at the last."""
+    path = tmp_path / "m.keras"
+    nacre.Sequential([nacre.Input((2,)), nacre.layers.Dense(1)]).save(path)
+    with zipfile.ZipFile(path) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile's own, about the name
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in (*found.items(), (member, found[member])):
+                archive.writestr(name, content)
+    with pytest.raises(FileFormatError, match=f"'{member}' is there 2 times"):
+        load_model(path)
