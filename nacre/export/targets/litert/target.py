@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from nacre.export.graph.opset import OPSET
 from nacre.export.passes import fuse_batch_normalization, widen_floats
-from nacre.export.targets.litert.quantizing import Samples
 from nacre.export.targets.litert.readback import open_file, open_function
 from nacre.export.targets.litert.rules import FORMS
 from nacre.export.targets.litert.support import DTYPES
 from nacre.export.targets.litert.write import write, write_together
+from nacre.export.targets.samples import Samples
 from nacre.export.targets.support import Support
 from nacre.export.targets.target import Array, Option, Request, Runtime, Target, Tolerance
 

@@ -122,7 +122,7 @@ class Body:
     scope: str = ""
     nodes: list[Made] = field(default_factory=list)
     inputs: list[tuple[str, str, tuple[Size, ...]]] = field(default_factory=list)
-    outputs: list[tuple[str, str, tuple[Size, ...]]] = field(default_factory=list)
+    outputs: list[tuple[str, str, tuple[Size, ...] | None]] = field(default_factory=list)
     maker: dict[str, Made] = field(default_factory=dict)
     uses: dict[Value, int] = field(default_factory=dict)
     producers: dict[Value, Node] = field(default_factory=dict)

@@ -11,7 +11,8 @@ from nacre.export.passes.widening import without_bfloat16
 from nacre.export.targets.onnx.readback import ONNXRUNTIME
 from nacre.export.targets.onnx.support import NEWEST_OPSET, OLDEST_OPSET, SUPPORT, USUAL_OPSET
 from nacre.export.targets.onnx.write import write
-from nacre.export.targets.target import Option, Request, Target, Tolerance
+from nacre.export.targets.samples import Samples
+from nacre.export.targets.target import Array, Option, Request, Target, Tolerance
 
 
 def _opset_fault(value: Any) -> str:
@@ -28,7 +29,18 @@ def _opset_fault(value: Any) -> str:
 _IN_FEW_BITS = {"int8": Tolerance(0.0, 0.1), "int4": Tolerance(0.0, 0.5)}
 
 
+_ALL_OF_8_BITS = Tolerance(0.0, 0.25)
+_FEW = 4
+
+
+def _samples_of(request: Request) -> Sequence[Sequence[Array]]:
+    samples = request.options.get("representative_dataset")
+    return () if samples is None else samples.arrays(request.graph.inputs)[:_FEW]
+
+
 def _tolerance_of(request: Request) -> Tolerance | None:
+    if request.options.get("representative_dataset") is not None:
+        return _ALL_OF_8_BITS
     return _IN_FEW_BITS.get(request.options["weights"])
 
 
@@ -47,6 +59,7 @@ TARGET = Target(
     passes=(without_bfloat16, fuse_batch_normalization),
     name_outputs=_name_outputs,
     tolerance_of=_tolerance_of,
+    samples_of=_samples_of,
     outdated="{name}." + "[0-9a-f]" * 8 + ".data",
     options={
         "opset_version": Option(
@@ -60,6 +73,14 @@ TARGET = Target(
             ("float32", "float16", "int8", "int4"),
             "In how many bits weights of 32 bits are kept: with 'int8' one scale a filter, with "
             "'int4' one for each block of 32; those that no product reads have 8 then.",
+            costs_digits=True,
+        ),
+        "representative_dataset": Option(
+            None,
+            None,
+            "Samples of data, or a function that gives them one by one: dense products and "
+            "convolutions are computed in 8 bits, by the range of the numbers that samples give.",
+            read=lambda given: None if given is None else Samples(given),
             costs_digits=True,
         ),
         "external_data": Option(

@@ -112,6 +112,13 @@ def _scaled_as(made: Made, place: int, data: Array, is_short: bool) -> _Scaled:
     return _Scaled(filters)
 
 
+def filters_of(made: Made, place: int, data: Array) -> int:
+    """The axis of a weight that has an index for each of a node's results."""
+    axis = _scaled_as(made, place, data, False).axis
+    assert axis is not None
+    return axis
+
+
 def quantized(
     data: Array, bits: int, axis: int | None = None, block: int = 0
 ) -> tuple[Array, Array]:
@@ -148,4 +155,11 @@ def packed_in_halves(numbers: Array) -> Array:
     return flat[::2] | flat[1::2] << 4
 
 
-__all__ = ["SINCE_4_BITS", "Bits", "packed_in_halves", "quantize_weights", "quantized"]
+__all__ = [
+    "SINCE_4_BITS",
+    "Bits",
+    "filters_of",
+    "packed_in_halves",
+    "quantize_weights",
+    "quantized",
+]

@@ -7,24 +7,30 @@ them. Files that protobuf could not hold, of more than 2 GB, keep them in a seco
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nacre.core.errors import ArgumentError, message
-from nacre.core.regions import Content, Region
+from nacre.core.interop import optional_import
+from nacre.core.regions import Content, Region, write_into
 from nacre.core.wire import onnx as wire
 from nacre.core.wire.protobuf import block, varint
 from nacre.export.graph.ir import Graph, Node, Value, Weight
 from nacre.export.graph.sizes import Size
 from nacre.export.passes import cleaned, opened
 from nacre.export.targets.onnx.body import Body, Drafts, Made, Stored, graphs_within
+from nacre.export.targets.onnx.eight_bits import compute_in_8_bits, ranges_of
 from nacre.export.targets.onnx.forms import SINCE, VIEWS, lower_nodes
+from nacre.export.targets.onnx.readback import open_in_onnxruntime
 from nacre.export.targets.onnx.support import SUPPORT, USUAL_OPSET, file_version
 from nacre.export.targets.onnx.weights import SINCE_4_BITS, quantize_weights
-from nacre.export.targets.target import Request
+from nacre.export.targets.target import Request, Run
 
 DATA_SUFFIX = ".data"
 _DIGEST_BYTES = 4
@@ -35,7 +41,11 @@ _WHOLE_BYTES = wire.LARGEST_BYTES - (64 << 20)  # less the nodes, and what reade
 
 def write(request: Request) -> Mapping[str, Content]:
     """The file of a graph, and the one beside it where weights are kept apart."""
-    body = drafted(request)
+    return _files(request, drafted(request))
+
+
+def _files(request: Request, body: Body) -> Mapping[str, Content]:
+    """The same of a graph in ops of ONNX."""
     stored = list(body.shared.stored.values())
     size = sum(item.data.nbytes for item in stored)
     apart = request.options["external_data"]
@@ -81,9 +91,25 @@ def drafted(request: Request) -> Body:
         body.outputs.append((body.tensor(value), value.dtype, value.shape))
     _name_outputs(body, graph, given)
     _live(body)
+    samples = request.options.get("representative_dataset")
+    if samples is not None:
+        arrays = samples.arrays(request.graph.inputs)
+        compute_in_8_bits(body, ranges_of(body, arrays, partial(_runnable, request)))
+        _live(body)
     if weights in ("int8", "int4"):
         quantize_weights(body, weights)
     return body
+
+
+def _runnable(request: Request, body: Body) -> Run:
+    """What runs a graph of ONNX: onnxruntime, which must be there."""
+    optional_import("onnxruntime", extra="onnx", who="export with representative_dataset")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / request.file_name
+        for name, content in _files(request, body).items():
+            with open(path.with_name(name) if name else path, "x+b", buffering=0) as file:
+                write_into(Region(file), content)
+        return open_in_onnxruntime(path)
 
 
 def _in_4_bits(opset: int, is_chosen: bool) -> int:
@@ -367,7 +393,10 @@ def _attribute(name: str, value: Any) -> wire.AttributeProto:
     return make(name=name, ints=[int(number) for number in values], type=wire.INTS)
 
 
-def _value(name: str, dtype: str, shape: Sequence[Size]) -> wire.ValueInfoProto:
+def _value(name: str, dtype: str, shape: Sequence[Size] | None) -> wire.ValueInfoProto:
+    if shape is None:
+        tensor = wire.TensorType(elem_type=wire.NUMBERS[dtype])
+        return wire.ValueInfoProto(name=name, type=wire.TypeProto(tensor_type=tensor))
     sizes = [
         wire.Dimension(dim_value=size)
         if isinstance(size, int)

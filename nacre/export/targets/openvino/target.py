@@ -36,7 +36,7 @@ def over(base: Target) -> Target:
         write=partial(_write, base),
         passes=(*base.passes, apart, keep_bits),
         runtimes=(OPENVINO,),
-        options={"weights": base.options["weights"]},
+        options={name: base.options[name] for name in ("weights", "representative_dataset")},
         needs=("openvino",),
     )
 

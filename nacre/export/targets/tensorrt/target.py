@@ -9,7 +9,7 @@ from pathlib import Path
 from nacre.core.regions import Content
 from nacre.export.graph.ir import Graph, Node
 from nacre.export.graph.sizes import size_value, symbols_in
-from nacre.export.targets.target import Request, Target
+from nacre.export.targets.target import Option, Request, Target
 from nacre.export.targets.tensorrt.segments import joined_by_products
 
 VIA = "onnx"
@@ -29,7 +29,15 @@ def over(base: Target) -> Target:
         ),
         passes=(*base.passes, joined_by_products),
         written_beside=_command,
+        options=_options(base),
     )
+
+
+def _options(base: Target) -> dict[str, Option]:
+    """Those of ONNX, without whole numbers: TensorRT takes them without zero points alone, and in
+    blocks of sizes of its own."""
+    found = {name: o for name, o in base.options.items() if name != "representative_dataset"}
+    return {**found, "weights": found["weights"]._replace(choices=("float32", "float16"))}
 
 
 def _set_only(node: Node) -> str | None:
