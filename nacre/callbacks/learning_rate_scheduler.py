@@ -8,6 +8,7 @@ from collections.abc import Callable
 from nacre.callbacks.base import Callback, Logs
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import number
+from nacre.core.older import is_older_meant
 
 
 class LearningRateScheduler(Callback):
@@ -61,3 +62,5 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            if is_older_meant():
+                logs["lr"] = logs["learning_rate"]  # its name in tf.keras 2

@@ -10,6 +10,7 @@ from nacre.callbacks.monitor import MonitorCallback
 from nacre.callbacks.run_plan import RunPlan
 from nacre.core.errors import ArgumentError, message
 from nacre.core.numbers import number
+from nacre.core.older import is_older_meant
 from nacre.core.warning import warn
 
 
@@ -106,6 +107,8 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            if is_older_meant():
+                logs["lr"] = logs["learning_rate"]  # its name in tf.keras 2
         current = self.value(logs, epoch)
         if current is None:
             return

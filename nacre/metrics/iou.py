@@ -11,8 +11,10 @@ import numpy as np
 
 from nacre.core.dtypes import is_float
 from nacre.core.errors import ArgumentError, LossInputError, message
+from nacre.core.older import is_older_meant
 from nacre.core.registry import register
 from nacre.core.scope import get_mask
+from nacre.core.warning import warn
 from nacre.losses.checking import as_array, describe, same_rank
 from nacre.losses.reduction import divide_or_zero
 from nacre.metrics.metric import Metric
@@ -96,11 +98,19 @@ class IoU(Metric):
             y_true = jnp.argmax(y_true, axis=self.axis)
         if not self.sparse_y_pred:
             y_pred = jnp.argmax(y_pred, axis=self.axis)
+        elif is_older_meant() and jnp.issubdtype(y_pred.dtype, jnp.floating):
+            warn(
+                f"{self._who}: scores are cut to whole numbers, as in tf.keras 2, so that 0.9 is "
+                "class 0. BinaryIoU(threshold=0.5) and sparse_y_pred=False take scores."
+            )
+            y_pred = y_pred.astype("int32")
         self._add(y_true, y_pred, sample_weight, mask)
 
     def _check_predictions(self, y_pred: Any) -> None:
         if type(self).update_state is not IoU.update_state or not self.sparse_y_pred:
             return  # scores are turned into classes, here or by the user's own `update_state`
+        if is_older_meant():
+            return
         if jnp.issubdtype(y_pred.dtype, jnp.floating):
             shape = ("batch", *y_pred.shape[1:])
             got = f"scores of shape ({', '.join(map(str, shape))}), {y_pred.dtype}"

@@ -17,7 +17,7 @@ from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, TracedValueError, message
 from nacre.core.tracing import is_tracing
 from nacre.core.warning import warn
-from nacre.data import TensorSpec
+from nacre.data import HostTensor, TensorSpec
 from nacre.tf.concrete import ConcreteFunction
 from nacre.tf.conversion import converted
 from nacre.tf.conversion.meaning import known
@@ -105,7 +105,8 @@ class Function(Compiled[..., Any]):
         """
         if not args and not kwargs and self.input_signature is not None:
             args = tuple(self.input_signature)
-        super().get_concrete_function(*args, **kwargs)
+        if not _holds_texts((args, kwargs)):
+            super().get_concrete_function(*args, **kwargs)
         leaves = tree.flatten(list(args))
         if not kwargs and leaves and all(map(_is_ranked, leaves)):
             specs = [TensorSpec(x.shape, as_dtype(x.dtype).name) for x in leaves]
@@ -132,6 +133,9 @@ class Function(Compiled[..., Any]):
             return self.python_function(*args, **kwargs)
         if self._has_data_loop:
             return self._in_turns(args, kwargs)
+        if _holds_texts((args, kwargs, self.input_signature)):
+            # Strings are of the host: each call would be a program of its own.
+            return self._in_turns(self._of_signature(args), kwargs)
         if self._is_plain or holds_ragged((*args, *kwargs.values())):
             # Rows of different lengths are of the host: nothing would be compiled but one call.
             return _as_tensors(self.python_function(*args, **kwargs))
@@ -157,10 +161,34 @@ class Function(Compiled[..., Any]):
             )
         return _as_tensors(self.python_function(*args, **kwargs))
 
+    def _of_signature(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments as tensors of the dtypes that were said."""
+        if self.input_signature is None:
+            return args
+        pairs = list(zip(self.input_signature, args, strict=False))
+        made = [tree.map_structure_up_to(s, _of_spec, s, value) for s, value in pairs]
+        return (*made, *args[len(pairs) :])
+
     def _in_turns(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What it gives with values, the turns of its loops over data sets compiled."""
         with compiled_turns():
-            return _as_tensors(_checked(converted(self.python_function))(*args, **kwargs))
+            function = self.python_function
+            run = _checked(converted(function)) if self._autograph else function
+            return _as_tensors(run(*args, **kwargs))
+
+
+def _holds_texts(arguments: Any) -> bool:
+    """Whether there is a tensor of strings among arguments, or a spec of one."""
+    return any(
+        getattr(leaf, "dtype", None) is not None
+        and isinstance(leaf, HostTensor | TensorSpec)
+        and as_dtype(leaf.dtype) == "string"
+        for leaf in tree.flatten(arguments)
+    )
+
+
+def _of_spec(spec: Any, value: Any) -> Any:
+    return tensor(value, spec.dtype) if isinstance(spec, TensorSpec) else value
 
 
 def _is_of_texts(error: BaseException | None) -> bool:

@@ -13,6 +13,7 @@ from nacre import ops
 from nacre.core.errors import DTypeError, ShapeError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer
+from nacre.data import HostTensor
 from nacre.data.dataset.elements import sealed
 from nacre.tf.arguments import ints
 from nacre.tf.dtypes import as_dtype, dtype_of
@@ -43,6 +44,9 @@ def _of(like: Any, array: np.ndarray) -> Any:
 
 def convert_to_tensor(value: Any, dtype: Any, hint: Any) -> Any:
     """A tensor; the hint is followed where it can be."""
+    is_numpys = isinstance(value, np.ndarray | np.generic) and not isinstance(value, HostTensor)
+    if dtype is None and hint is not None and is_numpys and value.dtype.kind in "biuf":
+        return tensor(np.asarray(value).astype(as_dtype(hint)._dtype))
     if dtype is None and hint is not None and not hasattr(value, "dtype"):
         try:
             return tensor(value, hint)

@@ -34,6 +34,7 @@ import nacre
 from nacre.core.array_classes import ARRAY, TRACER
 from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError, message
 from nacre.core.indices import check_width
+from nacre.core.older import mean_older
 from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracing
@@ -649,6 +650,7 @@ def lend_methods() -> None:
 
     rewrite_with(converted)
     train_as_compiled(True)
+    mean_older(True)
     _before.append(setting(_64_BITS))
     change_setting(_64_BITS, True)
     if _made:
@@ -741,6 +743,7 @@ def take_methods_back() -> None:
     _follows_numpy[0] = False
     rewrite_with(None)
     train_as_compiled(False)
+    mean_older(False)
 
 
 __all__ = ["Reference", "lend_methods", "take_methods_back"]

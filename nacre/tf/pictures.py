@@ -226,7 +226,7 @@ def resized_with_pad(image: Any, height: Any, width: Any, method: str, antialias
 
 def standardized(image: Any) -> Any:
     """(x - mean) / max(deviation, 1 / sqrt(numbers)) of each picture."""
-    x = cast(image, "float32") if not dtype_of(image).is_floating else image
+    x = image if dtype_of(image) in ("float16", "float32") else cast(image, "float32")
     count = int(np.prod(x.shape[-3:]))
     mean = reduced("Mean", x, [-3, -2, -1], True)
     variance = reduced("Mean", node("Square")(x), [-3, -2, -1], True) - node("Square")(mean)

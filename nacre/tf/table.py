@@ -740,9 +740,9 @@ kaiser_window(window_length, beta=12.0, dtype=float32) = kaiser(window_length, b
 linear_to_mel_weight_matrix(num_mel_bins=20, num_spectrogram_bins=129, sample_rate=8000, lower_edge_hertz=125.0, upper_edge_hertz=3800.0, dtype=float32) = mel_weights(num_mel_bins, num_spectrogram_bins, sample_rate, lower_edge_hertz, upper_edge_hertz, dtype)
 mfccs_from_log_mel_spectrograms(log_mel_spectrograms) = mfccs(t(log_mel_spectrograms))
 overlap_and_add(signal, frame_step) = overlap_and_add(t(signal), frame_step)
-rfft(input_tensor, fft_length=None) = real_fft(t(input_tensor), fft_length, 1)
-rfft2d(input_tensor, fft_length=None) = real_fft(t(input_tensor), fft_length, 2)
-rfft3d(input_tensor, fft_length=None) = real_fft(t(input_tensor), fft_length, 3)
+rfft(input_tensor, fft_length=None) = real_fft(convert_to_tensor(input_tensor, None, 'float32'), fft_length, 1)
+rfft2d(input_tensor, fft_length=None) = real_fft(convert_to_tensor(input_tensor, None, 'float32'), fft_length, 2)
+rfft3d(input_tensor, fft_length=None) = real_fft(convert_to_tensor(input_tensor, None, 'float32'), fft_length, 3)
 stft(signals, frame_length, frame_step, fft_length=None, window_fn=hann_window, pad_end=False) = stft(t(signals), frame_length, frame_step, fft_length, window_fn, pad_end)
 vorbis_window(window_length, dtype=float32) = vorbis(window_length, dtype)
 

@@ -101,8 +101,10 @@ def landed(array: np.ndarray) -> Any:
 def _of_dtype(value: Any, wanted: DType) -> Any:
     """An array of the device whose dtype is told: another kind of numbers is refused."""
     have = dtype_of(value)
-    if have is wanted or _fits_width(have, wanted):
+    if have is wanted:
         return value
+    if alike_on_device(have, wanted) and not isinstance(value, KerasTensor):
+        return value.astype(wanted._dtype)
     raise DTypeError(
         message(
             "tf.convert_to_tensor",
@@ -114,7 +116,7 @@ def _of_dtype(value: Any, wanted: DType) -> Any:
 
 
 def _fits_width(have: DType, wanted: DType) -> bool:
-    """Whether 64 bits were asked for, and are 32 on the device."""
+    """Whether 64 bits were asked for, and are 32 in data that `fit` brings to the device."""
     return (have.name, wanted.name) in {
         ("int32", "int64"),
         ("uint32", "uint64"),
@@ -330,8 +332,11 @@ def _is_of_numpy(value: Any, wanted: DType) -> bool:
 
 
 def alike_on_device(one: DType, other: DType) -> bool:
-    """Whether the two are one dtype, but for what the device has no bits for."""
-    return _fits_width(one, other) or _fits_width(other, one)
+    """Whether the two are one dtype, but for the bits of data that `fit` brings to the device."""
+    is_whole = one.is_integer and other.is_integer
+    return (is_whole or not means_tensorflow()) and (
+        _fits_width(one, other) or _fits_width(other, one)
+    )
 
 
 __all__ = [

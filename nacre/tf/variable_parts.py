@@ -33,7 +33,7 @@ def noting(get: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         found = get(self, key)
         place = id(found)
         try:
-            kept = weakref.ref(found, lambda _: _PARTS.pop(place, None))
+            kept = weakref.ref(found, lambda _, parts=_PARTS: parts.pop(place, None))
         except TypeError:  # a symbolic tensor, which is not assigned
             return found
         _PARTS[place] = (kept, self, key)

@@ -169,3 +169,24 @@ def test_importing_nacre_alone_leaves_jax_as_it_is() -> None:
     take_methods_back()
     assert not setting("jax_enable_x64")
     lend_methods()
+
+
+@pytest.mark.parametrize(
+    "meet",
+    [
+        lambda a, b: tf.add(a, b),
+        lambda a, b: tf.matmul(a, b),
+        lambda a, b: tf.concat([a, b], 0),
+        lambda a, b: tf.where([[True]], a, b),
+        lambda a, b: tf.convert_to_tensor(a, b.dtype),
+    ],
+)
+def test_functions_refuse_floats_of_two_widths(meet: Callable[[Any, Any], Any]) -> None:
+    with pytest.raises(TypeError, match=r"dtype"):
+        meet(tf.ones([1, 1]), tf.ones([1, 1], tf.float64))
+
+
+def test_a_hint_is_followed_by_arrays_of_numpys() -> None:
+    assert tf.convert_to_tensor(np.ones(2), dtype_hint=tf.float32).dtype == tf.float32
+    assert tf.signal.rfft(np.ones(4)).dtype == tf.complex64
+    assert tf.signal.rfft(tf.ones([4], tf.float64)).dtype == tf.complex128

@@ -190,3 +190,19 @@ def test_each_checkpoint_is_evaluated(tmp_path: Path, capsys: pytest.CaptureFixt
     told = capsys.readouterr().out
     assert "ckpt-1: loss=" in told
     assert float(told.rpartition("=")[2]) == pytest.approx(loss, rel=1e-4)
+
+
+def test_the_rate_of_an_epoch_has_its_older_name_too() -> None:
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    scheduler = tf.keras.callbacks.LearningRateScheduler(lambda epoch: 0.5 / (epoch + 1))
+    x, y = np.ones((4, 2)), np.ones((4, 1))
+    history = model.fit(x, y, epochs=2, callbacks=[scheduler], verbose=0).history
+    assert history["lr"] == history["learning_rate"] == [0.5, 0.25]
+
+
+def test_mean_iou_cuts_scores_and_says_so() -> None:
+    metric = tf.keras.metrics.MeanIoU(2)
+    with pytest.warns(UserWarning, match="scores are cut"):
+        metric.update_state([0, 1, 1], [0.2, 0.9, 1.0])
+    assert float(metric.result()) == 0.5

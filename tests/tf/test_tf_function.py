@@ -271,3 +271,28 @@ def test_what_is_no_tensor_is_printed_as_tensorflow_prints_it(
 
 class OfList(list):
     """One that JAX takes for a leaf."""
+
+
+def test_functions_of_strings_take_texts_by_signature_and_by_kind() -> None:
+    traced: list[int] = []
+
+    def shout(x):
+        traced.append(1)
+        return tf.strings.upper(x)
+
+    spec = tf.TensorSpec([None], tf.string)
+    said = tf.function(shout, input_signature=[spec])
+    for run in (said, said.get_concrete_function(), tf.function(shout).get_concrete_function(spec)):
+        assert run(tf.constant(["a", "b"])).numpy().tolist() == [b"A", b"B"]
+    assert said(["c"]).numpy().tolist() == [b"C"]
+    beside = tf.function(lambda word, x: (tf.strings.join([word, "!"]), x * 2))
+    for word in ("a", "b"):
+        text, number = beside(tf.constant([word]), tf.constant([1.0]))
+        assert text.numpy()[0] == word.encode() + b"!" and number.numpy().tolist() == [2.0]
+
+
+def test_strings_are_put_into_places() -> None:
+    found = tf.scatter_nd([[1], [3]], tf.constant(["a", "b"]), [4])
+    assert found.numpy().tolist() == [b"", b"a", b"", b"b"]
+    found = tf.tensor_scatter_nd_update(tf.constant(["a", "b"]), [[1]], tf.constant(["z"]))
+    assert found.numpy().tolist() == [b"a", b"z"]

@@ -325,6 +325,8 @@ def _inside(indices: Any, sizes: tuple[int, ...]) -> None:
 def _scatter_nd(node: Node, indices: Any, updates: Any, sizes: Any) -> Any:
     full = shape(sizes, updates.dtype)
     _inside(indices, full)
+    if updates.dtype.kind == "O":
+        return _put(np.full(full, b"", object), _places(indices, full), updates)
     zeros = jnp.zeros(full, updates.dtype)
     return zeros.at[_places(indices, full)].add(updates, mode="drop")
 
@@ -342,8 +344,16 @@ def _tensor_scatter(node: Node, x: Any, indices: Any, updates: Any) -> Any:
     return scattered(node.op, x, _places(indices, x.shape), updates)
 
 
+def _put(texts: Any, places: Any, updates: Any) -> Any:
+    """Strings put into places, on the host."""
+    texts[tuple(np.asarray(place) for place in places)] = np.asarray(updates)
+    return texts
+
+
 def scattered(name: str, x: Any, places: Any, updates: Any) -> Any:
     """Values put into places; the end of the op's name tells how."""
+    if x.dtype.kind == "O" and name.endswith("Update"):
+        return _put(np.array(x), places, updates)
     at = jnp.asarray(x).at[places]
     updates = jnp.asarray(updates)
     if name.endswith("Add"):
