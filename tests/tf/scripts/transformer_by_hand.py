@@ -84,7 +84,7 @@ net = Net(2, 8, 2, 16, 11)
 x = rng.randint(1, 11, (6, 7)); x[:, 5:] = 0
 out = net((x, x), training=False); print(out.shape, len(net.trainable_variables))
 net.set_weights([rng.normal(0, 0.3, w.shape) for w in net.get_weights()])
-print(np.round(net((x, x), training=False)[0, 0, :4].numpy(), 4).tolist(), np.round(net((x[:2, :3], x), training=False)[0, 0, :2].numpy(), 4).tolist())
+print(np.round(net((x, x), training=False)[0, 0, :4].numpy(), 4).tolist(), np.round(net((x[:1, :2], x), training=False)[0, 0, :2].numpy(), 4).tolist())
 print([round(float(CustomSchedule(128)(tf.constant(s))), 7) for s in (1, 4000, 8000)], create_look_ahead_mask(3).numpy().tolist())
 loss_object = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
 def loss_function(real, pred):
@@ -113,7 +113,7 @@ for i in range(3):
 a = train_step(tf.constant(x[:2, :4], tf.int64), tf.constant(x[:2, :4], tf.int64))
 print(0 <= float(a) <= 1, tl.result() > 0, int(opt.iterations))
 output = tf.convert_to_tensor([[1]]); 
-for i in range(3):
+for i in range(2):
     pred = net((output, output), training=False)[:, -1:, :]
     pid = tf.cast(tf.argmax(pred, axis=-1), tf.int32)
     output = tf.concat([output, pid], axis=-1)
