@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import nacre
+from nacre.core.errors import SerializationError
 from tests.cases.models import MODEL_CASES_BY_ID, ModelCase, arrange, spread
 from tests.cases.spec import draw, generator
 
@@ -73,4 +75,28 @@ def small(units: int = 2, name: str | None = None) -> Any:
             nacre.layers.Dense(units, name="head"),
         ],
         name=name,
+    )
+
+
+def all_of(model: Any) -> tuple[Any, ...]:
+    """What decides how a model computes and trains: its configs, and every variable in order.
+
+    The optimizer gets another name, which decides nothing.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None:
+        optimizer.name = "optimizer"  # forms and versions give it different ones
+    variables = [*model.variables, *(optimizer.variables if optimizer is not None else [])]
+    trained = [variable.path for variable in model.trainable_variables]
+    masks = [getattr(m, "_masks_end_at_ops", None) for m in (model, *model._flatten_layers())]
+    try:
+        configs = json.dumps([model.to_json(), model.get_compile_config()], sort_keys=True)
+    except SerializationError:  # opened from its functions, it has no config: equal to none
+        return (object(),)
+    values = [np.asarray(variable) for variable in variables]
+    return (
+        configs,
+        *trained,
+        *masks,
+        *((value.dtype, value.shape, value.tobytes()) for value in values),
     )

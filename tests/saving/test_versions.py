@@ -21,7 +21,7 @@ from nacre.datasets.download import unpack_tar
 from nacre.saving import load_model
 from tests.cases.models import arrange
 from tests.cases.version_models import VERSION_CASES, VERSION_CASES_BY_ID, VersionCase
-from tests.saving.helpers import difference
+from tests.saving.helpers import all_of, difference
 
 VERSIONS = Path(__file__).parents[1] / "reference" / "versions"
 NAMES = sorted(path.name.removesuffix(".tar.xz") for path in VERSIONS.glob("*.tar.xz"))
@@ -75,25 +75,6 @@ def predicted(model: Any, inputs: Any) -> Any:
     found = model.predict(inputs, verbose=0, batch_size=6)
     reset(model)
     return found
-
-
-def all_of(model: Any) -> tuple[Any, ...]:
-    """What decides how a model computes and trains: its configs, and every variable in order."""
-    optimizer = getattr(model, "optimizer", None)
-    variables = [*model.variables, *(optimizer.variables if optimizer is not None else [])]
-    trained = [variable.path for variable in model.trainable_variables]
-    masks = [getattr(m, "_masks_end_at_ops", None) for m in (model, *model._flatten_layers())]
-    try:
-        configs = json.dumps([model.to_json(), model.get_compile_config()], sort_keys=True)
-    except SerializationError:  # opened from its functions, it has no config: equal to none
-        return (object(),)
-    values = [np.asarray(variable) for variable in variables]
-    return (
-        configs,
-        *trained,
-        *masks,
-        *((value.dtype, value.shape, value.tobytes()) for value in values),
-    )
 
 
 Computed = dict[Any, tuple[Any, Any, Any]]

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler is on th
 OPTIONS = {"prefix": "model", "weights_in": "source"}
 BY_ID = {case.id: case for case in NETS}
 STRICT = (
-    "-std=c99 -pedantic -Wall -Wextra -Wconversion -Wshadow -Werror -O1 -g "
+    "-std=c99 -pedantic -Wall -Wextra -Wconversion -Wshadow -Werror -O1 -g1 "
     "-fsanitize=address,undefined -fno-sanitize-recover=all"
 ).split()
 SOME = (
