@@ -378,6 +378,20 @@ class Model(Trainable):
             raise ArgumentError(message(who, rule, f"name={name!r}, aggregation={aggregation!r}"))
         attach_losses(self, [MetricTap(name)(value)])
 
+    def reset_states(self) -> None:
+        """Set the states of all stateful layers to where they begin, as of tf.keras 2.
+
+        Between sequences: `fit`, `predict` and calls go on from the states of the batch before.
+        """
+        for layer in self._flatten_layers(include_self=False):
+            reset = getattr(layer, "reset_states", None)
+            if (
+                getattr(layer, "stateful", False)
+                and callable(reset)
+                and not isinstance(layer, Model)
+            ):
+                reset()
+
     def _is_functional(self) -> bool:
         """Whether Keras counts the making of the model as a call of its own: see `graph_config`."""
         return self._graph is not None

@@ -423,3 +423,35 @@ def test_states_begin_for_the_inputs_that_tf_keras_2_gives(kind: str) -> None:
     if kind == "cell":
         (state, _) = cell.get_initial_state(batch_size=2, dtype="float16")
         assert (state.shape, state.dtype) == ((2, 3), "float16")
+
+
+class Counting(nacre.layers.Layer):
+    """A layer of one's own that is stateful."""
+
+    stateful = True
+
+    def __init__(self):
+        super().__init__()
+        self.count = self.add_weight("count", (), initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.count.assign(self.count + 1)
+        return inputs + 0 * self.count
+
+    def reset_states(self):
+        self.count.assign(0.0)
+
+
+def test_reset_states_of_a_model_resets_all_stateful_layers():
+    cell = layers.LSTM(3, return_sequences=True, stateful=True)
+    inner = nacre.Sequential([nacre.Input((4, 2), batch_size=2), cell])
+    outer = layers.Bidirectional(layers.GRU(2, stateful=True))
+    counting = Counting()
+    model = nacre.Sequential([nacre.Input((4, 2), batch_size=2), inner, counting, outer])
+    x = np.ones((2, 4, 2), "float32")
+    first, second = (model.predict(x, batch_size=2, verbose=0) for _ in range(2))
+    assert not np.allclose(first, second)  # it went on
+    model.reset_states()
+    assert float(counting.count.numpy()) == 0
+    assert np.array_equal(model.predict(x, batch_size=2, verbose=0), first)
+    nacre.Sequential([nacre.Input((2,)), layers.Dense(1)]).reset_states()  # nothing to do
