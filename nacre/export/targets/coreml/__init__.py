@@ -4,14 +4,17 @@ maker       the program in the making
 forms/      the form of each op of the graph in MIL, one file a family
 support     what there is
 write       the package's files
+check_script   what compares a package with its model on a machine of Apple's
 readback    the written program run in NumPy
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nacre.core.names import own_names, with_underscores
+from nacre.core.regions import Content
 from nacre.export.passes import fuse_batch_normalization, widen_floats
 from nacre.export.passes.whole_numbers import unpack_weights, widen_whole_numbers
+from nacre.export.targets.coreml.check_script import check_script
 from nacre.export.targets.coreml.forms import FORMS
 from nacre.export.targets.coreml.readback import RUNTIME
 from nacre.export.targets.coreml.support import DTYPES, of_input, of_value
@@ -38,6 +41,14 @@ def _tolerance_of(request: Request) -> Tolerance | None:
     return _HALF if request.options["precision"] == "float16" else None
 
 
+# Apple's processors may compute in another order than NumPy, and in more places.
+_ELSEWHERE = Tolerance(1e-3, 1e-3)
+
+
+def _beside(request: Request, name: str) -> Mapping[str, Content]:
+    return check_script(request, name, _tolerance_of(request) or _ELSEWHERE)
+
+
 TARGET = Target(
     name="coreml",
     title="Core ML",
@@ -57,6 +68,7 @@ TARGET = Target(
     known=frozenset({"Manifest.json", "Data"}),
     name_outputs=_name_outputs,
     tolerance_of=_tolerance_of,
+    written_beside=_beside,
     options={
         "deployment": Option(
             "iOS17", ("iOS16", "iOS17", "iOS18"), "The oldest system that is to run it."
