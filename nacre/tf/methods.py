@@ -42,9 +42,11 @@ from nacre.core.typed_jax import change_setting, setting
 from nacre.core.user_code import rewrite_with
 from nacre.core.variable import Variable
 from nacre.data import Dataset, HostTensor, Ragged, TensorSpec
+from nacre.layers.base.layer import Layer
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.models.trainable import Trainable
 from nacre.tf.dtypes import DType, as_dtype, as_dtype_or_none
+from nacre.tf.older_attributes import OF_LAYERS, OF_SYMBOLS, OF_TENSORS
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
@@ -707,6 +709,11 @@ def _make_and_lend() -> None:
     for cls in (ARRAY, TRACER, HostTensor):
         _lend(cls, **_OF_ROWS)
     _lend(Ragged, **RAGGED)
+    _lend(Layer, **OF_LAYERS)
+    _lend(KerasTensor, **OF_SYMBOLS)
+    for cls in (ARRAY, TRACER, HostTensor):
+        _lend(cls, experimental_ref=_ref, **OF_TENSORS)
+    _lend(Variable, set_shape=_set_shape, experimental_ref=_ref)
     _lend(Trainable, distribute_strategy=property(lambda self: get_strategy()))
     _lend(ARRAY, device=_for_scripts(ARRAY.device, _device))
     for cls in (HostTensor, Variable):

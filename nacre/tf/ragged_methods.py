@@ -365,6 +365,15 @@ def _nested(of: Callable[[Ragged], Any]) -> Callable[[Ragged], tuple[Any, ...]]:
     return nested
 
 
+def _with_row_splits_dtype(self: Ragged, dtype: Any) -> Ragged:
+    """The same rows, told of by whole numbers of this dtype."""
+    kind = as_dtype(dtype)._dtype
+    inner = self.values
+    if isinstance(inner, Ragged):
+        inner = _with_row_splits_dtype(inner, dtype)
+    return Ragged(inner, np.asarray(self.row_splits).astype(kind))
+
+
 def _to_sparse(self: Ragged, name: Any = None) -> Any:
     """The values and their places."""
     from nacre.tf.sparse_tensors import SparseTensor
@@ -472,6 +481,9 @@ RAGGED: dict[str, Any] = {
     "from_sparse": classmethod(_from_sparse),
     "nested_row_splits": property(_nested(lambda rows: rows.row_splits)),
     "nested_row_lengths": _nested(_row_lengths),
+    "nested_value_rowids": _nested(_value_rowids),
+    "with_row_splits_dtype": _with_row_splits_dtype,
+    "uniform_row_length": None,  # rows are not told of as equally long
     "to_sparse": _to_sparse,
     # What `tf.io.parse_example` gives for a VarLenFeature is asked for these.
     "indices": property(lambda self: _to_sparse(self).indices),

@@ -90,6 +90,35 @@ class TensorShape(tuple[Any, ...]):
         self.assert_has_rank(rank)
         return self
 
+    def with_rank_at_least(self, rank: int) -> TensorShape:
+        """The shape, if it has so many axes or more."""
+        if len(self) < rank:
+            rule = f"there must be {rank} axes or more"
+            raise ShapeError(message("tf.TensorShape", rule, f"{self}"))
+        return self
+
+    def with_rank_at_most(self, rank: int) -> TensorShape:
+        """The shape, if it has so many axes or fewer."""
+        if len(self) > rank:
+            rule = f"there must be {rank} axes or fewer"
+            raise ShapeError(message("tf.TensorShape", rule, f"{self}"))
+        return self
+
+    def assert_same_rank(self, other: Any) -> None:
+        """Raise unless both have as many axes."""
+        self.assert_has_rank(len(TensorShape(other)))
+
+    def assert_is_fully_defined(self) -> None:
+        """Raise where a size is not known."""
+        if None in self:
+            raise ShapeError(message("tf.TensorShape", "every size must be known", f"{self}"))
+
+    def most_specific_compatible_shape(self, other: Any) -> TensorShape:
+        """The sizes that both have, None where they differ."""
+        self.assert_same_rank(other)
+        pairs = zip(self, TensorShape(other), strict=True)
+        return TensorShape(a if a == b else None for a, b in pairs)
+
     def merge_with(self, other: Any) -> TensorShape:
         """What is known of either."""
         self.assert_is_compatible_with(other)
