@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from nacre.core import scope, tree
-from nacre.core.errors import ArgumentError, TracedValueError, message
+from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
 from nacre.core.tracing import is_tracing
 from nacre.core.warning import warn
 from nacre.data import HostTensor, TensorSpec
@@ -127,10 +127,24 @@ class Function(Compiled[..., Any]):
             rule = "a compiled function holds no strings where the program decides over them"
             raise TracedValueError(message(self._who, rule, "tensors of strings")) from error
 
+    def _cast(self, spec: Any, value: Any) -> Any:
+        if not _is_text(spec):
+            return super()._cast(spec, value)
+        found = tensor(value, "string")
+        if not TensorSpec(spec.shape, "string").is_compatible_with(found):
+            rule = f"input_signature says strings of shape {spec.shape}"
+            raise ShapeError(message(self._who, rule, f"shape {tuple(found.shape)}"))
+        return found
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it."""
         if functions_run_eagerly():
             return self.python_function(*args, **kwargs)
+        signature = self.input_signature
+        if signature is not None and any(map(_is_text, tree.flatten(list(signature)))):
+            # Texts are of the host, where all that is done with them runs as it stands.
+            args, kwargs = self._with_signature(args, kwargs)
+            return _as_tensors(self.python_function(*args))
         if self._has_data_loop:
             return self._in_turns(args, kwargs)
         if _holds_texts((args, kwargs, self.input_signature)):
@@ -206,6 +220,11 @@ def _as_tensors(result: Any) -> Any:
 
 
 _PLAIN = (str, bytes, bool, int, float)
+
+
+def _is_text(spec: Any) -> bool:
+    dtype = getattr(spec, "dtype", None)
+    return dtype is not None and as_dtype(dtype) == "string"
 
 
 def _is_ranked(leaf: Any) -> bool:

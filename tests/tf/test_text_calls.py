@@ -10,6 +10,7 @@ import pytest
 
 import nacre
 import nacre.tf as tf
+from nacre.core.errors import DTypeError, ShapeError
 from nacre.tf.text_calls import TextCall
 
 
@@ -72,3 +73,37 @@ def test_rows_of_different_lengths_are_refused_by_name() -> None:
         tf.strings.split(texts())
     with pytest.raises(ValueError, match=rule):
         TextCall("tf.strings.split", [[{"tensor": 0}], {}])(texts())
+
+
+def _words() -> Any:
+    class Words(tf.Module):
+        """Looks words up beside a number it multiplies."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            pairs = tf.lookup.KeyValueTensorInitializer(["a", "b"], [1, 2])
+            self.table, self.scale = tf.lookup.StaticHashTable(pairs, -1), tf.Variable(2.0)
+
+        @tf.function(
+            input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.float32)]
+        )
+        def both(self, words: Any, x: Any) -> Any:
+            return self.table.lookup(words), x * self.scale
+
+    return Words()
+
+
+def test_a_signature_may_say_strings() -> None:
+    module = _words()
+    for words in (["b", "z"], tf.constant(["b", "z"]), np.array(["b", "z"])):
+        places, scaled = module.both(words, [1, 2])
+        assert np.asarray(places).tolist() == [2, -1]
+        assert np.asarray(scaled).tolist() == [2.0, 4.0]
+        assert scaled.dtype == tf.float32
+    with tf.GradientTape() as tape:
+        scaled = module.both(["a"], [3.0])[1]
+    assert float(tape.gradient(scaled, module.scale)) == 3.0
+    with pytest.raises(ShapeError, match=r"strings of shape \(None,\).*\(1, 1\)"):
+        module.both([["a"]], [1.0])
+    with pytest.raises(DTypeError, match="string"):
+        module.both([1], [1.0])
