@@ -39,7 +39,7 @@ from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracing
 from nacre.core.typed_jax import change_setting, setting
-from nacre.core.user_code import rewrite_with
+from nacre.core.user_code import give_shapes_as, rewrite_with
 from nacre.core.variable import Variable
 from nacre.data import Dataset, HostTensor, Ragged, TensorSpec
 from nacre.layers.base.layer import Layer
@@ -651,6 +651,7 @@ def lend_methods() -> None:
     from nacre.tf.conversion import converted
 
     rewrite_with(converted)
+    give_shapes_as(TensorShape)
     train_as_compiled(True)
     mean_older(True)
     _before.append(setting(_64_BITS))
@@ -749,6 +750,7 @@ def take_methods_back() -> None:
     _lent.clear()
     _follows_numpy[0] = False
     rewrite_with(None)
+    give_shapes_as(None)
     train_as_compiled(False)
     mean_older(False)
 

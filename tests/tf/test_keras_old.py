@@ -206,3 +206,30 @@ def test_mean_iou_cuts_scores_and_says_so() -> None:
     with pytest.warns(UserWarning, match="scores are cut"):
         metric.update_state([0, 1, 1], [0.2, 0.9, 1.0])
     assert float(metric.result()) == 0.5
+
+
+def test_build_of_a_script_gets_shapes_of_tensorflow() -> None:
+    seen: list[Any] = []
+
+    class Scale(tf.keras.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            seen.append(input_shape)
+            if not isinstance(input_shape, list):
+                self.w = self.add_weight(name="w", shape=input_shape.as_list()[1:])
+            super().build(input_shape)
+
+        def call(self, inputs: Any) -> Any:
+            return inputs[0] + inputs[1] if isinstance(inputs, list) else inputs * self.w
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            raise AssertionError("tf.keras 2 does not ask")
+
+    layer = Scale()
+    model = tf.keras.Sequential([tf.keras.Input((3,)), layer])
+    assert model.output_shape == (None, 3) and layer.w.shape == (3,)
+    Scale()(tf.ones((2, 3)))
+    Scale()([tf.keras.Input((4,)), tf.keras.Input((4,))])
+    assert seen == [(None, 3), (2, 3), [(None, 4), (None, 4)]]
+    assert isinstance(seen[0], tf.TensorShape) and isinstance(seen[2][1], tf.TensorShape)
+    assert layer.get_build_config() == {"input_shape": (None, 3)}
+    assert type(layer.get_build_config()["input_shape"]) is tuple

@@ -146,3 +146,29 @@ def test_rows_of_pipelines_are_mapped() -> None:
     data = tf.data.Dataset.from_tensor_slices(_of()["n"])
     sums = [tf.reduce_sum(row, 1).numpy().tolist() for row in data]
     assert sums == [[1, 5], [4]]
+
+
+# As TensorFlow 2.15.1 reads them: without a mark the highest byte is first.
+@pytest.mark.parametrize(
+    ("encoding", "data", "points"),
+    [
+        ("UTF8", b"caf\xc3\xa9", [99, 97, 102, 233]),
+        ("latin1", b"caf\xe9", [99, 97, 102, 233]),
+        ("windows-1252", b"\x80", [0x20AC]),
+        ("UTF-16", b"\x00a\x00b", [97, 98]),
+        ("UTF-16", b"\xff\xfea\x00b\x00", [97, 98]),
+        ("UTF16BE", b"\x00a", [97]),
+        ("UTF-16LE", b"a\x00", [97]),
+    ],
+)
+def test_texts_are_read_by_any_name_of_an_encoding(
+    encoding: str, data: bytes, points: list[int]
+) -> None:
+    assert tf.strings.unicode_decode(tf.constant(data), encoding).numpy().tolist() == points
+
+
+def test_other_encodings_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="the encoding b'nope'"):
+        tf.strings.unicode_decode(tf.constant([b"a"]), "nope")
+    with pytest.raises(ArgumentError, match="UTF-8, UTF-16-BE or UTF-32-BE"):
+        tf.strings.unicode_encode([97], "UTF-16")

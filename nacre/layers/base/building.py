@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from nacre.core import tree
+from nacre.core import tree, user_code
 from nacre.core.context import current
 from nacre.core.names import current_path
 from nacre.core.origins import is_own_bug, passed_users_code
+from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.weights import WeightHolder, own_scope
@@ -95,14 +96,19 @@ class Buildable(WeightHolder):
             and any(f"{name}_shape" in names for name in shapes)
             and (len(names) > 1 or names[0] != "input_shape")
         ):
-            self.build(**{f"{n}_shape": s for n, s in shapes.items() if f"{n}_shape" in names})
+            named = {f"{n}_shape": s for n, s in shapes.items() if f"{n}_shape" in names}
+            self.build(**self._as_build_takes(named))
         elif shapes and overridden:
-            self.build(next(iter(shapes.values())))
+            self.build(self._as_build_takes(next(iter(shapes.values()))))
         else:
             self.build(None)
         if self._build_shapes is None and shapes:
             self._build_shapes = {"input_shape": next(iter(shapes.values()))}
         self._after_build()
+
+    def _as_build_takes(self, shapes: Any) -> Any:
+        """Shapes as its `build` gets them, a user's or nacre's."""
+        return shapes if is_builtin(type(self)) else user_code.as_given(shapes)
 
     def _after_build(self) -> None:
         self.built = True
@@ -217,7 +223,7 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
             if self._path_of_config is not None:
                 self._take_place()
             names = [n for n in calling.parameter_names(build) if n not in ("args", "kwargs")]
-            shapes = {**dict(zip(names, args, strict=False)), **kwargs}
+            shapes = user_code.as_tuples({**dict(zip(names, args, strict=False)), **kwargs})
             known = self._build_shapes
             if self._built and self._own_variables and known and _are_same_shapes(shapes, known):
                 return  # it has its variables: a layer around it may have been made from a config

@@ -11,12 +11,13 @@ from nacre.core.computed import Computed
 from nacre.core.context import within_layer
 from nacre.core.names import name_scope
 from nacre.core.protocols import speaks_for
+from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
 from nacre.core.shapes import fits_leading_axes
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.core.typed_jax import setting
-from nacre.core.user_code import as_traced
+from nacre.core.user_code import as_traced, shapes_are_traced
 from nacre.layers.base import arguments, calling
 from nacre.layers.base.building import Buildable
 from nacre.layers.base.input_spec import check_inputs
@@ -105,7 +106,9 @@ class Describable(Buildable, MaskPassing):
             with name_scope(self.name):
                 self._maybe_build({k: v for k, v in named.items() if not k.endswith("mask")})
         custom = type(self).compute_output_shape is not Describable.compute_output_shape
-        if custom and not speaks_for(self, "traces_shapes", "compute_output_shape"):
+        traced = shapes_are_traced() and not is_builtin(type(self))
+        traced = traced and not getattr(self, "dynamic", False)
+        if custom and not traced and not speaks_for(self, "traces_shapes", "compute_output_shape"):
             shapes = calling.shapes_of(args[0] if args else next(iter(kwargs.values())))
             result = self.compute_output_shape(shapes)
             return calling.tensors_for(result, self.compute_dtype)

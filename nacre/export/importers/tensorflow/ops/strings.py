@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import itertools
 import re
 import unicodedata
@@ -594,14 +595,35 @@ def _decode_raw(node: Node, x: Any) -> Any:
 _ENCODINGS = {
     b"UTF-8": "utf-8", b"UTF-16": "utf-16", b"UTF-16-BE": "utf-16-be", b"UTF-32-BE": "utf-32-be",
     b"US-ASCII": "ascii", b"ISO-8859-1": "latin-1",
+    b"UTF16BE": "utf-16-be", b"UTF16LE": "utf-16-le",
 }  # fmt: skip
+
+
+_MARKS = {"utf-16": b"\xff\xfe", "utf-32": b"\xff\xfe\x00\x00"}  # of the lowest byte first
+
+
+def _encoding(given: bytes) -> str:
+    """Python's name of an encoding, by any name that it has: ICU knows as many."""
+    name = _ENCODINGS.get(given.upper())
+    if name is not None:
+        return name
+    try:
+        found = codecs.lookup(given.decode("ascii"))
+    except (LookupError, UnicodeDecodeError):
+        raise GraphError(f"the encoding {given!r}") from None
+    if not getattr(found, "_is_text_encoding", True):  # base64 and the like
+        raise GraphError(f"the encoding {given!r}")
+    return found.name
 
 
 def _letters(node: Node, data: bytes) -> tuple[list[int], list[int]]:
     """Code points, and the byte each begins at."""
-    name = _ENCODINGS.get(bytes(node["input_encoding"]).upper())
-    if name is None:
-        raise GraphError(f"the encoding {node['input_encoding']!r}")
+    name = _encoding(bytes(node["input_encoding"]))
+    begin = 0
+    if name in _MARKS:  # the highest byte first, where no mark says otherwise
+        mark = _MARKS[name]
+        begin = len(mark) if data.startswith((mark, mark[::-1])) else 0
+        name += "-le" if data.startswith(mark) else "-be"
     errors, stand_in = (
         bytes(node.get("errors") or b"replace"),
         int(node.get("replacement_char", 65533)),
@@ -609,8 +631,8 @@ def _letters(node: Node, data: bytes) -> tuple[list[int], list[int]]:
     points: list[int] = []
     starts: list[int] = []
     if name != "utf-8":
-        found = data.decode(name, "replace" if errors != b"strict" else "strict")
-        at = 0
+        found = data[begin:].decode(name, "replace" if errors != b"strict" else "strict")
+        at = begin
         for letter in found:
             starts.append(at)
             points.append(stand_in if letter == "\ufffd" else ord(letter))
@@ -649,10 +671,17 @@ def _unicode_decode(node: Node, x: Any) -> Any:
     return splits, values, np.asarray([s for _, starts in rows for s in starts], np.int64)
 
 
+def _written(encoding: bytes) -> str:
+    """Python's name of an encoding that texts are written in; TensorFlow writes three."""
+    if encoding not in (b"UTF-8", b"UTF-16-BE", b"UTF-32-BE"):
+        raise GraphError(f"texts are written as UTF-8, UTF-16-BE or UTF-32-BE, not {encoding!r}")
+    return _ENCODINGS[encoding]
+
+
 @op("UnicodeEncode", host=True)
 def _unicode_encode(node: Node, values: Any, splits: Any) -> Any:
     name, stand_in = (
-        _ENCODINGS[bytes(node["output_encoding"])],
+        _written(bytes(node["output_encoding"])),
         int(node.get("replacement_char", 65533)),
     )
     points, ends = np.asarray(values).tolist(), np.asarray(splits).tolist()
