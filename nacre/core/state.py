@@ -31,6 +31,25 @@ Updates = dict[str, dict[int, Any]]
 OUTSIDE = "outside"  # what code uses that no layer, metric or optimizer holds
 
 
+@contextlib.contextmanager
+def standing_still(variables: Iterable[Variable]) -> Generator[None]:
+    """Let no training go on meanwhile that trains one of these: all have one step's values.
+
+    It waits at its next step. In the thread that trains, which a callback is of, it stands anyway.
+
+    Example:
+        >>> v = Variable(1.0)
+        >>> with standing_still([v]):
+        ...     float(v.value)
+        1.0
+    """
+    trainings = {id(t): t for v in variables if (t := v.trained_by) is not None}
+    with contextlib.ExitStack() as locks:
+        for training in trainings.values():
+            locks.enter_context(training.lock)
+        yield
+
+
 class Copies:
     """Copies of the values of variables, to put back after a trial."""
 
@@ -285,4 +304,4 @@ class State:
             earlier.commit_newest()
 
 
-__all__ = ["OUTSIDE", "Copies", "State", "Updates", "Values"]
+__all__ = ["OUTSIDE", "Copies", "State", "Updates", "Values", "standing_still"]

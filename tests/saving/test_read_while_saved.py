@@ -98,3 +98,44 @@ def test_an_error_in_a_save_lets_the_next_one_in(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no"), one_save_at_a_time(tmp_path):
             raise ValueError("no")
     nacre.Sequential([nacre.Input((1,)), nacre.layers.Dense(1)]).save_weights(tmp_path / "m")
+
+
+class _Equal(nacre.layers.Layer):
+    """Weights that every step lowers by the same number."""
+
+    def build(self, input_shape: Any) -> None:
+        for index in range(4):
+            self.add_weight(shape=(50, 50), name=f"w{index}", initializer="zeros")
+
+    def call(self, inputs: Any) -> Any:
+        total = sum(nacre.ops.sum(weight) for weight in self.weights)
+        return total + 0.0 * inputs
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("name", ["m.weights.h5", "m"])
+def test_what_is_saved_while_another_thread_trains_is_of_one_step(
+    name: str, verify: bool, tmp_path: Path
+) -> None:
+    model = nacre.Sequential([nacre.Input((1,)), _Equal()])
+    model.compile(nacre.optimizers.SGD(2.0**-10), lambda y_true, y_pred: y_pred)
+    x = np.zeros((4000, 1), "float32")
+    begun = threading.Event()
+    told = nacre.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: begun.set())
+
+    def train() -> None:
+        model.fit(x, x, 1, 4, verbose=0, callbacks=[told])
+
+    training = threading.Thread(target=train)
+    training.start()
+    begun.wait(60)
+    saves = 0
+    while training.is_alive() and saves < 8:
+        model.save_weights(tmp_path / name, verify=verify)
+        other = nacre.Sequential([nacre.Input((1,)), _Equal()])
+        other.load_weights(tmp_path / name)
+        assert len({float(x) for weight in other.get_weights() for x in weight.ravel()}) == 1
+        saves += 1
+    model.stop_training = True
+    training.join()
+    assert saves
