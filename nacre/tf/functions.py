@@ -12,22 +12,28 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 from nacre.core import scope, tree
 from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
 from nacre.core.tracing import is_tracing
+from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.data import HostTensor, TensorSpec
 from nacre.tf.concrete import ConcreteFunction
 from nacre.tf.conversion import converted
 from nacre.tf.conversion.meaning import known
 from nacre.tf.conversion.stepping import compiled_turns
-from nacre.tf.dtypes import as_dtype
+from nacre.tf.dtypes import DType, as_dtype
 from nacre.tf.machine import functions_run_eagerly
 from nacre.tf.ragged_calls import holds_ragged
 from nacre.tf.values import DataLoopError, tensor, traced_function
 from nacre.training.function import Function as Compiled
 from nacre.training.function import function as compiled
+
+
+class SignatureError(ShapeError, TypeError):
+    """An argument is none that an `input_signature` says; TensorFlow raises a TypeError."""
 
 
 class Function(Compiled[..., Any]):
@@ -55,6 +61,17 @@ class Function(Compiled[..., Any]):
 
     def _of_method(self, method: Callable[..., Any]) -> Function:
         return type(self)(method, self.input_signature, self._autograph)
+
+    def _refuse_kind(self, wanted: DType, value: Any) -> None:
+        """Refuse tensors and lists whose numbers would be others in the dtype that was said."""
+        given = value if hasattr(value, "dtype") else np.asarray(value)
+        have = as_dtype(given.dtype)
+        is_list = isinstance(value, list | tuple)
+        fits = _kind(have) == _kind(wanted) or (is_list and have.is_integer and wanted.is_floating)
+        if not fits:
+            rule = f"input_signature says an argument of dtype {wanted.name}"
+            fix = f"Convert it: tf.cast(x, tf.{wanted.name})."
+            raise SignatureError(message(self._who, rule, f"dtype {have.name}", fix))
 
     def _traced_function(self) -> Callable[..., Any]:
         function = self.python_function
@@ -129,11 +146,17 @@ class Function(Compiled[..., Any]):
 
     def _cast(self, spec: Any, value: Any) -> Any:
         if not _is_text(spec):
-            return super()._cast(spec, value)
+            is_tensor = isinstance(value, jax.Array | HostTensor | Variable)
+            if spec.dtype is not None and (is_tensor or isinstance(value, list | tuple)):
+                self._refuse_kind(as_dtype(spec.dtype), value)
+            try:
+                return super()._cast(spec, value)
+            except ShapeError as error:
+                raise SignatureError(str(error)) from None
         found = tensor(value, "string")
         if not TensorSpec(spec.shape, "string").is_compatible_with(found):
             rule = f"input_signature says strings of shape {spec.shape}"
-            raise ShapeError(message(self._who, rule, f"shape {tuple(found.shape)}"))
+            raise SignatureError(message(self._who, rule, f"shape {tuple(found.shape)}"))
         return found
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -203,6 +226,13 @@ def _holds_texts(arguments: Any) -> bool:
 
 def _of_spec(spec: Any, value: Any) -> Any:
     return tensor(value, spec.dtype) if isinstance(spec, TensorSpec) else value
+
+
+def _kind(dtype: DType) -> str:
+    for kind in ("floating", "integer", "complex", "bool"):
+        if getattr(dtype, f"is_{kind}"):
+            return kind
+    return dtype.name
 
 
 def _is_of_texts(error: BaseException | None) -> bool:

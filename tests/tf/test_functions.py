@@ -134,3 +134,28 @@ def test_what_is_known_while_a_function_is_traced_is_printed_at_each_run(
         shown(tf.constant([1.0, 2.0]))
     jax.effects_barrier()
     assert capfd.readouterr().err == "rows:2\ndone\n" * 3
+
+
+@pytest.mark.parametrize(
+    ("said", "given", "want"),
+    [
+        ("int32", lambda: tf.constant([1.5]), None),
+        ("int32", lambda: [1.5], None),
+        ("int32", lambda: tf.Variable([1.5]), None),
+        ("int32", lambda: tf.constant([True]), None),
+        ("float32", lambda: tf.constant([1]), None),
+        ("int32", lambda: tf.constant([[1]]), None),
+        ("int32", lambda: np.array([1.5]), [2]),  # TensorFlow cuts NumPy's arrays too
+        ("int32", lambda: [1], [2]),
+        ("float32", lambda: [1], [2.0]),
+        ("float32", lambda: np.array([1]), [2.0]),
+        ("float32", lambda: tf.Variable([1.5]), [3.0]),
+    ],
+)
+def test_a_signature_takes_no_numbers_of_another_kind(said: str, given: Any, want: Any) -> None:
+    twice = tf.function(lambda x: x + x, input_signature=[tf.TensorSpec([None], said)])
+    if want is not None:
+        assert twice(given()).numpy().tolist() == want
+        return
+    with pytest.raises(TypeError, match="input_signature says an argument of"):
+        twice(given())
