@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import jax
@@ -61,6 +62,21 @@ class no_scope:
         return None
 
 
+_unheard: list[None] = []  # one for each block in which nothing is printed
+
+
+@contextlib.contextmanager
+def without_printing() -> Generator[None]:
+    """A block in which functions run on numbers that are nobody's, so that `tf.print` is silent."""
+    jax.effects_barrier()  # what was asked for before is printed
+    _unheard.append(None)
+    try:
+        yield
+        jax.effects_barrier()
+    finally:
+        _unheard.pop()
+
+
 def print_tensors(
     *inputs: Any,
     output_stream: Any = None,
@@ -88,6 +104,8 @@ def print_tensors(
     places = [i for i, value in enumerate(leaves) if isinstance(value, jax.Array)]
 
     def show(*values: Any) -> None:
+        if _unheard:
+            return
         filled = list(leaves)
         for place, value in zip(places, values, strict=True):
             filled[place] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -144,3 +145,25 @@ def test_a_model_without_call_is_saved_by_its_functions(tmp_path):
     x = np.ones((4, 3), "float32")
     found = tf.saved_model.load(str(tmp_path / "holder")).score(x)
     np.testing.assert_allclose(found, holder.score(x), rtol=1e-6)
+
+
+def test_nothing_is_printed_while_a_module_is_saved(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Counter(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.count = tf.Variable(1.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+        def add(self, by: Any) -> Any:
+            self.count.assign_add(by)
+            tf.print("now", self.count)
+            return self.count
+
+    counter = Counter()
+    counter.add(tf.constant(2.0))
+    tf.saved_model.save(counter, str(tmp_path / "counter"))
+    counter.add(tf.constant(1.0))
+    jax.effects_barrier()
+    assert capfd.readouterr().err.splitlines() == ["now 3", "now 4"]
