@@ -146,10 +146,14 @@ class TensorShape(tuple[Any, ...]):
     __hash__ = tuple.__hash__
 
     def __str__(self) -> str:
-        return tuple.__repr__(self)
+        return repr(self._shown())
 
     def __repr__(self) -> str:
-        return f"TensorShape({list(self)})"
+        return f"TensorShape({list(self._shown())})"
+
+    def _shown(self) -> tuple[int | None, ...]:
+        """Sizes as they are told: one that is a symbol while code is traced is not known."""
+        return tuple(size if isinstance(size, int) else None for size in self)
 
 
 def _size(size: Any) -> int | None:

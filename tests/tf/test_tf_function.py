@@ -296,3 +296,15 @@ def test_strings_are_put_into_places() -> None:
     assert found.numpy().tolist() == [b"", b"a", b"", b"b"]
     found = tf.tensor_scatter_nd_update(tf.constant(["a", "b"]), [[1]], tf.constant(["z"]))
     assert found.numpy().tolist() == [b"a", b"z"]
+
+
+def test_sizes_that_are_open_are_told_as_none() -> None:
+    told: list[str] = []
+
+    class Shown(tf.keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            told.append(f"{inputs.shape} {inputs.shape!r}")
+            return inputs
+
+    Shown()(tf.keras.Input((2,)))
+    assert set(told) == {"(None, 2) TensorShape([None, 2])"}
