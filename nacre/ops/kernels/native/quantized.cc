@@ -337,6 +337,21 @@ __attribute__((noinline)) void put(const Product& m, int64_t row, int64_t column
   store_some(m.floats + start + column, y, end - column);
 }
 
+// Floats of some rows of whole vectors.
+__attribute__((noinline)) void put_whole(const Product& m, int64_t row, int64_t column, int64_t rows,
+                                         int64_t vectors, const int32_t* sums) {
+  const int64_t stride = vectors * kWidth;
+  for (int64_t p = 0; p < stride; p += kWidth) {
+    const Vector scale = load(m.scale + column + p);
+    const Vector bias = m.bias ? load(m.bias + column + p) : fill(-0.0f);  // adds nothing
+    float* to = m.floats + row * m.right.columns + column + p;
+    for (int64_t r = 0; r < rows; ++r, to += m.right.columns) {
+      const Integers whole = corrected(sums + r * stride + p, m.left.corrections[row + r]);
+      store(to, __builtin_convertvector(whole, Vector) / (m.left.scales[row + r] * scale) + bias);
+    }
+  }
+}
+
 // By way of memory, in loops of constants: where an index is none, GCC keeps sums there throughout.
 template <int R, int P>
 NACRE_INLINE void put_all(const Product& m, int64_t row, int64_t column, Integers (&sums)[R][P]) {
@@ -347,6 +362,8 @@ NACRE_INLINE void put_all(const Product& m, int64_t row, int64_t column, Integer
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) *reinterpret_cast<LooseWords*>(kept[r] + p * kWidth) = sums[r][p];
   }
+  if (m.floats && m.right.columns - column >= P * kWidth)
+    return put_whole(m, row, column, R, P, kept[0]);
   for (int r = 0; r < R; ++r) put(m, row + r, column, P, kept[r]);
 }
 
