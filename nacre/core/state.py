@@ -43,7 +43,7 @@ def standing_still(variables: Iterable[Variable]) -> Generator[None]:
         ...     float(v.value)
         1.0
     """
-    trainings = {id(t): t for v in variables if (t := v.trained_by) is not None}
+    trainings = {id(t): t for v in variables if (t := getattr(v, "trained_by", None)) is not None}
     with contextlib.ExitStack() as locks:
         for training in trainings.values():
             locks.enter_context(training.lock)

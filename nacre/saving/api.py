@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, ParamSpec
+from typing import Any, Literal
 
 import h5py
 
@@ -28,8 +26,6 @@ from nacre.core.errors import (
     refuse_unknown,
 )
 from nacre.core.regions import Content, as_bytes
-from nacre.core.state import standing_still
-from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.core.wire.bundle import files_of
 from nacre.core.wire.tensorflow.saved_model import VARIABLES
@@ -54,39 +50,16 @@ from nacre.saving.formats import (
     shards,
     weights_h5,
 )
+from nacre.saving.one_step import of_one_step
 from nacre.saving.safetensors_index import ENDING, index_of
 from nacre.saving.weights import require_built
 
-P = ParamSpec("P")
 _H5 = (".h5", ".hdf5", ".hdf")
 # Kinds whose numbers have no names of layers: they are opened as whole models alone.
 _WHOLE_ALONE = ("onnx", "tflite", "pt2", "tfjs", "frozen_graph")
 
 
-def _of_one_step(save: Callable[P, None]) -> Callable[P, None]:
-    """Saving while another thread trains the model: the training waits, else the file would hold
-    some weights of one step and some of another."""
-
-    @functools.wraps(save)
-    def whole(*args: P.args, **kwargs: P.kwargs) -> None:
-        model: Any = args[0] if args else kwargs.get("model")
-        held = list(getattr(model, "variables", ()))
-        held += getattr(getattr(model, "optimizer", None), "variables", ())
-        kept = [variable for variable in held if isinstance(variable, Variable)]
-        before = {id(v.trained_by) for v in kept}
-        try:
-            with standing_still(kept):
-                return save(*args, **kwargs)
-        except FileFormatError:
-            if {id(v.trained_by) for v in kept} <= before:
-                raise
-        with standing_still(kept):  # a training has begun meanwhile
-            save(*args, **kwargs)
-
-    return whole
-
-
-@_of_one_step
+@of_one_step
 def save_model(
     model: Any,
     filepath: Any,
@@ -447,7 +420,7 @@ def _load_own_folder(
         return model
 
 
-@_of_one_step
+@of_one_step
 def save_weights(
     model: Any,
     filepath: Any,

@@ -18,12 +18,14 @@ from nacre.core.warning import warn
 from nacre.saving import archive
 from nacre.saving.files import Source
 from nacre.saving.formats import native
+from nacre.saving.one_step import of_one_step
 
 _WHO = "pickled model"
 # Of models that became bytes in this process, so that it finds even what no module has.
 _held = Held(weakref.WeakValueDictionary(), writes_code=True)
 
 
+@of_one_step
 def model_to_bytes(model: Any) -> bytes:
     """A model as the bytes of a `.keras` file; what pickle and joblib store."""
     with identity.holding(_held):
@@ -51,6 +53,7 @@ def model_from_bytes(data: bytes) -> Any:
         return native.load(files, _WHO, found.things, compile=True)
 
 
+@of_one_step
 def copy_of(model: Any) -> Any:
     """A model with the same state, made of the same classes and functions."""
     held = Held({}, writes_code=False)

@@ -46,6 +46,7 @@ from nacre.saving.formats.saved_model_parts import (
     output_specs,
     structure_of,
 )
+from nacre.saving.one_step import of_one_step
 from nacre.saving.weights import require_built
 from nacre.training.function import Function
 
@@ -258,6 +259,7 @@ class ExportArchive:
             raise ArgumentError(message(who, rule, f"'{name}'", "Choose another one."))
 
 
+@of_one_step
 def export_model(
     model: Model,
     filepath: Any,

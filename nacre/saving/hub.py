@@ -25,6 +25,7 @@ from nacre.core.wire import safetensors
 from nacre.models import mask_flow
 from nacre.saving import archive, model_card
 from nacre.saving.formats import named_arrays, named_shards, native
+from nacre.saving.one_step import of_one_step
 from nacre.saving.reloading import custom_parts
 from nacre.saving.safetensors_index import ENDING, WHOLE, index_in
 from nacre.saving.seeds import seeds_of
@@ -77,6 +78,7 @@ def repository_of(filepath: Any, who: str) -> str:
 # ------------------------------------------------------------------------------ writing
 
 
+@of_one_step
 def save_pretrained(
     model: Any, save_directory: Any, include_optimizer: bool, max_shard_size: Any = None
 ) -> None:

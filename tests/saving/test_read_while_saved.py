@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,7 @@ def test_an_error_in_a_save_lets_the_next_one_in(tmp_path: Path) -> None:
     nacre.Sequential([nacre.Input((1,)), nacre.layers.Dense(1)]).save_weights(tmp_path / "m")
 
 
+@nacre.saving.register_keras_serializable("read_while_saved")
 class _Equal(nacre.layers.Layer):
     """Weights that every step lowers by the same number."""
 
@@ -112,11 +115,28 @@ class _Equal(nacre.layers.Layer):
         return total + 0.0 * inputs
 
 
-@pytest.mark.parametrize("verify", [True, False])
-@pytest.mark.parametrize("name", ["m.weights.h5", "m"])
-def test_what_is_saved_while_another_thread_trains_is_of_one_step(
-    name: str, verify: bool, tmp_path: Path
-) -> None:
+def _saved(name: str, verify: bool) -> Callable[[Any, Path], Any]:
+    def save(model: Any, folder: Path) -> Any:
+        model.save_weights(folder / name, verify=verify)
+        other = nacre.Sequential([nacre.Input((1,)), _Equal()])
+        other.load_weights(folder / name)
+        return other.get_weights()
+
+    return save
+
+
+KEPT: dict[str, Callable[[Any, Path], Any]] = {
+    "weights": _saved("m.weights.h5", True),
+    "weights, unverified": _saved("m.weights.h5", False),
+    "checkpoint": _saved("m", True),
+    "checkpoint, unverified": _saved("m", False),
+    "get_weights": lambda model, folder: model.get_weights(),
+    "deepcopy": lambda model, folder: copy.deepcopy(model).get_weights(),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_is_kept_while_another_thread_trains_is_of_one_step(kind: str, tmp_path: Path) -> None:
     model = nacre.Sequential([nacre.Input((1,)), _Equal()])
     model.compile(nacre.optimizers.SGD(2.0**-10), lambda y_true, y_pred: y_pred)
     x = np.zeros((4000, 1), "float32")
@@ -129,13 +149,11 @@ def test_what_is_saved_while_another_thread_trains_is_of_one_step(
     training = threading.Thread(target=train)
     training.start()
     begun.wait(60)
-    saves = 0
-    while training.is_alive() and saves < 8:
-        model.save_weights(tmp_path / name, verify=verify)
-        other = nacre.Sequential([nacre.Input((1,)), _Equal()])
-        other.load_weights(tmp_path / name)
-        assert len({float(x) for weight in other.get_weights() for x in weight.ravel()}) == 1
-        saves += 1
+    times = 0
+    while training.is_alive() and times < 8:
+        found = KEPT[kind](model, tmp_path)
+        assert len({float(x) for weight in found for x in weight.ravel()}) == 1
+        times += 1
     model.stop_training = True
     training.join()
-    assert saves
+    assert times

@@ -19,6 +19,7 @@ from nacre.core.errors import (
 )
 from nacre.core.names import current_path, name_scope
 from nacre.core.policies import get_policy
+from nacre.core.state import standing_still
 from nacre.core.variable import Variable
 from nacre.layers.base.holding import PartHolder
 
@@ -189,7 +190,9 @@ class WeightHolder(PartHolder):
 
     def get_weights(self) -> list[Any]:
         """Copies of `weights` as NumPy arrays."""
-        return [v.numpy() for v in self.weights]
+        weights = self.weights
+        with standing_still(weights):
+            return [v.numpy() for v in weights]
 
     def set_weights(self, weights: list[Any]) -> None:
         """Set `weights` from arrays in the order `get_weights` gives.
@@ -198,8 +201,9 @@ class WeightHolder(PartHolder):
             WeightsMismatchError: Numbers or shapes differ; all differences are listed.
         """
         check_weights(self._who(), self.weights, weights)
-        for variable, value in zip(self.weights, weights, strict=True):
-            variable.assign(value)
+        with standing_still(self.weights):
+            for variable, value in zip(self.weights, weights, strict=True):
+                variable.assign(value)
 
     def save_own_variables(self, store: Any) -> None:
         """Put this layer's own variables (not those of layers within) into a dict-like store."""
