@@ -156,3 +156,14 @@ def test_drawn_bits_are_all_as_likely_and_others_at_each_run(dtype: str, tmp_pat
     assert (first != second).mean() > 0.99
     for bit in range(first.dtype.itemsize * 8):
         assert 0.47 < (first >> bit & 1).mean() < 0.53, bit
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32"])
+def test_floats_that_no_whole_number_is_are_cast_as_the_model_casts_them(
+    tmp_path: Path, dtype: str
+) -> None:
+    x = nacre.Input((9,), name="x")
+    net = nacre.Model(x, nacre.ops.cast(x * 1.0, dtype))
+    given = np.array([[np.nan, np.inf, -np.inf, 1e20, -1e20, 300.7, -300.7, -0.5, 3e9]], "float32")
+    report: Any = net.export(tmp_path / "m.tflite", verbose=False, samples=[given])
+    assert report.compared[-1].of == "sample 0"

@@ -216,7 +216,13 @@ def _select(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
 
 @rule("cast")
 def _cast(make: Body, node: Node, inputs: Sequence[Tensor]) -> Tensor:
-    return make.cast(inputs[0], node.attributes["dtype"])
+    """NaN as a whole number is 0 in the model; LiteRT's CAST gives the largest one."""
+    (x,), dtype = inputs, node.attributes["dtype"]
+    if x.data is None and "float" in x.dtype and "int" in dtype:
+        is_nan = make.add("NOT_EQUAL", [x, x], "bool", x.shape)
+        zero = make.constant(np.zeros((), x.dtype))
+        x = make.add("SELECT_V2", [is_nan, zero, x], x.dtype, x.shape)
+    return make.cast(x, dtype)
 
 
 # --- bits -----------------------------------------------------------------------------------------
