@@ -83,7 +83,7 @@ def test_a_signature_may_be_a_concrete_function(tmp_path: Path) -> None:
 
     module = tf.Module()
     module.scaled = scaled
-    scaled(tf.ones((5,), tf.int32))  # known too, and not what is served
+    scaled(tf.ones((5,), tf.float16))  # known too, and not what is served
     concrete = scaled.get_concrete_function(tf.TensorSpec([None, 2], tf.float32), factor=3.0)
     model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(2)])
     for number, thing in enumerate((module, model)):
@@ -167,3 +167,15 @@ def test_nothing_is_printed_while_a_module_is_saved(
     counter.add(tf.constant(1.0))
     jax.effects_barrier()
     assert capfd.readouterr().err.splitlines() == ["now 3", "now 4"]
+
+
+def test_what_a_file_gives_of_64_bits_are_tensors(tmp_path: Path) -> None:
+    class Best(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32)])
+        def of(self, x: Any) -> Any:
+            return {"best": tf.argmax(x, axis=1), "exact": tf.cast(x, tf.float64) / 3.0}
+
+    tf.saved_model.save(Best(), str(tmp_path / "best"))
+    found = tf.saved_model.load(str(tmp_path / "best")).of(tf.constant([[1.0, 3.0, 2.0]]))
+    assert found["best"].numpy().tolist() == [1] and found["best"].dtype == tf.int64
+    assert found["exact"].numpy().tolist() == [[1 / 3, 1.0, 2 / 3]]

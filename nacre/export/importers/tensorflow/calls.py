@@ -22,6 +22,7 @@ from nacre.core.errors import (
     listed,
     message,
 )
+from nacre.core.older import is_older_meant
 from nacre.core.strings import HostString
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
@@ -29,6 +30,7 @@ from nacre.core.wire.tensorflow.dtypes import STRING, dtype_of, name_of
 from nacre.core.wire.tensorflow.saved_model import SignatureDef, TensorInfo
 from nacre.core.wire.tensorflow.tensors import shape_of, to_array
 from nacre.data import TensorSpec as Spec
+from nacre.data.dataset.elements import sealed
 from nacre.export.importers.tensorflow.compiled import Compiled
 from nacre.export.importers.tensorflow.structures import (
     Named,
@@ -47,15 +49,24 @@ WHO = "SavedModel"
 
 
 def given_back(value: Any) -> Any:
-    """An output: an array of JAX, or of NumPy for strings and numbers of 64 bits."""
+    """An output: an array of JAX, or of NumPy for strings and numbers of 64 bits.
+
+    For scripts of TensorFlow all are tensors.
+    """
     if is_tracer(value):
         return value
     if isinstance(value, jax.Array):
-        return np.asarray(value) if is_wide(np.dtype(value.dtype)) else value
+        return _wide(np.asarray(value)) if is_wide(np.dtype(value.dtype)) else value
     if isinstance(value, np.ndarray):
         found: Any = value.view(np.ndarray)
-        return found if is_wide(found.dtype) else jnp.asarray(found)
+        return _wide(found) if is_wide(found.dtype) else jnp.asarray(found)
     return value
+
+
+def _wide(array: np.ndarray) -> Any:
+    if not is_older_meant():
+        return array
+    return jnp.asarray(array) if array.dtype.kind in "fc" else sealed(np.array(array))
 
 
 def is_wide(kind: np.dtype[Any]) -> bool:
