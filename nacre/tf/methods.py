@@ -237,6 +237,11 @@ def _dtype_for_scripts(found: Any) -> Any:
     return as_dtype_or_none(found) or found
 
 
+def _scope_of_names(self: Any) -> str:
+    """What names of a layer's variables begin with."""
+    return f"{self.name}/"
+
+
 def _submodules(self: Any) -> tuple[Any, ...]:
     """The layers within a layer, each once."""
     return tuple(self._flatten_layers(False))
@@ -697,7 +702,7 @@ def _make_and_lend() -> None:
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
     _lend(Variable, value=_value_that_is_called(Variable.value), name=_name_of_variables())
     _lend(Variable, __repr__=shown_variable)
-    _lend(nacre.layers.Layer, submodules=property(_submodules))
+    _lend(nacre.layers.Layer, submodules=property(_submodules), name_scope=_scope_of_names)
     _lend(Variable, __getitem__=noting(Variable.__getitem__), **OF_VARIABLES)
     _lend(
         TensorSpec,

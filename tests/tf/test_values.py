@@ -509,6 +509,7 @@ def test_layers_and_models_are_modules() -> None:
     assert isinstance(model, tf.Module) and issubclass(tf.keras.layers.Layer, tf.Module)
     assert not isinstance(3, tf.Module) and not issubclass(dict, tf.Module)
     assert list(model.submodules) == model.layers
+    assert model.layers[0].name_scope() == f"{model.layers[0].name}/"
 
     class Pair(tf.Module):
         def __init__(self) -> None:
