@@ -49,6 +49,7 @@ _BY_NAME = "takes the same arguments, by position and by name"
 
 # The same for methods and attributes of the main classes.
 MEMBERS: dict[str, str] = {
+    "keras.layers.Layer.add_metric": "arguments have names: what tf.keras 2 takes",
     "keras.layers.Layer.add_weight": "positional arguments have names: tf.keras 2's order too",
     "keras.layers.Layer.build": _BY_NAME,
     "keras.optimizers.Optimizer.add_variable_from_reference": "tf.keras 2 names it model_variable",
