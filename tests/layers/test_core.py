@@ -86,7 +86,7 @@ def test_input_takes_the_old_spellings() -> None:
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{}, {"shape": (3,), "sparse": True}, {"shape": (3,), "batch_shape": (1, 3)}]
+    "kwargs", [{}, {"shape": (3,), "ragged": True}, {"shape": (3,), "batch_shape": (1, 3)}]
 )
 def test_input_refuses_with_the_fix(kwargs: dict) -> None:
     with pytest.raises(ArgumentError, match="must"):
