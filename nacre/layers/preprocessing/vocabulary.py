@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre import ops
 from nacre.core import safety
 from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltError, message
 from nacre.core.fingerprint import bytes_of, checked_salt, fingerprints
@@ -685,7 +686,7 @@ class IntegerLookup(IndexLookup):
         refuse_wide_integers(tokens, f"{self._who()}, vocabulary, inside a compiled model")
         tokens = tokens.astype("int32")
         order = np.argsort(tokens)
-        place = jnp.searchsorted(jnp.asarray(tokens[order]), inputs)
+        place = ops.searchsorted(jnp.asarray(tokens[order]), inputs)
         place = jnp.clip(place, 0, max(len(tokens) - 1, 0))
         known = jnp.asarray(tokens[order])[place] == inputs
         buckets = max(self.num_oov_indices, 1)

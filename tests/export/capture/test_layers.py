@@ -112,6 +112,17 @@ def test_the_path_of_a_layer_stands_at_its_nodes() -> None:
     assert layers == {"dense": "net/block/wide", "relu": "net/bent"}
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64", "int8", "uint16"])
+def test_integers_are_looked_up_by_one_search_of_any_dtype(dtype: str) -> None:
+    lookup = nacre.layers.IntegerLookup(vocabulary=[9, 3, 5])
+    graph = capture(nacre.Sequential([nacre.Input((3,), dtype=dtype), lookup])).graph
+    assert "searchsorted" in {node.op for node in graph.nodes}
+    assert "uint32" not in {v.dtype for node in graph.all_nodes() for v in node.outputs}
+    given = np.array([[3, 9, 5], [0, 7, 9]], dtype)
+    (found,) = evaluate(graph, [given]).outputs.values()
+    np.testing.assert_array_equal(found, [[2, 1, 3], [0, 0, 1]])
+
+
 def test_all_that_has_no_form_is_told_at_once_with_its_layer() -> None:
     import nacre
     from nacre.core.errors import UnsupportedOpError

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
+
 from nacre.export.capture.jaxpr import Equation, body_of, dtype_name
 from nacre.export.capture.lower import Call, Lowering, NoForm, composite, primitive
 from nacre.export.graph.ir import Value
@@ -93,8 +95,16 @@ def _tuple(axis: Any) -> tuple[int, ...]:
 @composite("searchsorted")
 def _searchsorted(low: Lowering, call: Call) -> Value | None:
     edges, values = call.inputs["sorted_sequence"], call.inputs["values"]
-    if len(edges.shape) != 1 or edges.dtype != values.dtype:
+    if len(edges.shape) != 1:
         return None
+    if edges.dtype != values.dtype:  # compared in a dtype that both fit, as the op does
+        dtype = dtype_name(jnp.promote_types(edges.dtype, values.dtype))
+        if dtype not in (edges.dtype, values.dtype):  # JAX may have fewer bits than that
+            return None
+        edges, values = (
+            value if value.dtype == dtype else low.add("cast", value, dtype=dtype)
+            for value in (edges, values)
+        )
     return low.add("searchsorted", edges, values, side=call["side"])
 
 
