@@ -432,7 +432,9 @@ def _with_lists(
                 raise
             if _fit(tuple(shapes[0]), tuple(shapes[1]), name.strip("_").endswith("matmul")):
                 raise
-        rule, got = "shapes of both sides of an operator must fit", " and ".join(map(str, shapes))
+        # Symbols of open sizes as they are: whoever looks for sizes that fit reads them here.
+        got = " and ".join(str(tuple(shape)) for shape in shapes)
+        rule = "shapes of both sides of an operator must fit"
         raise ShapeError(message("tf.Tensor", rule, got)) from None
 
     return operator
