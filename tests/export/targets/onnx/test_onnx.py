@@ -246,7 +246,10 @@ def test_both_files_stay_where_an_export_fails(tmp_path: Path, monkeypatch: Any)
     [
         ({"opset_version": 12}, "opset_version must be None or from 13 to 26. Got 12"),
         ({"opset_version": True}, "opset_version must be None or from 13 to 26. Got True"),
-        ({"weights": "int3"}, "weights must be one of 'float32', 'float16', 'int8', 'int4'. Got 'int3'"),
+        (
+            {"weights": "int3"},
+            "weights must be one of 'float32', 'float16', 'int8', 'int4'. Got 'int3'",
+        ),
         ({"opset": 18}, "opset_version"),
     ],
 )
