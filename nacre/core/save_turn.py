@@ -30,52 +30,61 @@ def one_save_at_a_time(folder: Path) -> Generator[None]:
         alone
     """
     with _here:
-        descriptor = _locked(folder)
+        place = _lock(folder)
         try:
             yield
         finally:
-            if descriptor is not None:
-                _unlock(descriptor)
+            if place is not None:
+                _unlock(place)
 
+
+_Place = tuple[int, int]  # device and number of a folder
 
 if sys.platform == "win32":
 
-    def _locked(folder: Path) -> int | None:
+    def _lock(folder: Path) -> _Place | None:
         return None
 
-    def _unlock(descriptor: int) -> None:
-        os.close(descriptor)
+    def _unlock(place: _Place) -> None: ...
 
 else:
     import fcntl
 
-    _held: dict[tuple[int, int], int] = {}  # folder -> saves of this thread within one another
+    _held: dict[_Place, int] = {}  # folder -> its descriptor
 
-    def _locked(folder: Path) -> int | None:
+    def _lock(folder: Path) -> _Place | None:
+        """Wait for the system's lock of a folder; None where there is none, or a save around this
+        one has it."""
         descriptor = None
         try:
             descriptor = os.open(folder, os.O_RDONLY)
-            if _key(descriptor) not in _held:
+            status = os.fstat(descriptor)
+            place = status.st_dev, status.st_ino
+            if place not in _held:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
+                _held[place] = descriptor
+                return place
         except OSError:  # a network's file system without locks, or a folder that is not read
-            if descriptor is not None:
-                os.close(descriptor)
-            return None
-        _held[_key(descriptor)] = _held.get(_key(descriptor), 0) + 1
-        return descriptor
+            pass
+        if descriptor is not None:
+            os.close(descriptor)
+        return None
 
-    def _unlock(descriptor: int) -> None:
-        key = _key(descriptor)
-        _held[key] -= 1
-        if not _held[key]:
-            del _held[key]
-            # Said, and not only closed: a forked process may have the descriptor too.
+    def _unlock(place: _Place) -> None:
+        descriptor = _held.pop(place, None)
+        if descriptor is not None:  # it is None in a process that was forked within the save
             fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
+            os.close(descriptor)
 
-    def _key(descriptor: int) -> tuple[int, int]:
-        status = os.fstat(descriptor)
-        return status.st_dev, status.st_ino
+    def _leave_to_parent() -> None:
+        """In a forked process: whose turn it was is not here, and would never end it. The system
+        lends the parent's locks to the copies of their descriptors, until these are closed."""
+        global _here
+        _here = threading.RLock()
+        while _held:
+            os.close(_held.popitem()[1])
+
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 __all__ = ["one_save_at_a_time"]

@@ -81,11 +81,10 @@ def read_whole(filepath: Any, read: Callable[[], _Found]) -> _Found:
 
 def _state_of(filepath: Any) -> tuple[tuple[int, ...], ...] | None:
     """What tells a file or folder at a path from a newer one; None for what is no path."""
-    try:
-        path = Path(os.fsdecode(filepath))
-        prefix = find_checkpoint(path)
-    except TypeError:
+    if not isinstance(filepath, str | os.PathLike):
         return None
+    path = Path(os.fsdecode(filepath))
+    prefix = find_checkpoint(path)
     found = []
     for part in (path, path / FILE, *(() if prefix is None else files_of(prefix)[:1])):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 import threading
@@ -93,6 +94,52 @@ def test_saves_of_several_files_take_turns_between_processes(tmp_path: Path) -> 
         assert not is_free()
     assert is_free()
     assert not list(tmp_path.iterdir())
+
+
+FORKED_WITHIN_A_SAVE = """
+import os, pathlib, sys, threading, time
+from nacre.core.save_turn import one_save_at_a_time
+
+folder = pathlib.Path(sys.argv[1])
+(folder / "other").mkdir()
+begun, may_end = threading.Event(), threading.Event()
+
+def save():
+    with one_save_at_a_time(folder):
+        begun.set()
+        may_end.wait()
+
+saver = threading.Thread(target=save)
+saver.start()
+begun.wait()
+read, write = os.pipe()
+if not (child := os.fork()):
+    with one_save_at_a_time(folder / "other"):
+        os.write(write, b"other,")
+    with one_save_at_a_time(folder):
+        os.write(write, b"same,")
+    os._exit(0)
+found = os.read(read, 6)
+time.sleep(0.2)  # in which a child that does not wait for its turn writes
+os.write(write, b"ended,")
+may_end.set()
+saver.join()
+for _ in range(2000):
+    if os.waitpid(child, os.WNOHANG)[0]:
+        break
+    time.sleep(0.01)
+else:
+    os.kill(child, 9)
+os.close(write)
+print((found + os.read(read, 99)).decode())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_process_forked_while_a_thread_saves_waits_for_its_turn_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORKED_WITHIN_A_SAVE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "other,ended,same,", done.stderr
 
 
 def test_an_error_in_a_save_lets_the_next_one_in(tmp_path: Path) -> None:
