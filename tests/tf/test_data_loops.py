@@ -95,6 +95,51 @@ def test_a_second_call_has_its_own_arguments() -> None:
             assert float(found) == 6.0 * float(scale) * factor
 
 
+# What a function is given, what changes it in place, and what is read of it.
+CHANGED: dict[str, tuple[Any, Any, Any]] = {
+    "dict": ({"by": 2.0}, lambda x: x.update(by=3.0), lambda x: x["by"]),
+    "list": ([2.0], lambda x: x.__setitem__(0, 3.0), lambda x: x[0]),
+    "list of whole numbers": ([2], lambda x: x.__setitem__(0, 3.0), lambda x: float(x[0])),
+    "list in a tuple": (([2.0],), lambda x: x[0].insert(0, 3.0), lambda x: x[0][0]),
+    "array": (np.full(20, 2.0, "float32"), lambda x: x.fill(3.0), lambda x: x[0]),
+    "array in a list": ([np.full(3, 2.0)], lambda x: x[0].fill(3.0), lambda x: float(x[0][0])),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_is_changed_in_place_between_calls_is_read_anew(name: str) -> None:
+    held, change, read = CHANGED[name]
+    traced: list[int] = []
+
+    @tf.function
+    def scaled(data: Any, scales: Any) -> Any:
+        total = tf.constant(0.0)
+        for x in data:
+            traced.append(1)
+            total += tf.reduce_sum(x) * read(scales)
+        return total
+
+    assert [float(scaled(numbers(4), held)) for _ in range(2)] == [12.0, 12.0]
+    assert len(traced) == 1
+    change(held)
+    assert float(scaled(numbers(4), held)) == 18.0
+
+
+def test_a_tensor_that_is_put_into_a_dict_between_calls_is_read_anew() -> None:
+    held: dict[str, Any] = {}
+
+    @tf.function
+    def scaled(data: Any, scales: Any) -> Any:
+        total = tf.constant(0.0)
+        for x in data:
+            total += tf.reduce_sum(x) * scales["by"]
+        return total
+
+    for scale in (2.0, 3.0):
+        held["by"] = tf.constant(scale)
+        assert float(scaled(numbers(4), held)) == 6.0 * scale
+
+
 def test_methods_and_attributes_are_those_of_the_object() -> None:
     class Sum:
         def __init__(self, factor: float) -> None:

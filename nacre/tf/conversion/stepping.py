@@ -7,7 +7,9 @@ function is.
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import hashlib
 import threading
 import types
 from collections.abc import Callable, Generator, Iterator
@@ -16,7 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nacre.core import tree
+from nacre.core import readings, tree
 from nacre.core.attempts import Attempt
 from nacre.core.errors import TracedValueError
 from nacre.core.tracing import is_tracing
@@ -28,6 +30,8 @@ from nacre.tf.conversion.staging import Block, Same, Undefined, decoded, encoded
 from nacre.tf.tensor_array import TensorArray
 from nacre.tf.values import traced_function
 from nacre.training.function import Function
+
+_DEPTH = 4  # of lists within one another; deeper ones are told by which object they are
 
 
 class _Running(threading.local):
@@ -84,12 +88,17 @@ class _Layout:
 
 
 class _Held:
-    """Something of the function around that a turn uses, by which object it is."""
+    """Something of the function around that a turn uses, by which object it is.
 
-    __slots__ = ("value",)
+    Args:
+        value: It.
+        content: What it holds; see `_content`.
+    """
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    __slots__ = ("content", "value")
+
+    def __init__(self, value: Any, content: Any) -> None:
+        self.value, self.content = value, content
 
 
 class _Turn:
@@ -105,7 +114,7 @@ class _Turn:
         self._body, self._block = body, block
         self._cells = _cells_of(body, block)
         self._layouts: list[_Layout] = []
-        self._held: dict[int, _Held] = {}
+        self._held: dict[int, list[_Held]] = {}
 
         def one_turn(layout: Any, arrays: Any, item: Any, around: Any) -> Any:
             return self._traced(layout, arrays, item, around)
@@ -172,6 +181,9 @@ class _Turn:
             for cell, value in zip(cells, kept, strict=True):
                 cell.cell_contents = value
             self._block.write(before)
+            for value in around:
+                if type(value) is _Held:  # what the trace itself changed is no reason for another
+                    value.content = _content(value.value)
 
     def _known(self, parts: tuple[Any, ...]) -> _Layout:
         """One object for equal layouts, by which the function tells its calls apart."""
@@ -187,7 +199,25 @@ class _Turn:
             return value
         if isinstance(value, bool | int | float | str | None):
             return value  # by its value, as an argument of the function would be
-        return self._held.setdefault(id(value), _Held(value))
+        content, states = _content(value), self._held.setdefault(id(value), [])
+        for known in states:
+            if readings.is_same(known.content, content):
+                return known
+        states.append(_Held(value, content))
+        return states[-1]
+
+
+def _content(value: Any, depth: int = _DEPTH) -> Any:
+    """What lists, dicts and arrays of NumPy hold, which may change between two calls while they
+    stay the objects they are; all else is told by which object it is."""
+    if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
+        return value.dtype.str, value.shape, hashlib.sha256(value.tobytes()).digest()
+    if depth and isinstance(value, dict):
+        pairs = [(key, _content(item, depth - 1)) for key, item in value.items()]
+        return dict, tuple(pairs)
+    if depth and isinstance(value, list | tuple | set | collections.deque):
+        return type(value), tuple(_content(item, depth - 1) for item in value)
+    return value
 
 
 def _value(name: str, layout: Any, arrays: Iterator[Any], line: int | None) -> Any:
