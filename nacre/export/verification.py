@@ -32,7 +32,7 @@ from nacre.export.graph.ir import Graph, Node, Output, Value
 from nacre.export.graph.opset import OPSET
 from nacre.export.passes import drop_dead_code
 from nacre.export.targets.target import Array, Request, Run, Runtime, Target, Tolerance
-from nacre.export.trials import Tries, asked_sizes, groups_of_sizes
+from nacre.export.trials import WIDE, Tries, asked_sizes, groups_of_sizes, tells_more
 
 Call = Callable[..., Any]
 _FEW_NODES = 60  # whose ops, compiled one by one, other models have compiled already
@@ -69,12 +69,14 @@ class Compared:
 
 
 class Answered(NamedTuple):
-    """A call in words, its arrays, what the model gives, and the labels of its samples."""
+    """A call in words, its arrays, what the model gives, and the labels of its samples; how much
+    larger than 1 its numbers are, and so the rounding of what is computed of them."""
 
     of: str
     arrays: list[Array]
     rights: list[Array]
     labels: Array | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,8 @@ class Verification:
                 if rights is not None:
                     said = ", ".join(f"{name} {size}" for name, size in sizes.items())
                     yield Answered(said or "drawn inputs", arrays, rights)
+            if self.tolerance in (self.target.tolerance, self.target.narrow):
+                yield from self._wide(next(c for c in calls if c[2] is not None), tries)
             return
         if not self.samples:
             raise UnsupportedError(
@@ -190,6 +194,22 @@ class Verification:
                     "Give some: samples=[x].",
                 )
             )
+
+    def _wide(
+        self, usual: tuple[Mapping[str, int], list[Array], list[Array] | None], tries: Tries
+    ) -> Iterator[Answered]:
+        """One more call with numbers from far around 0, or above it, of sizes that were called.
+
+        Not of a file that is meant to be less exact: how much depends on the numbers.
+        """
+        sizes, _, known = usual
+        for values in tries.wide:
+            arrays, rights = self._call(values(sizes), tries)
+            if rights is not None and known is not None and tells_more(known, rights):
+                said = ", ".join(f"{name} {size}" for name, size in sizes.items())
+                of = f"numbers up to {WIDE:.0f}" + (f", {said}" if said else "")
+                yield Answered(of, arrays, rights, scale=WIDE)
+                return
 
     def _call(
         self, named: Mapping[str, Array], tries: Tries
@@ -216,7 +236,8 @@ class Verification:
         return 0 if labels is None else hits(outputs[0], labels, f"{self.who}: labels")
 
     def _compare(self, run: Run, call: Answered) -> Compared:
-        of, arrays, rights, labels = call
+        of, arrays, rights, labels, scale = call
+        tolerance = self.tolerance.times(scale)
         try:
             found = [np.asarray(x) for x in run(arrays)]
         except Exception as error:  # of whatever kind the runtime raises
@@ -227,7 +248,7 @@ class Verification:
             if one.shape != right.shape:
                 got = f"output '{output.name}' has shape {one.shape}, the model's {right.shape}"
                 raise self._fault(f"{got} ({of}){self._first_difference(arrays)}")
-            place = first_far(one, right, self.tolerance)
+            place = first_far(one, right, tolerance)
             if place is not None and is_rounding(
                 self.captured.graph, output.value, arrays, one, right
             ):

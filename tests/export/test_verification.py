@@ -82,7 +82,8 @@ def model() -> Any:
 def test_an_export_is_compared_for_batches_of_two_and_one(tmp_path):
     report = model().export(tmp_path / "m", format="pickled", verbose=False)
     assert Path(report.path).name == "m.graph"
-    assert [c.of for c in report.compared] == ["batch 2", "batch 1"]
+    calls = ["batch 2", "batch 1", "numbers up to 8, batch 2"]
+    assert [c.of for c in report.compared] == calls
     assert "verified in the evaluator" in str(report)
     said = json.loads((tmp_path / "m.graph.report.json").read_text())
     assert list(said["inputs"].values()) == ["float32[batch, 4]"]
@@ -109,7 +110,8 @@ def test_the_first_layer_that_differs_is_named_and_the_old_file_kept(tmp_path):
 def test_samples_are_compared_too(tmp_path):
     x = np.ones((5, 4), "float32")
     report = model().export(tmp_path / "m.graph", samples=x, verbose=False)
-    assert [c.of for c in report.compared] == ["batch 2", "batch 1", "sample 0"]
+    calls = ["batch 2", "batch 1", "numbers up to 8, batch 2", "sample 0"]
+    assert [c.of for c in report.compared] == calls
 
 
 def test_what_training_changed_is_in_the_next_export(tmp_path):

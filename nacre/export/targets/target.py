@@ -31,6 +31,10 @@ class Tolerance(NamedTuple):
     of_itself: float
     of_largest: float
 
+    def times(self, scale: float) -> Tolerance:
+        """The tolerance where rounding is so many times as large."""
+        return self if scale == 1 else Tolerance(self.of_itself * scale, self.of_largest * scale)
+
 
 # float32 sums of some hundred products in another order; 16 bits keep three digits.
 _USUAL = Tolerance(1e-4, 1e-5)

@@ -36,11 +36,13 @@ from nacre.export.targets.saved_model.write import Spec, Structure, Thing, Write
 from nacre.export.targets.target import Tolerance
 from nacre.export.trials import (
     SIZES,
+    WIDE,
     Array,
     Tries,
     Values,
     asked_sizes,
     groups_of_sizes,
+    tells_more,
 )
 from nacre.export.verification import (
     first_far,
@@ -114,6 +116,7 @@ class Content:
             if any(fits):
                 for sizes in asked_sizes(captured, usual[0]):
                     self._agrees(program, comparison, sizes, values, tries)
+                self._agree_widely(program, comparison, usual[fits.index(True)], values, tries)
                 return
         of = f" of '{comparison.name}'" if comparison.name else ""
         warn(
@@ -126,6 +129,24 @@ class Content:
             )
         )
 
+    def _agree_widely(
+        self,
+        program: SavedModelProgram,
+        comparison: Comparison,
+        sizes: Mapping[str, int],
+        usual: Values,
+        tries: Tries,
+    ) -> None:
+        """Numbers from far around 0 too, or above it: those that the model is made for."""
+        if not tries.wide:
+            return
+        known = _in_memory(comparison, usual(sizes), tries)
+        for values in tries.wide:
+            wanted = _in_memory(comparison, values(sizes), tries)
+            if wanted is not None and known is not None and tells_more(known, wanted):
+                self._agrees(program, comparison, sizes, values, tries, WIDE)
+                return
+
     def _agrees(
         self,
         program: SavedModelProgram,
@@ -133,19 +154,20 @@ class Content:
         sizes: Mapping[str, int],
         values: Values,
         tries: Tries,
+        scale: float = 1.0,
     ) -> bool:
         """True; False where what is in memory takes no such sizes or values.
+
+        Args:
+            scale: How much larger than 1 the values are, and so the rounding.
 
         Raises:
             FileFormatError: What is given differs.
         """
         arrays = values(sizes)
         given = [_filled(argument, arrays) for argument in comparison.arguments]
-        try:
-            with scope.StatelessScope():  # leaves states of layers as they are
-                wanted = [value_of(x) for x in tree.flatten(comparison.in_memory(*given))]
-        except ValueError as error:
-            tries.refusal = str(error).split("\n")[0]
+        wanted = _in_memory(comparison, arrays, tries)
+        if wanted is None:
             return False
         try:
             with program.trial():
@@ -159,7 +181,7 @@ class Content:
             if one.shape != right.shape:
                 got = f"shape {one.shape} in output {number} in place of {right.shape}"
                 raise self._other(comparison, sizes, got)
-            place = _first_far(one, right)
+            place = _first_far(one, right, scale)
             if place is not None and not _is_rounding(comparison, number, arrays, one, right):
                 numbers = f"{one[place]}, not {right[place]}"
                 got = f"other numbers in output {number} ({numbers})"
@@ -266,9 +288,23 @@ def _filled(structure: Structure, arrays: Mapping[str, Array]) -> Any:
     return structure
 
 
-def _first_far(found: Array, right: Array) -> tuple[int, ...] | None:
+def _in_memory(
+    comparison: Comparison, arrays: Mapping[str, Array], tries: Tries
+) -> list[Any] | None:
+    """What is given in memory; None where it takes no such sizes or values."""
+    given = [_filled(argument, arrays) for argument in comparison.arguments]
+    try:
+        with scope.StatelessScope():  # leaves states of layers as they are
+            return [value_of(x) for x in tree.flatten(comparison.in_memory(*given))]
+    except ValueError as error:
+        tries.refusal = str(error).split("\n")[0]
+        return None
+
+
+def _first_far(found: Array, right: Array, scale: float = 1.0) -> tuple[int, ...] | None:
     """Where an output of the same shape first is another one, but for rounding; None: nowhere."""
-    return first_far(found, right, _USUAL if right.dtype.itemsize > 2 else _NARROW)
+    tolerance = _USUAL if right.dtype.itemsize > 2 else _NARROW
+    return first_far(found, right, tolerance.times(scale))
 
 
 def _is_rounding(
