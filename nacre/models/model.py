@@ -520,6 +520,7 @@ class Model(Trainable):
         kinds = tree.map_structure(calling.kind_of, value)
         self._input_kinds = kinds if any(tree.flatten(kinds)) else None
         self.built = True
+        self._tell_built()
 
     # ---------------------------------------------------------------- adapting
 

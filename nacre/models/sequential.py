@@ -343,6 +343,7 @@ class Sequential(Model):
                     self._layers, self._graph, self._graph_layers = stack, None, []
                     self._input_is_guessed = False
         self.built = True
+        self._tell_built()
 
     def get_config(self) -> dict[str, Any]:
         """The layers, as plain data."""

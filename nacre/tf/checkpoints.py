@@ -17,7 +17,11 @@ from nacre.core.warning import warn
 from nacre.core.wire.bundle import Bundle, files_of
 from nacre.core.wire.tensorflow.dtypes import dtype_of
 from nacre.saving.checkpoint_graph import find
-from nacre.saving.formats.checkpoint_objects import Restored, restore_objects
+from nacre.saving.formats.checkpoint_objects import (
+    Restored,
+    restore_objects,
+    warn_of_missing,
+)
 from nacre.saving.formats.checkpoint_writer import is_kept, save_objects, write_state
 
 _LISTED = re.compile(r'^all_model_checkpoint_paths: "((?:[^"\\]|\\.)*)"', re.MULTILINE)
@@ -66,8 +70,9 @@ class CheckpointStatus:
             rule = "a checkpoint must have been restored"
             raise NotRestoredError(message(self._who, rule, "None for its path"))
         parts = []
-        if self._found.missing:
-            parts.append(f"nothing for {listed(self._found.missing, 6)}")
+        missing = _counted_out(self._found.missing)
+        if missing:
+            parts.append(f"nothing for {listed(missing, 6)}")
         if is_whole and self._found.left:
             parts.append(f"{listed(self._found.left, 6)}, which no object has")
         if parts:
@@ -89,9 +94,9 @@ class Checkpoint:
     Raises:
         ArgumentError: Something that has no variables, or a name that is the checkpoint's own.
     Source:
-        TensorFlow 2.15, tf.train.Checkpoint. Differs: objects must have their variables when they
-        are restored (optimizers get theirs from the file); variables that the file has nothing for
-        are told at once; iterators of data sets are not saved, which a warning says.
+        TensorFlow 2.15, tf.train.Checkpoint. Differs: variables that the file has nothing for are
+        told at once, or when they are made; what is put into a list after `restore` takes nothing;
+        iterators of data sets are not saved, which a warning says.
     Example:
         >>> import tempfile
         >>> step = Variable(1)
@@ -102,6 +107,8 @@ class Checkpoint:
         >>> int(step.numpy()), path.rpartition("/")[2]
         (1, 'ckpt-1')
     """
+
+    _when_given: Callable[[str, Any], None] | None = None  # of attributes, once restored
 
     def __init__(self, root: Any = None, **kwargs: Any) -> None:
         self._root = root
@@ -127,6 +134,12 @@ class Checkpoint:
             setattr(self, name, value)
         self._counter: Variable | None = None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep an object; after `restore` it takes its values from the file."""
+        super().__setattr__(name, value)
+        if self._when_given is not None and not name.startswith("_"):
+            self._when_given(name, value)
+
     @property
     def save_counter(self) -> Variable:
         """How often it was saved."""
@@ -142,7 +155,8 @@ class Checkpoint:
             from nacre.saving.formats.checkpoint_writer import _children
 
             found = dict(_children(self._root)) | found
-        return found | {"save_counter": self.save_counter}
+        # One within another is saved by that alone, and has no count.
+        return found if self._counter is None else found | {"save_counter": self._counter}
 
     def write(self, file_prefix: Any, options: Any = None) -> str:
         """Write the files of this very name; gives it."""
@@ -162,11 +176,11 @@ class Checkpoint:
         return path
 
     def read(self, save_path: Any, options: Any = None) -> CheckpointStatus:
-        """Set the variables from files of this name.
+        """Set the variables from files of this name; those to come, when they are made.
 
         Raises:
             AbsentFileError: There is no checkpoint of this name.
-            WeightsMismatchError: Shapes differ, or layers are not built.
+            WeightsMismatchError: Shapes differ.
         """
         who = f"tf.train.Checkpoint.restore('{_text(save_path)}')"
         prefix = find(Path(_text(save_path)))
@@ -176,9 +190,9 @@ class Checkpoint:
             raise AbsentFileError(message(who, rule, "none", fix))
         _ = self.save_counter
         found = restore_objects(self, prefix, who)
-        found.missing = [name for name in found.missing if name != "save_counter"]
-        if found.missing:
-            warn(f"{who}: the file has nothing for {listed(found.missing, 6)}; they stay as is.")
+        missing = _counted_out(found.missing)
+        if missing:
+            warn_of_missing(who, missing)
         return CheckpointStatus(found, who)
 
     def restore(self, save_path: Any, options: Any = None) -> CheckpointStatus:
@@ -186,6 +200,11 @@ class Checkpoint:
         if save_path is None:
             return CheckpointStatus(None, "tf.train.Checkpoint.restore(None)")
         return self.read(save_path)
+
+
+def _counted_out(missing: list[str]) -> list[str]:
+    """Without the count of saves, which `write` of older files has not."""
+    return [name for name in missing if name != "save_counter"]
 
 
 def _text(path: Any) -> str:

@@ -39,8 +39,16 @@ class Module(metaclass=_ModuleKind):
         (1, 'line')
     """
 
+    _when_given: Callable[[str, Any], None] | None = None  # of attributes, once restored
+
     def __init__(self, name: str | None = None) -> None:
         self._name = name or _WORDS.sub("_", type(self).__name__).lower()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; what a checkpoint has for it is taken, if it was restored before."""
+        super().__setattr__(name, value)
+        if self._when_given is not None and name != "_when_given":
+            self._when_given(name, value)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nacre.tf as tf
-from nacre.core.errors import ArgumentError, NotBuiltError, WeightsMismatchError
+from nacre.core.errors import ArgumentError, WeightsMismatchError
 
 X = np.arange(8, dtype="float32").reshape(4, 2) / 8
 
@@ -151,21 +151,6 @@ def test_what_does_not_match_is_told(tmp_path: Path) -> None:
             tf.train.Checkpoint(**{name: tf.Variable(1.0)})
     with pytest.raises(WeightsMismatchError, match="None for its path"):
         one.restore(None).assert_consumed()
-
-
-def test_a_model_without_variables_is_told_to_be_built(tmp_path: Path) -> None:
-    def made() -> Any:
-        return tf.keras.Sequential([tf.keras.layers.Dense(2)])
-
-    net = made()
-    net(X)
-    path = tf.train.Checkpoint(net=net).save(tmp_path / "ckpt")
-    other = made()
-    with pytest.raises(NotBuiltError, match="Call it once"):
-        tf.train.Checkpoint(net=other).restore(path)
-    other(X)
-    tf.train.Checkpoint(net=other).restore(path).assert_consumed()
-    np.testing.assert_array_equal(other(X).numpy(), net(X).numpy())
 
 
 def test_a_compiled_model_brings_its_optimizer_and_iterators_are_told(tmp_path: Path) -> None:

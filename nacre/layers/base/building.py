@@ -115,6 +115,16 @@ class Buildable(WeightHolder):
         if self._initial_weights is not None:
             values, self._initial_weights = self._initial_weights, None
             self.set_weights(values)
+        self._tell_built()
+
+    def _tell_built(self) -> None:
+        if self._when_built is not None:
+            tell, self._when_built = self._when_built, None
+            try:
+                tell()
+            except BaseException:
+                self._when_built, self._built = tell, False  # the next call asks again
+                raise
 
     def get_build_config(self) -> dict[str, Any] | None:
         """What `build` was called with, so that a reader can build without data."""
@@ -234,6 +244,8 @@ def _wrapped_build(build: Callable[..., None]) -> Callable[..., None]:
                     self._built_path = current_path()
                     build(self, *args, **kwargs)
                     adapting.restore(self)
+                if self._initial_weights is None:  # else after these, in `_after_build`
+                    self._tell_built()
             except BaseException:
                 del self._own_variables[already:]  # a second try must not make them twice
                 raise

@@ -58,6 +58,7 @@ class PartHolder(Operation):
         "_trainable",
         "_warned_random",
         "_warned_untracked",
+        "_when_built",
     )
 
     _adapter: Adapter | None
@@ -89,6 +90,7 @@ class PartHolder(Operation):
         self._trainable = True
         self._warned_untracked = False
         self._warned_random = False
+        self._when_built: Callable[[], object] | None = None  # once, such as to take stored values
 
     def _who(self) -> str:
         return f"{type(self).__name__} '{self._path if '/' in self._path else self.name}'"

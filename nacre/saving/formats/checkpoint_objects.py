@@ -5,40 +5,53 @@ Objects are found by the attributes they have in the file, as `tf.train.Checkpoi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nacre.core.errors import NotBuiltError, WeightsMismatchError, message
+import jax
+
+from nacre.core import recording, scope
+from nacre.core.errors import WeightsMismatchError, listed, message
+from nacre.core.registry import is_builtin
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
 from nacre.metrics import Metric
 from nacre.models import Model
 from nacre.optimizers import Optimizer
 from nacre.saving.checkpoint_graph import Checkpoint
 from nacre.saving.checkpoint_optimizer import state_of_node, trained_places
-from nacre.saving.formats.checkpoint import _Plan, _plan_layer, _plan_model
-from nacre.saving.formats.checkpoint_writer import _children, _optimizer_of
+from nacre.saving.formats.checkpoint import _IN_ORDER, _Plan, _plan_layer, _plan_model
+from nacre.saving.formats.checkpoint_writer import _children, _optimizer_of, is_kept
 from nacre.saving.legacy_layout import layer_variables, settle
 from nacre.saving.weights import LoadStep, run_steps
 
 
-@dataclass
 class Restored:
-    """What was read.
+    """What was read, and what waits for variables that are not there yet."""
 
-    Attributes:
-        missing: Paths of variables that the file has nothing for.
-        left: Names of arrays of the file that no object took.
-    """
+    def __init__(self, reader: _Reader) -> None:
+        self._reader = reader
 
-    missing: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    @property
+    def missing(self) -> list[str]:
+        """Paths of variables that the file has nothing for."""
+        return list(self._reader.missing)
+
+    @property
+    def left(self) -> list[str]:
+        """Names of arrays of the file that no object took, until now."""
+        return self._reader.left()
 
 
 def restore_objects(root: Any, prefix: Path, who: str) -> Restored:
     """Set the variables of an object and of all it holds.
+
+    Layers that are not built take theirs when they are, and optimizers theirs when all variables
+    that they trained are there.
 
     Args:
         root: It tells what it holds, `_children_in_checkpoints()`.
@@ -47,19 +60,12 @@ def restore_objects(root: Any, prefix: Path, who: str) -> Restored:
 
     Raises:
         WeightsMismatchError: Shapes differ.
-        NotBuiltError: A model or layer has no variables yet.
         FileFormatError: The file is damaged.
     """
-    file = Checkpoint(prefix, who)
-    reader = _Reader(file, who)
+    reader = _Reader(Checkpoint(prefix, who), who)
     reader.object(root, 0, "")
-    steps = reader.plan.steps
-    run_steps(steps)
-    for optimizer, place in reader.optimizers:
-        run_steps(reader.optimizer_steps(optimizer, place))
-    taken = set(reader.plan.places.values()) | reader.of_optimizers
-    names = [node.key for at, node in enumerate(file.nodes) if node.key and at not in taken]
-    return Restored(reader.missing, names)
+    reader.take()
+    return Restored(reader)
 
 
 class _Reader:
@@ -69,22 +75,117 @@ class _Reader:
         self.missing: list[str] = []
         self.optimizers: list[tuple[Optimizer, int]] = []
         self.of_optimizers: set[int] = set()
-        self._seen: set[int] = set()
+        self._seen: dict[int, Any] = {}  # by id, kept so that no other object gets it
+        self._told: set[int] = set()  # ids of variables that are missing
+        self._bound: set[int] = set()  # places that an object was found for
+        self._waiting: set[int] = set()  # ids of layers that are not built
         self._variables: dict[int, Variable] = {}
 
     def object(self, thing: Any, place: int, path: str) -> None:
         """Plan one object, and all it holds."""
         if id(thing) in self._seen:
             return
-        self._seen.add(id(thing))
+        self._seen[id(thing)] = thing
+        self._bound.add(place)
         if isinstance(thing, Optimizer):
             self.optimizers.append((thing, place))
         elif isinstance(thing, Variable):
             self._variable(thing, place, path)
         elif isinstance(thing, Layer):
-            self._layer(thing, place, path)
+            if not thing.built and self._file.layer(path, place).names:
+                self._wait_for(thing, place, path)
+            else:
+                self._layer(thing, place, path)
+            self._optimizer_of(thing, place, path)
         else:
+            if hasattr(type(thing), "_when_given"):
+                thing._when_given = partial(self._given, place, path)
             self._holder(thing, place, path)
+
+    def take(self) -> None:
+        """Set what is planned; optimizers wait until all that they trained is there."""
+        steps, self.plan.steps = self.plan.steps, []
+        run_steps(steps)
+        optimizers, self.optimizers = self.optimizers, []
+        for optimizer, place in optimizers:
+            if self._waiting and not self._knows_trained(optimizer, place):
+                self.optimizers.append((optimizer, place))
+            else:
+                run_steps(self.optimizer_steps(optimizer, place))
+
+    def left(self) -> list[str]:
+        """Names of arrays that nothing took."""
+        taken = set(self.plan.places.values()) | self.of_optimizers
+        nodes = enumerate(self._file.nodes)
+        return [node.key for at, node in nodes if node.key and at not in taken]
+
+    def _given(self, place: int, path: str, name: str, child: Any) -> None:
+        """What an object gets as an attribute after it was restored takes its values."""
+        at = self._file.nodes[place].children.get(name)
+        if at is not None and at not in self._bound and is_kept(child):
+            with _outside_of_traces():
+                self.object(child, at, f"{path}/{name}" if path else name)
+                self.take()
+
+    def _wait_for(self, layer: Any, place: int, path: str) -> None:
+        """Take a layer's values when it is built; those of the layers within when they are."""
+        if self._is_made_of_attributes(layer, place):
+            self._parts(layer, place, path)
+        self._waiting.add(id(layer))
+        layer._when_built = partial(self._built, layer, place, path)
+
+    def _is_made_of_attributes(self, layer: Any, place: int) -> bool:
+        """Whether what it holds is found by attributes: a user's own, whose parts may be built by
+        its first call, each at its time."""
+        numbered = any(map(_IN_ORDER.fullmatch, self._file.nodes[place].children))
+        return not numbered and not is_builtin(type(layer))
+
+    def _built(self, layer: Any, place: int, path: str) -> None:
+        self._waiting.discard(id(layer))
+        known = len(self.missing)
+        with _outside_of_traces():
+            if self._is_made_of_attributes(layer, place):
+                self._parts(layer, place, path)
+                self._none_for(layer, place, path)
+            else:
+                self._layer(layer, place, path)
+            self.take()
+        if self.missing[known:]:
+            warn_of_missing(self._who, self.missing[known:])
+
+    def _parts(self, layer: Any, place: int, path: str) -> None:
+        places = self._file.nodes[place].children
+        for name, child in _children(layer):
+            if name in places:
+                self.object(child, places[name], f"{path}/{name}")
+
+    def _none_for(self, layer: Any, place: int, path: str) -> None:
+        """Keep the names of what a layer holds and the file has not."""
+        places = self._file.nodes[place].children
+        for name, child in _children(layer):
+            if name not in places and id(child) not in self._seen:
+                self._absent(child, f"{path}/{name}")
+
+    def _absent(self, thing: Any, path: str) -> None:
+        """Keep the names of variables that the file has nothing for, now or when they are made."""
+        self.missing += [f"{path}{rest}" for rest in _paths_within(thing)]
+        layers = thing._flatten_layers() if isinstance(thing, Layer) else []
+        self._told |= {id(variable) for layer in layers for variable in layer.variables}
+        for layer in layers:
+            if not layer.built and id(layer) not in self._seen:
+                layer._when_built = partial(self._built_in_vain, layer, path)
+
+    def _built_in_vain(self, layer: Any, path: str) -> None:
+        new = {id(v): v for v in layer.variables if id(v) not in self._told}
+        names = [f"{path}/{variable.path}" for variable in new.values()]
+        self._told |= new.keys()
+        self.missing += names
+        if names:
+            warn_of_missing(self._who, names)
+
+    def _knows_trained(self, optimizer: Optimizer, place: int) -> bool:
+        known = set(self.plan.places.values())
+        return known.issuperset(trained_places(optimizer, self._file, place))
 
     def _variable(self, variable: Variable, place: int, path: str) -> None:
         array = self._file.array(place)
@@ -100,10 +201,6 @@ class _Reader:
         self.plan.steps.append(step)
 
     def _layer(self, layer: Any, place: int, path: str) -> None:
-        if not layer.variables and self._file.layer(path, place).names:
-            rule = f"'{path}' must have its variables before they are set from a file"
-            fix = "Call it once on a batch, or on tf.zeros of its shape, and restore then."
-            raise NotBuiltError(message(self._who, rule, "one that is not built", fix))
         found = _Plan(places=self.plan.places)
         if isinstance(layer, Model):
             _plan_model(layer, self._file, place, self._who, found)
@@ -115,6 +212,8 @@ class _Reader:
         settle(found.differences, self._who, layer, skip_mismatch=False)
         self.plan.steps += found.steps
         self._variables |= {id(v): v for v in layer.variables}
+
+    def _optimizer_of(self, layer: Any, place: int, path: str) -> None:
         optimizer = _optimizer_of(layer)
         at = self._file.nodes[place].children.get("optimizer")
         if optimizer is not None and at is not None:
@@ -127,7 +226,7 @@ class _Reader:
             if name in places:
                 self.object(child, places[name], inner)
             else:
-                self.missing += [f"{inner}{rest}" for rest in _paths_within(child)]
+                self._absent(child, inner)
 
     def optimizer_steps(self, optimizer: Optimizer, place: int) -> Any:
         """How an optimizer's state is set, once all that it may train is known."""
@@ -145,6 +244,19 @@ class _Reader:
                 optimizer.build(known)
         self.of_optimizers |= set(_within(self._file, place))
         return state_of_node(optimizer, self._file, self._file.nodes[place], places)
+
+
+def warn_of_missing(who: str, names: list[str]) -> None:
+    """Tell what a file has nothing for."""
+    warn(f"{who}: the file has nothing for {listed(names, 6)}; they stay as is.")
+
+
+@contextlib.contextmanager
+def _outside_of_traces() -> Iterator[None]:
+    """A block in which variables are set for good, though a program is being traced."""
+    with scope.running_program(None), recording.paused():
+        with scope.outside_scopes(), jax.ensure_compile_time_eval():
+            yield
 
 
 def _within(file: Checkpoint, place: int) -> Iterator[int]:
@@ -166,4 +278,4 @@ def _paths_within(thing: Any) -> list[str]:
     return [f"/{name}{rest}" for name, child in _children(thing) for rest in _paths_within(child)]
 
 
-__all__ = ["Restored", "restore_objects"]
+__all__ = ["Restored", "restore_objects", "warn_of_missing"]
