@@ -51,7 +51,10 @@ def is_buffer(value: object) -> TypeIs[range | memoryview | array[Any]]:
 
 
 def loaded(module: str) -> ModuleType | None:
-    """A module, if something already imported it; never imports.
+    """A module, if something already imported it; never imports, and never waits for it.
+
+    One that another thread is importing just now, whose names are only partly there, is not loaded
+    yet: nothing that is handed in is of its classes.
 
     Where nacre stands in for a package (`nacre.install`), that one is not loaded: its classes
     answer for nacre's own arrays.
@@ -60,7 +63,11 @@ def loaded(module: str) -> ModuleType | None:
         module: The module's full name.
     """
     found = sys.modules.get(module)
-    return None if getattr(found, "_stands_in", False) is True else found
+    if getattr(found, "_stands_in", False) is True:
+        return None
+    # What Python's import system itself asks: true from the module's first line to its last.
+    is_partly = getattr(getattr(found, "__spec__", None), "_initializing", False) is True
+    return None if is_partly else found
 
 
 def is_of_library(value: object, module: str, *names: str) -> bool:

@@ -12,6 +12,7 @@ a variable meanwhile, from a callback or another thread, gets the last committed
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
@@ -35,7 +36,8 @@ OUTSIDE = "outside"  # what code uses that no layer, metric or optimizer holds
 def standing_still(variables: Iterable[Variable]) -> Generator[None]:
     """Let no training go on meanwhile that trains one of these: all have one step's values.
 
-    It waits at its next step. In the thread that trains, which a callback is of, it stands anyway.
+    It waits at its next step, and one that would begin meanwhile at its first. In the thread that
+    trains, which a callback is of, it stands anyway.
 
     Example:
         >>> v = Variable(1.0)
@@ -43,11 +45,43 @@ def standing_still(variables: Iterable[Variable]) -> Generator[None]:
         ...     float(v.value)
         1.0
     """
-    trainings = {id(t): t for v in variables if (t := getattr(v, "trained_by", None)) is not None}
-    with contextlib.ExitStack() as locks:
-        for training in trainings.values():
-            locks.enter_context(training.lock)
-        yield
+    held = list(variables)
+    one = threading.get_ident(), {id(v) for v in held}
+    with _changed:
+        _standing.append(one)  # from here on none begins
+    try:
+        while True:
+            trainings = _trainings_of(held)
+            with contextlib.ExitStack() as locks:
+                for training in trainings.values():
+                    locks.enter_context(training.lock)
+                if trainings.keys() == _trainings_of(held).keys():  # none ended or began meanwhile
+                    yield
+                    return
+    finally:
+        with _changed:
+            _standing.remove(one)
+            _changed.notify_all()
+
+
+def _trainings_of(variables: Iterable[Variable]) -> dict[int, RunningTraining]:
+    return {id(t): t for v in variables if (t := getattr(v, "trained_by", None)) is not None}
+
+
+# (thread, ids of variables) of each block of `standing_still`, and who waits for their end.
+_standing: list[tuple[int, set[int]]] = []
+_changed = threading.Condition()
+
+
+def _forget_other_threads() -> None:
+    """In a forked process there are none."""
+    global _changed
+    _changed = threading.Condition()
+    _standing[:] = [one for one in _standing if one[0] == threading.get_ident()]
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 class Copies:
@@ -263,12 +297,8 @@ class State:
         """
         training = RunningTraining(threading.get_ident(), commit_newest)
         variables = [v for group in self.groups.values() for v in group]
-        before = [v.trained_by for v in variables]
+        before = self._begin(who, training, variables)
         is_inner = any(before)
-        if is_inner:
-            self._enter_another(who, training, variables)
-        for variable in variables:
-            variable.trained_by = training
         outer, self._training = self._training, training
         try:
             yield training
@@ -284,6 +314,42 @@ class State:
             else:
                 for variable in variables:
                     variable.trained_by = None
+
+    def wait_for_saves(self) -> None:
+        """Wait while another thread has some of the variables stand still (`standing_still`)."""
+        with _changed:
+            while self._stands_still():
+                _changed.wait()
+
+    def _stands_still(self) -> bool:
+        if not _standing:
+            return False
+        thread = threading.get_ident()
+        return any([t != thread and not ids.isdisjoint(self._known) for t, ids in _standing])
+
+    def _begin(
+        self, who: str, training: RunningTraining, variables: list[Variable]
+    ) -> list[RunningTraining | None]:
+        """Make the variables a training's; returns what they were before.
+
+        It waits like `wait_for_saves`.
+        """
+        with contextlib.ExitStack() as locks:
+            with _changed:
+                while not any([v.trained_by for v in variables]) and self._stands_still():
+                    _changed.wait()
+                before = [v.trained_by for v in variables]
+                if not any(before):
+                    for variable in variables:
+                        variable.trained_by = training
+                    return before
+            for earlier in _trainings_of(variables).values():
+                if earlier.thread == training.thread:
+                    locks.enter_context(earlier.lock)
+            self._enter_another(who, training, variables)
+            for variable in variables:
+                variable.trained_by = training
+            return before
 
     def _enter_another(
         self, who: str, training: RunningTraining, variables: list[Variable]

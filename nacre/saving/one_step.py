@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from nacre.core.errors import FileFormatError
 from nacre.core.state import standing_still
 from nacre.core.variable import Variable
 
@@ -15,8 +14,8 @@ Saved = TypeVar("Saved")
 
 
 def of_one_step(save: Callable[P, Saved]) -> Callable[P, Saved]:
-    """Saving while another thread trains the model: the training waits, else the file would hold
-    some weights of one step and some of another."""
+    """Saving while another thread trains the model: the training waits, and so does one that
+    begins meanwhile, else the file would hold some weights of one step and some of another."""
 
     @functools.wraps(save)
     def whole(*args: P.args, **kwargs: P.kwargs) -> Saved:
@@ -24,14 +23,7 @@ def of_one_step(save: Callable[P, Saved]) -> Callable[P, Saved]:
         held = list(getattr(model, "variables", ()))
         held += getattr(getattr(model, "optimizer", None), "variables", ())
         kept = [variable for variable in held if isinstance(variable, Variable)]
-        before = {id(v.trained_by) for v in kept}
-        try:
-            with standing_still(kept):
-                return save(*args, **kwargs)
-        except FileFormatError:
-            if {id(v.trained_by) for v in kept} <= before:
-                raise
-        with standing_still(kept):  # a training has begun meanwhile
+        with standing_still(kept):
             return save(*args, **kwargs)
 
     return whole

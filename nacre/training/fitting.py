@@ -398,7 +398,11 @@ def _one_step(
         state.commit(result[0])
         logs.append(result[1])
 
-    with DeferredSignals() as signals, state.in_training(who, lambda: None):
+    with (
+        DeferredSignals() as signals,
+        state.in_training(who, lambda: None) as training,
+        training.lock,  # another thread may ask for the last committed step
+    ):
         begin()
         arguments = (stretch.arrays, stretch.order, np.int32(0), np.int32(1))
         signals.run(commit, programs.train(stretch), state.donate(), *arguments)

@@ -111,9 +111,11 @@ class FunctionProgram:
                 self._commit(*result[:2])
                 found.extend(result[2])
 
+            self._changing.wait_for_saves()  # which may call functions themselves
             with (
                 _one_at_a_time(),
-                self._changing.in_training(self._who, lambda: None),
+                self._changing.in_training(self._who, lambda: None) as training,
+                training.lock,
                 DeferredSignals() as signals,
             ):
                 donated = self._state.donate([_CHANGED])
