@@ -379,6 +379,35 @@ _OPERATORS = [
 ] + [f"__{name}__" for name in "eq ne lt le gt ge".split()]
 
 
+_QUOTIENTS = ("__truediv__", "__rtruediv__")
+# Which TensorFlow has for numbers alone, and not for truths.
+_OF_NUMBERS = frozenset(
+    f"__{side}{name}__"
+    for name in "add sub mul truediv floordiv mod pow lt le gt ge".split()
+    for side in ("", "r")
+)
+
+
+def _are_truths(value: Any) -> bool:
+    return _plain_dtype(value).kind == "b" and means_tensorflow() and not _follows_numpy[0]
+
+
+def _truths_as_numbers(truths: Any, other: Any, name: str) -> tuple[Any, Any]:
+    """What a quotient of truths and numbers of NumPy's is of; other operators refuse truths."""
+    if isinstance(other, _TENSORS) and _plain_dtype(other).kind != "b":
+        return truths, other  # two dtypes, which are refused as such
+    is_numpys = isinstance(other, np.ndarray | np.generic) and not isinstance(other, HostTensor)
+    if name not in _QUOTIENTS or not is_numpys or other.dtype.kind not in "iuf":
+        rule = "an operator of numbers does not take truths"
+        fix = "Convert them: tf.cast(x, tf.float32)."
+        raise DTypeError(message("tf.Tensor", rule, f"bool in {name}", fix))
+    dtype = other.dtype if other.dtype.kind == "f" else np.dtype("float64")
+    numbers = read(truths) if isinstance(truths, Variable) else truths
+    if isinstance(numbers, HostTensor):
+        numbers = landed(numbers.view(np.ndarray).astype(dtype))
+    return numbers.astype(dtype), np.asarray(other, dtype)
+
+
 _END_OF_32_BITS = 1 << 31
 _LONG = ("int64", "uint64")
 
@@ -408,9 +437,14 @@ def _with_lists(
 
     Of a variable of whole numbers it is that of its value.
     """
-    divides = name in ("__truediv__", "__rtruediv__")
+    divides = name in _QUOTIENTS
+    is_of_numbers = name in _OF_NUMBERS
 
     def operator(self: Any, other: Any) -> Any:
+        if is_of_numbers and _are_truths(self) and _is_script(sys._getframe(1).f_code.co_filename):
+            made, other = _truths_as_numbers(self, other, name)
+            if made is not self:
+                return getattr(made, name)(other)
         kind = type(other)
         if kind is int:
             if not -_END_OF_32_BITS <= other < _END_OF_32_BITS:
@@ -454,8 +488,13 @@ def _of_host(operate: Callable[[Any, Any], Any], name: str) -> Callable[[Any, An
     asked for, as in a compiled function. Nothing is divided by the number 0.
     """
     divides = name.strip("_").removeprefix("r") in ("floordiv", "mod")
+    is_of_numbers = name in _OF_NUMBERS
 
     def operator(self: Any, other: Any) -> Any:
+        if is_of_numbers and _are_truths(self) and _is_script(sys._getframe(1).f_code.co_filename):
+            made, other = _truths_as_numbers(self, other, name)
+            if made is not self:
+                return getattr(made, name)(other)
         kind = type(other)
         if kind in _LISTS:
             other = tensor(other, self.dtype)

@@ -56,6 +56,41 @@ def test_an_operator_takes_lists(
     assert found.dtype == tf.as_dtype(dtype) and found.numpy().tolist() == wanted
 
 
+# What TensorFlow 2.15 gives: a quotient of truths and numbers of NumPy's; the others are errors.
+OF_TRUTHS: list[tuple[str, str | None, Any]] = [
+    ("b / np.float32(2.5)", "float32", [0.4, 0.0]),
+    ("b / np.float64(2.5)", "float64", [0.4, 0.0]),
+    ("b / np.int64(2)", "float64", [0.5, 0.0]),
+    ("b / np.array([2, 4])", "float64", [0.5, 0.0]),
+    *((f"b {sign} np.float32(2.5)", None, None) for sign in "+ - * // % ** < >=".split()),
+    *((f"b {sign} 2", None, None) for sign in "+ - * / // % ** < >=".split()),
+    *((f"2 {sign} b", None, None) for sign in "+ - * / // % **".split()),
+    *((f"b {sign} b", None, None) for sign in "+ - * / // % ** < >=".split()),
+    ("b / [1., 2.]", None, None),
+    ("i * b", None, None),
+    ("b * x", None, None),
+]
+
+
+@pytest.mark.parametrize("of", ["host", "device", "variable", "function"])
+def test_truths_are_no_numbers(of: str) -> None:
+    given = values()
+    if of == "device":
+        given["b"] = given["x"] < 2.0
+    elif of == "variable":
+        given["b"] = tf.Variable(given["b"])
+    for expression, dtype, wanted in OF_TRUTHS:
+        run = eval(f"lambda x, i, b: {expression}", {"tf": tf, "np": np})
+        run = tf.function(run) if of == "function" else run
+        if dtype is None:
+            with pytest.raises(TypeError, match="must have one dtype|does not take truths"):
+                run(**given)
+        else:
+            found = run(**given)
+            assert found.dtype == tf.as_dtype(dtype), expression
+            assert found.numpy().tolist() == pytest.approx(wanted), expression
+
+
 def test_a_variable_takes_lists() -> None:
     weight = tf.Variable([1.0, 2.0])
     assert (weight * [1.0, 2.0]).numpy().tolist() == [1, 4]
