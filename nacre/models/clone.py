@@ -15,7 +15,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.input_layer import InputLayer
 from nacre.models import doors
-from nacre.models.functional import Function, Functional
+from nacre.models.functional import Functional, from_graph, has_own_constructor
 from nacre.models.model import Model
 from nacre.models.sequential import Sequential
 from nacre.ops._calls import OpCall
@@ -88,6 +88,10 @@ class _Cloner:
         if model._graph is not None:
             self._prepare(model._graph.operations)
             return self._clone_graph(model, input_tensors)
+        if isinstance(model, Sequential):  # not built: the tensors say for what the copy is
+            unbuilt = self._clone_model(model, None)
+            outputs = unbuilt(tree.flatten(input_tensors)[0])
+            return Functional(input_tensors, outputs, name=model.name)
         if self.clone_function is not None or input_tensors is not None:
             raise ArgumentError(
                 message(
@@ -163,11 +167,19 @@ class _Cloner:
                     known.setdefault(id(old), new)
         inputs = tree.map_structure(cloned, model._nested_inputs)
         outputs = tree.map_structure(cloned, model._nested_outputs)
-        kind = Function if model._keeps_list_of_one else Functional
-        clone = kind(inputs, outputs, name=model.name)
+        clone = _of_kind(model, inputs, outputs)
         if graph.losses:
             clone.add_loss([known[id(loss)] for loss in graph.losses])
         return clone
+
+
+def _of_kind(model: Model, inputs: Any, outputs: Any) -> Model:
+    """A model of another graph: of the user's class, with its methods, where that takes a graph."""
+    cls = type(model)
+    if isinstance(model, Sequential) or not model._is_made_from_graph():
+        return Functional(inputs, outputs, name=model.name)
+    own = model.get_config() if has_own_constructor(cls) else {}
+    return from_graph(cls, inputs, outputs, {**own, "name": model.name})
 
 
 def _from_own_config(layer: Layer) -> Any:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from nacre.core import identity, scope, tree
-from nacre.core.errors import SerializationError, message
-from nacre.core.registry import deserialize_keras_object, plain_config, register
+from nacre.core.constructor import accepted, given_arguments, object_from, parameters_of
+from nacre.core.errors import NacreError, SerializationError, message
+from nacre.core.registry import deserialize_keras_object, is_builtin, plain_config, register
 from nacre.core.symbolic import KerasTensor, Node, any_symbolic
 from nacre.layers.base import calling
+from nacre.layers.base.configuring import BASE_KEYS
 from nacre.layers.base.layer import Layer
 from nacre.models.graph import Graph
 from nacre.models.graph_calls import KEEPS_LIST_OF_ONE, MASKS_END_AT_OPS
@@ -120,6 +122,51 @@ def _graph_config(model: Model) -> dict[str, Any]:
     config[MASKS_END_AT_OPS] = model._masks_end_at_ops
     if model._keeps_list_of_one:
         config[KEEPS_LIST_OF_ONE] = True
+    return {**arguments_beside_graph(model), **config}
+
+
+# Keys of a graph's config; those beside them are arguments of the user's constructor.
+_GRAPH_KEYS = frozenset(
+    ("name", "trainable", "layers", "input_layers", "output_layers", "added_losses", "inputs")
+    + ("outputs", "build_input_shape", MASKS_END_AT_OPS, KEEPS_LIST_OF_ONE)
+)
+
+
+def has_own_constructor(cls: type[Model]) -> bool:
+    """Whether a class of models is made by a constructor of the user's."""
+    return not is_builtin(_class_of_method(cls, "__init__"))
+
+
+def from_graph(cls: type[Model], inputs: Any, outputs: Any, config: dict[str, Any]) -> Model:
+    """A model of a class and a graph, with the other arguments that a config holds."""
+    arguments = {"inputs": inputs, "outputs": outputs, "name": config.get("name")}
+    if "trainable" in config:
+        arguments["trainable"] = config["trainable"]
+    if has_own_constructor(cls):
+        beside = {k: object_from(v) for k, v in config.items() if k not in _GRAPH_KEYS}
+        arguments = accepted(cls, {**beside, **arguments}, BASE_KEYS)
+    return cls(**arguments)
+
+
+def _class_of_method(cls: type, name: str) -> type:
+    return next(base for base in cls.__mro__ if name in vars(base))
+
+
+def arguments_beside_graph(model: Model) -> dict[str, Any]:
+    """What a constructor of the user's was given with the graph, as plain data."""
+    cls = type(model)
+    if not has_own_constructor(cls):
+        return {}
+    loose = {p.name for p in parameters_of(cls) if p.kind is p.VAR_POSITIONAL}
+    config: dict[str, Any] = {}
+    for name, value in given_arguments(cls, model._init_arguments).items():
+        if name in _GRAPH_KEYS or name in loose:
+            continue
+        try:
+            config[name] = plain_config(value)
+        except NacreError:
+            if is_builtin(_class_of_method(cls, "get_config")):
+                raise  # else left to the class, which may write it itself
     return config
 
 
@@ -201,11 +248,10 @@ def _from_config(
     outputs = _structure(config["output_layers"], calls.output_lookup(config["output_layers"]))
     if calls.is_keras_file:
         inputs, outputs = _alone(inputs), _alone(outputs)
-    extra = {k: config[k] for k in ("trainable",) if k in config}
-    kind = Functional if cls is Model or issubclass(cls, Functional) else cls
+    kind = Functional if cls is Model else cls
     if config.get(KEEPS_LIST_OF_ONE) and kind is Functional:
         kind = Function
-    model = kind(inputs=inputs, outputs=outputs, name=config.get("name"), **extra)
+    model = from_graph(kind, inputs, outputs, config)
     model._masks_end_at_ops = ends
     if config.get("added_losses"):
         model.add_loss([calls.tensor(address) for address in config["added_losses"]])

@@ -11,6 +11,7 @@ import numpy as np
 
 from nacre.core import changes, scope, tree
 from nacre.core.computed import Computed
+from nacre.core.constructor import parameters_of
 from nacre.core.errors import (
     ArgumentError,
     NotBuiltError,
@@ -81,6 +82,13 @@ _OF_THE_GRAPH = frozenset(
         "operations",
     )
 )
+
+
+def _takes_graph(cls: type) -> bool:
+    """Whether a constructor takes `inputs` and `outputs` by name."""
+    parameters = parameters_of(cls)
+    names = {p.name for p in parameters}
+    return {"inputs", "outputs"} <= names or any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 @register("Model", module="keras", class_name="Model")
@@ -609,13 +617,23 @@ class Model(Trainable):
     # ---------------------------------------------------------------- configs and files
 
     def get_config(self) -> dict[str, Any]:
-        """The graph as plain data; for a subclassed model its constructor's arguments."""
-        if self._graph is not None and type(self).__init__ in (
-            Model.__init__,
-            self._functional_class.__init__,
-        ):
+        """The graph as plain data; for a subclassed model its constructor's arguments.
+
+        A class that is handed its graph, `Mine(inputs, outputs, rate=0.1)`, gives both.
+        """
+        if self._is_made_from_graph():
             return doors.graph_config(self)
         return super().get_config()
+
+    def _is_made_from_graph(self) -> bool:
+        """Whether the class takes its graph from outside: another graph makes another model."""
+        graph = self._graph
+        if graph is None:
+            return False
+        if type(self).__init__ in (Model.__init__, self._functional_class.__init__):
+            return True
+        given = {id(leaf) for leaf in tree.flatten(self._init_arguments)}
+        return _takes_graph(type(self)) and all(id(tensor) in given for tensor in graph.outputs)
 
     @classmethod
     @any_arguments

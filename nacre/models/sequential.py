@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 import jax
 
 from nacre.core import changes, identity, scope, tree
+from nacre.core.constructor import accepted, object_from
 from nacre.core.errors import (
     ArgumentError,
     NotBuiltError,
@@ -18,12 +19,18 @@ from nacre.core.errors import (
 from nacre.core.keywords import any_arguments
 from nacre.core.kinds import is_dict
 from nacre.core.names import current_path
-from nacre.core.registry import deserialize_keras_object, plain_config, register
+from nacre.core.registry import (
+    CustomObjectScope,
+    deserialize_keras_object,
+    plain_config,
+    register,
+)
 from nacre.core.safety import reads_config
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracing
 from nacre.core.variable import standardize_shape
+from nacre.layers.base import configuring
 from nacre.layers.base.keywords import ModelKeywords
 from nacre.layers.base.layer import Layer
 from nacre.layers.base.weights import own_scope
@@ -31,7 +38,11 @@ from nacre.layers.core.embedding import Embedding
 from nacre.layers.core.input_layer import Input, InputLayer
 from nacre.layers.preprocessing.text import TextVectorization
 from nacre.layers.preprocessing.vocabulary import StringLookup
-from nacre.models.functional import functional_from_config
+from nacre.models.functional import (
+    arguments_beside_graph,
+    functional_from_config,
+    has_own_constructor,
+)
 from nacre.models.graph_calls import MASKS_END_AT_OPS, attach_graph, in_phase
 from nacre.models.model import Model
 
@@ -365,7 +376,7 @@ class Sequential(Model):
         if self._graph is not None:
             config["build_input_shape"] = list(self._graph.inputs[0].shape)
         config[MASKS_END_AT_OPS] = self._masks_end_at_ops
-        return config
+        return {**arguments_beside_graph(self), **config}
 
     @classmethod
     @any_arguments
@@ -376,15 +387,28 @@ class Sequential(Model):
             config = {"layers": config}
         if "input_layers" in config:
             return functional_from_config(cls, config, custom_objects)  # type: ignore[return-value]
+        if "layers" not in config and has_own_constructor(cls):  # which makes them
+            with CustomObjectScope(custom_objects):
+                return configuring.from_config(cls, config)
         return identity.read(lambda: cls._from_stack(config, custom_objects))
 
     @classmethod
+    def _from_arguments(cls, config: dict[str, Any]) -> Self:
+        """A model without layers, or with those that a constructor of the user's makes itself."""
+        arguments: dict[str, Any] = {"name": config.get("name")}
+        if has_own_constructor(cls):
+            names = set(configuring.constructor_names(cls)) - {"layers", "trainable"}
+            arguments |= {k: object_from(v) for k, v in config.items() if k in names}
+            arguments = accepted(cls, arguments, configuring.BASE_KEYS)
+        return cls(**arguments)
+
+    @classmethod
     def _from_stack(cls, config: dict[str, Any], custom_objects: Any) -> Sequential:
-        model = cls(name=config.get("name"))
+        model = cls._from_arguments(config)
         if config.get("trainable") is False:
             model.trainable = False
         made: list[tuple[Any, Layer]] = []
-        for data in config["layers"]:
+        for data in _left_to_add(config["layers"], model._layers):
             # Keras does not say that a layer stands twice in the stack; no two others have equal
             # names.
             layer = next((layer for known, layer in made if known == data), None)
@@ -402,6 +426,14 @@ class Sequential(Model):
         if config.get("trainable") is False:
             model.trainable = False
         return model
+
+
+def _left_to_add(described: list[dict[str, Any]], made: list[Layer]) -> list[dict[str, Any]]:
+    """The layers of a config after those that the constructor made; an input stands before all."""
+    if not made:
+        return described
+    after_inputs = [data for data in described if data.get("class_name") != "InputLayer"]
+    return after_inputs[sum(not isinstance(layer, InputLayer) for layer in made) :]
 
 
 def _shown(part: Any) -> str:
