@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
@@ -56,8 +57,19 @@ def _resize(
     shape = list(x.shape)
     shape[height_axis : height_axis + 2] = size
     wide = x if is_inexact(x) or interpolation == "nearest" else x.astype("float32")
-    resized = jax.image.resize(wide, shape, _method(interpolation), antialias=antialias)
+    with _as_wide_as(wide, shape):
+        resized = jax.image.resize(wide, shape, _method(interpolation), antialias=antialias)
     return to_dtype(resized, x.dtype)
+
+
+def _as_wide_as(x: jax.Array, shape: list[Any]) -> AbstractContextManager[Any]:
+    """JAX weighs pixels in 64 bits where it has them, for images of 32 too: other last digits.
+
+    Sizes that are not known yet are of the setting they were traced under.
+    """
+    changing = [pair for pair in zip(x.shape, shape, strict=True) if pair[0] is not pair[1]]
+    is_known = all(isinstance(size, int) for pair in changing for size in pair)
+    return jax.enable_x64(False) if is_known and x.dtype.itemsize < 8 else nullcontext()
 
 
 @op(masks=masks.POSITIONS_CHANGE)

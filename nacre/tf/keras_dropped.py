@@ -64,7 +64,7 @@ class _RandomSize(Layer):
         if is_first:
             images = jnp.moveaxis(images, -3, -1)
         low, high = self._range
-        drawn = jax.random.uniform(draw_key(self.seed_generator), (), minval=low, maxval=high)
+        drawn = jax.random.uniform(draw_key(self.seed_generator), (), "float32", low, high)
         sizes = list(images.shape[-3:-1])
         sizes[self._from_end + 3] = int((1.0 + float(drawn)) * sizes[self._from_end + 3])
         if 0 in sizes:

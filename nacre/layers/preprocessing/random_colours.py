@@ -368,7 +368,8 @@ class RandomColorJitter(ColourLayer):
         if "saturation" in drawn:
             factor = jnp.maximum(drawn["saturation"], 0.0)
             drawn["saturation"] = factor / (1 - factor + 1e-7)
-        return {"order": jax.random.permutation(keys[0], max(len(drawn), 1)), "factors": drawn}
+        numbers = jnp.arange(max(len(drawn), 1), dtype="int32")
+        return {"order": jax.random.permutation(keys[0], numbers), "factors": drawn}
 
     def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         low, high = self.value_range

@@ -376,7 +376,8 @@ class RandomCrop(RandomImageLayer):
     def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         starts = []
         for part, over in zip(jax.random.split(key), self._excess(images), strict=True):
-            starts.append(jax.random.randint(part, (images.shape[0],), 0, max(over, 0) + 1))
+            end = max(over, 0) + 1
+            starts.append(jax.random.randint(part, (images.shape[0],), 0, end, "int32"))
         return {"rows": starts[0], "columns": starts[1]}
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
@@ -398,6 +399,6 @@ class RandomCrop(RandomImageLayer):
     def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         def cut(image: Any, row: Any, column: Any) -> Any:
             size = (self.height, self.width, image.shape[-1])
-            return jax.lax.dynamic_slice(image, (row, column, 0), size)
+            return jax.lax.dynamic_slice(image, (row, column, jnp.int32(0)), size)
 
         return jax.vmap(cut)(images, drawn["rows"], drawn["columns"])

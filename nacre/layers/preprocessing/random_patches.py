@@ -105,7 +105,8 @@ def _symmetric_beta(key: jax.Array, alpha: float, count: Any) -> jax.Array:
     Source:
         Jöhnk 1964, "Erzeugung von betaverteilten und gammaverteilten Zufallszahlen".
     """
-    drawn = jax.random.uniform(key, (2, _TRIES, count), minval=jnp.finfo("float32").tiny)
+    least = jnp.finfo("float32").tiny
+    drawn = jax.random.uniform(key, (2, _TRIES, count), "float32", minval=least)
     first, second = jnp.log(drawn) / alpha
     total = jnp.logaddexp(first, second)
     place = jnp.argmax(total <= 0, axis=0)[None]

@@ -123,7 +123,7 @@ class RandomPosterization(FactorLayer):
 
     def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         least, most = (int(n) for n in self.factor)
-        return {"bits": jax.random.randint(key, (images.shape[0],), least, most + 1)}
+        return {"bits": jax.random.randint(key, (images.shape[0],), least, most + 1, "int32")}
 
     def _apply_drawn(self, images: Any, drawn: dict[str, Any]) -> Any:
         return pixel_changes.posterized(images, drawn["bits"], *self.value_range)

@@ -66,9 +66,9 @@ class PolicyLayer(ColourLayer):
         """One change for each step and image, (steps, images)."""
         first, second, third = jax.random.split(key, 3)
         return {
-            "kinds": jax.random.randint(first, shape, 0, len(self._changes())),
+            "kinds": jax.random.randint(first, shape, 0, len(self._changes()), "int32"),
             "strengths": jax.random.uniform(second, shape, "float32", *factor),
-            "signs": jax.random.rademacher(third, shape, "float32"),
+            "signs": jnp.where(jax.random.bernoulli(third, np.float32(0.5), shape), 1.0, -1.0),
         }
 
     def _has_change(self, drawn: dict[str, Any], name: str) -> jax.Array:
@@ -246,7 +246,7 @@ class AugMix(PolicyLayer):
         first, second, third, fourth = jax.random.split(key, 4)
         chains, batch = self.num_chains, images.shape[0]
         steps = self._draw_steps(first, (self.chain_depth, chains * batch), self.factor)
-        depths = jax.random.randint(second, (chains * batch,), 1, self.chain_depth + 1)
+        depths = jax.random.randint(second, (chains * batch,), 1, self.chain_depth + 1, "int32")
         # Beta(1, 1) is uniform and Gamma(1) exponential: much less to compile.
         is_flat = self.alpha == 1
         shares = (

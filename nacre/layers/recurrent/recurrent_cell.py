@@ -162,7 +162,9 @@ class RecurrentCell(Layer):
         dtype = jnp.dtype(self.compute_dtype)
         if rate >= 1:
             return jnp.zeros(shape, dtype)
-        kept = jax.random.bernoulli(random.draw_key(self.seed_generator), 1 - rate, shape)
+        # The chance's dtype is that of the draws: a float of Python's may mean 64 bits to JAX.
+        chance = np.float32(1 - rate)
+        kept = jax.random.bernoulli(random.draw_key(self.seed_generator), chance, shape)
         return kept.astype(dtype) / (1 - rate)
 
     def as_floats(self, inputs: Any) -> Any:
