@@ -61,6 +61,8 @@ def config_of(layer: Layer, is_own_config: bool) -> dict[str, Any]:
             if is_builtin(type(layer)) or not is_own_config:
                 raise
     add_activity_regularizer(layer, config)
+    if not layer.autocast and "autocast" in layer._init_arguments[1]:
+        config["autocast"] = False  # a class that chooses it itself would be handed it twice
     return config
 
 
