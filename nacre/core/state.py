@@ -52,9 +52,7 @@ def standing_still(variables: Iterable[Variable]) -> Generator[None]:
     try:
         while True:
             trainings = _trainings_of(held)
-            with contextlib.ExitStack() as locks:
-                for training in trainings.values():
-                    locks.enter_context(training.lock)
+            with _all_locked(trainings):
                 if trainings.keys() == _trainings_of(held).keys():  # none ended or began meanwhile
                     yield
                     return
@@ -66,6 +64,15 @@ def standing_still(variables: Iterable[Variable]) -> Generator[None]:
 
 def _trainings_of(variables: Iterable[Variable]) -> dict[int, RunningTraining]:
     return {id(t): t for v in variables if (t := getattr(v, "trained_by", None)) is not None}
+
+
+@contextlib.contextmanager
+def _all_locked(trainings: Mapping[int, RunningTraining]) -> Generator[None]:
+    """Hold the locks of trainings; all take them in one order, lest two wait for each other."""
+    with contextlib.ExitStack() as locks:
+        for _, training in sorted(trainings.items()):
+            locks.enter_context(training.lock)
+        yield
 
 
 # (thread, ids of variables) of each block of `standing_still`, and who waits for their end.
@@ -198,11 +205,7 @@ class State:
 
     def _borrowed(self, groups: Mapping[str, list[Variable]]) -> Values:
         """The same where some have to be waited for, or sent to the device."""
-        trainings = {v.trained_by for group in groups.values() for v in group}
-        with contextlib.ExitStack() as locks:
-            for training in trainings:
-                if training is not None:
-                    locks.enter_context(training.lock)
+        with _all_locked(_trainings_of(v for group in groups.values() for v in group)):
             return {name: [v.borrow() for v in group] for name, group in groups.items()}
 
     def donate(self, names: Iterable[str] | None = None) -> Values:

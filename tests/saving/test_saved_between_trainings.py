@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import nacre
-from nacre.core.state import standing_still
+from nacre.core.state import State, standing_still
+from nacre.core.variable import RunningTraining
 
 X, Y = np.ones((16, 1), np.float32), np.full((16, 1), -1e9, np.float32)
 
@@ -103,6 +104,40 @@ def test_a_training_that_begins_while_a_thread_saves_waits_for_its_end() -> None
         np.testing.assert_array_equal(model.get_weights()[0], before)
     trainer.join()
     assert (model.get_weights()[0] != before).all()
+
+
+def test_who_waits_for_two_trainings_takes_their_locks_in_one_order() -> None:
+    one, other = nacre.Variable(0.0), nacre.Variable(1.0)
+    taken: list[Any] = []
+
+    class Lock:
+        def __enter__(self) -> None:
+            taken.append(self)
+
+        def __exit__(self, *_: Any) -> None: ...
+
+    for variable in (one, other):
+        training: Any = RunningTraining(threading.get_ident(), lambda: None)
+        training.lock, variable.trained_by = Lock(), training
+
+    def first_two(wait: Callable[[], object]) -> list[Any]:
+        taken.clear()
+        wait()
+        return taken[:2]
+
+    def stand_still(variables: list[Any]) -> None:
+        with standing_still(variables):
+            pass
+
+    waits: list[Callable[[], object]] = [
+        lambda: stand_still([one, other]),
+        lambda: stand_still([other, one]),
+        State({"a": [one], "b": [other]}).read,
+        State({"a": [other], "b": [one]}).read,
+    ]
+    orders = [first_two(wait) for wait in waits]
+    assert len(set(orders[0])) == 2
+    assert orders == [orders[0]] * 4
 
 
 def test_a_callback_saves_and_trains_while_another_thread_saves(tmp_path: Path) -> None:
