@@ -425,6 +425,8 @@ def _function_of(fn: Any, input_signature: Any, who: str) -> Function[..., Any]:
         raise ArgumentError(message(who, rule, "no input_signature", fix))
     if not isinstance(input_signature, list | tuple):  # of the one argument
         input_signature = [input_signature]
+    if isinstance(fn, Model) and fn.inputs is not None and len(input_signature) > 1 + len(keywords):
+        input_signature = [list(input_signature)]  # its inputs are one argument: a list
     signature = [tree.map_structure(lambda s: _spec(s, who), part) for part in input_signature]
     if isinstance(fn, Function):
         fn = fn._traced_function()

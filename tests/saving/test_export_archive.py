@@ -296,3 +296,14 @@ def test_layers_that_augment_do_nothing_in_what_is_exported(tmp_path, kind, form
     layer = nacre.layers.TFSMLayer(tmp_path / "m")
     for _ in range(4):  # one draw in four leaves an image as it is
         np.testing.assert_array_equal(layer(images), 2 * images)
+
+
+@pytest.mark.parametrize("is_flat", [True, False])
+def test_a_signature_may_list_the_inputs_of_a_model(is_flat, tmp_path):
+    a, b = nacre.Input((), name="a"), nacre.Input((), name="b")
+    model = nacre.Model([a, b], nacre.layers.subtract([a, b]))
+    specs = [nacre.InputSpec(shape=(None,), dtype="float32") for _ in range(2)]
+    model.export(tmp_path / "m", input_signature=specs if is_flat else [specs], verbose=False)
+    served = nacre.layers.TFSMLayer(tmp_path / "m")
+    given = [np.array([5.0, 7.0], "float32"), np.array([1.0, 2.0], "float32")]
+    np.testing.assert_array_equal(served(given), [4.0, 5.0])
