@@ -49,6 +49,9 @@ def assert_same(make: Callable[[], Any]) -> None:
         pytest.param(lambda: L.RandomColorJitter(**PIXELS), id="RandomColorJitter"),
         pytest.param(lambda: L.RandAugment(**PIXELS), id="RandAugment"),
         pytest.param(lambda: L.AugMix(**PIXELS), id="AugMix"),
+        pytest.param(
+            lambda: L.RandomGaussianBlur(seed=3, value_range=(0, 255)), id="RandomGaussianBlur"
+        ),
         pytest.param(lambda: L.CutMix(seed=3), id="CutMix"),
         pytest.param(lambda: L.MixUp(seed=3), id="MixUp"),
         pytest.param(lambda: L.RandomRotation(0.2, seed=3), id="RandomRotation"),

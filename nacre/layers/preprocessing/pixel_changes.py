@@ -72,7 +72,7 @@ def blurred(images: Images, sizes: tuple[int, int], sigmas: tuple[Numbers, Numbe
     """Filtered with a Gaussian bell of `sizes` (height, width), each image with its own sigmas."""
     for axis, size, sigma in zip((1, 2), sizes, sigmas, strict=True):
         safety.reserve_steps(size, "Gaussian blur")
-        places = np.arange(size) - (size - 1) / 2
+        places = np.arange(size, dtype="float32") - np.float32((size - 1) / 2)
         bell = jnp.exp(-0.5 * jnp.square(places / jnp.maximum(sigma, 1e-3)[:, None]))
         images = _shifted_sum(images, bell / jnp.sum(bell, axis=1, keepdims=True), axis)
     return images
