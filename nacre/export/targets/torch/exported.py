@@ -62,7 +62,11 @@ def _traced(torch: Any, module: Any, graph: Graph) -> Any:
         for value in graph.inputs
     )
     dim, fault = torch.export.Dim, None
-    for named in (True, False):
+    # Late in a process that exported many nets, PyTorch 2.14 has refused recurrent ones, "s79 must
+    # not be 4", which a new process takes: it keeps what it compiled of the loops of others.
+    for named, is_anew in ((True, False), (False, False), (True, True), (False, True)):
+        if named and is_anew:
+            torch._dynamo.reset()
         dims = {name: dim(f"{name}_", min=1) if named else dim.DYNAMIC for name in names}
         shapes = [
             {i: _dim(torch, size, dims) for i, size in enumerate(value.shape)}
@@ -77,7 +81,7 @@ def _traced(torch: Any, module: Any, graph: Graph) -> Any:
                     strict=False,
                     prefer_deferred_runtime_asserts_over_guards=True,
                 )
-        except torch._dynamo.exc.UserError as error:
+        except torch._dynamo.exc.TorchDynamoException as error:
             fault = error
     assert fault is not None
     rule = "each size that varies in the model must vary in its trace"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nacre
+from nacre.core.errors import UnsupportedError
 from nacre.export.graph.sizes import symbol
 from nacre.export.targets.torch.module import quiet
 from nacre.export.targets.torch.program import Program, identifier
@@ -197,3 +198,23 @@ def test_a_trace_of_a_part_takes_a_batch_of_one(name: str, tmp_path: Any) -> Non
     model = nacre.Model(x, layers.Dense(3)(part))
     report = model.export(tmp_path / "m.pt2", verbose=False)
     assert report is not None and [c.of for c in report.compared] == ["batch 2", "batch 1"]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_pytorch_keeps_of_other_nets_refuses_none(is_kept, tmp_path, monkeypatch):
+    """A guard kept from another net is gone once the caches are emptied; what stays is told."""
+    right, state = torch.export.export, {"kept": True}
+
+    def export(*args: Any, **kwargs: Any) -> Any:
+        if state["kept"] or is_kept:
+            raise torch._dynamo.exc.TorchRuntimeError("Ne(4, s79)")
+        return right(*args, **kwargs)
+
+    monkeypatch.setattr(torch.export, "export", export)
+    monkeypatch.setattr(torch._dynamo, "reset", lambda: state.update(kept=False))
+    net = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
+    if is_kept:
+        with pytest.raises(UnsupportedError, match="each size that varies.*Ne"):
+            net.export(tmp_path / "m.pt2", format="torch", verbose=False)
+    else:
+        assert net.export(tmp_path / "m.pt2", format="torch", verbose=False).is_verified
