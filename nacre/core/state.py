@@ -78,6 +78,7 @@ def _all_locked(trainings: Mapping[int, RunningTraining]) -> Generator[None]:
 # (thread, ids of variables) of each block of `standing_still`, and who waits for their end.
 _standing: list[tuple[int, set[int]]] = []
 _changed = threading.Condition()
+_trainers: set[int] = set()  # threads in which something was trained
 
 
 def _forget_other_threads() -> None:
@@ -85,6 +86,7 @@ def _forget_other_threads() -> None:
     global _changed
     _changed = threading.Condition()
     _standing[:] = [one for one in _standing if one[0] == threading.get_ident()]
+    _trainers.intersection_update({threading.get_ident()})
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
@@ -192,6 +194,8 @@ class State:
         """The values for a program that only reads them, all of one step."""
         groups = self.groups if names is None else {name: self.groups[name] for name in names}
         self._place_groups(groups)
+        if _trainers and _trainers != {threading.get_ident()}:
+            return self._read_apart(groups)
         values: Values = {}
         for name, group in groups.items():
             found: list[Any] = []
@@ -202,6 +206,17 @@ class State:
                     return self._borrowed(groups)
                 found.append(value)
         return values
+
+    def _read_apart(self, groups: Mapping[str, list[Variable]]) -> Values:
+        """The same where another thread trains now and then: a step that it begins before they are
+        used, or between two uses, must not be given these very arrays."""
+        variables = [v for group in groups.values() for v in group]
+        thread = threading.get_ident()
+        with standing_still(variables):
+            for variable in variables:
+                if (training := variable.trained_by) is None or training.thread != thread:
+                    variable._was_read = True
+            return {name: [v.borrow() for v in group] for name, group in groups.items()}
 
     def _borrowed(self, groups: Mapping[str, list[Variable]]) -> Values:
         """The same where some have to be waited for, or sent to the device."""
@@ -337,6 +352,7 @@ class State:
 
         It waits like `wait_for_saves`.
         """
+        _trainers.add(training.thread)
         with contextlib.ExitStack() as locks:
             with _changed:
                 while not any([v.trained_by for v in variables]) and self._stands_still():
