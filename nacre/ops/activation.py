@@ -50,7 +50,7 @@ def relu(x: Tensor) -> jax.Array:
 @op(composite=True)
 def relu6(x: Tensor) -> jax.Array:
     """min(max(x, 0), 6)."""
-    return jax.nn.relu6(array(x))
+    return jax.nn.relu6(floating(x))
 
 
 @op(composite=True)

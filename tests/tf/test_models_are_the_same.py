@@ -105,3 +105,9 @@ def fitted() -> list[Any]:
 
 def test_training_gives_the_same_numbers_and_dtypes() -> None:
     assert_same(fitted)
+
+
+def test_relu6_of_whole_numbers_is_in_32_bits() -> None:
+    whole = np.array([-1, 3, 9], "int32")
+    assert_same(lambda: keras.ops.relu6(whole))
+    assert keras.ops.relu6(whole).numpy().dtype == "float32"
