@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import jax.numpy as jnp
 
-from nacre.core import tree
+from nacre.core import readings, tree
 from nacre.core.absence import samples_absent
 from nacre.core.changes import Versioned
 from nacre.core.config import floatx
@@ -205,6 +205,23 @@ def function_from_config(config: Any, *modules: str) -> Callable[..., Any]:
     return function
 
 
+def checked_argument(owner: Any, name: str, before: Any, value: Any) -> Any:
+    """What an argument of a loss or metric that is set later becomes, as if it had been given.
+
+    Args:
+        owner: Whose it is. What a function or class of a user's takes is not known.
+        name: Of the argument.
+        before, value: What it was, and what it shall be.
+
+    Raises:
+        ArgumentError: The class refuses it.
+    """
+    if value is before or readings.is_users(type(owner)) or not hasattr(owner, "_left_out"):
+        return value
+    made = type(owner).from_config({**owner.get_config(), name: value})
+    return made._fn_kwargs[name]
+
+
 class LossFunctionWrapper(Loss):
     """A loss from a function `(y_true, y_pred, **kwargs) -> one value per sample`.
 
@@ -238,6 +255,18 @@ class LossFunctionWrapper(Loss):
         self.fn = fn
         self._fn_kwargs = kwargs
         self._casts_targets = not getattr(fn, "takes_class_indices", False)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; one that is an argument of the function is passed on to it.
+
+        So `loss.label_smoothing = 0.0` in a callback holds from the next step on, as any change of
+        an attribute. (In Keras it changes nothing.)
+        """
+        arguments = self.__dict__.get("_fn_kwargs")
+        if arguments is not None and name in arguments:
+            value = checked_argument(self, name, arguments[name], value)
+            super().__setattr__("_fn_kwargs", {**arguments, name: value})
+        super().__setattr__(name, value)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The reduced loss; see `Loss.__call__`.
