@@ -138,7 +138,7 @@ def own_step(
     def step(values: Values, batch: Batch) -> StepResult:
         own, absent = _own_batch(model, batch)
         run = as_traced(method)
-        with trainer.targets_of_step.given(own[1]), _flags_of_one_step(model):
+        with trainer.targets_of_step.given(own[1]), flags_of_one_step(model):
             if takes_state:
                 return _explicit(run, GROUPS[name], state, values, own, absent)
             return _in_place(run, state, values, own, absent)
@@ -147,7 +147,7 @@ def own_step(
 
 
 @contextmanager
-def _flags_of_one_step(model: Any) -> Generator[None]:
+def flags_of_one_step(model: Any) -> Generator[None]:
     """What a step sets `trainable` to holds within it, as in a GAN that freezes one part for the
     gradient of the other; each step begins with the flags that the training has."""
     version = trainable_flags_version()
@@ -321,6 +321,7 @@ __all__ = [
     "as_logs",
     "batch_for_prediction",
     "custom_step",
+    "flags_of_one_step",
     "own_step",
     "prediction_by",
     "prediction_of",

@@ -30,8 +30,10 @@ from nacre.core.reach import Reach
 from nacre.core.strings import is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.core.typed_jax import spec_of
+from nacre.core.user_code import as_traced
 from nacre.core.warning import warn
 from nacre.data.batch_source import BatchSource
+from nacre.data.batches import pack_x_y_sample_weight
 from nacre.data.feed import Stretch, stretch_of_rows
 from nacre.data.indexed import Making
 from nacre.data.sources import ArraySource, Batch, without_arrays
@@ -40,7 +42,12 @@ from nacre.training import checks
 from nacre.training.arguments import whole_number
 from nacre.training.compile import CompiledTraining
 from nacre.training.inputs import Source, batch_specs, source_of_batch
-from nacre.training.own_steps import StepName, custom_step
+from nacre.training.own_steps import (
+    StepName,
+    custom_step,
+    flags_of_one_step,
+    takes_state_first,
+)
 from nacre.training.state import tell_paths
 from nacre.training.weights import (
     check_weights,
@@ -168,9 +175,13 @@ def _on_device(leaf: Any, spec: Any) -> Any:
 
 
 def _first_inputs(source: Source, batch_size: int) -> Any:
+    return _first_batch(source, batch_size)[0]
+
+
+def _first_batch(source: Source, batch_size: int) -> Any:
     if isinstance(source, BatchSource):
-        return source.first()[0]
-    return source.batch(slice(0, min(batch_size, source.num_rows)))[0]
+        return source.first()
+    return source.batch(slice(0, min(batch_size, source.num_rows)))
 
 
 def _struct(tensor: KerasTensor) -> Any:
@@ -217,7 +228,8 @@ def prepare(
         # The step of the user's may call the parts alone, and the model is for something else, as
         # a generator of GANs is. If it does call the model, the same error comes from there.
         if not _may_go_uncalled(model, trainer, training):
-            raise
+            if not _is_built_by_step(model, trainer, source, batch_size, training):
+                raise
         return _prepared_uncalled(model, trainer, source, training)
     step: StepName = "train_step" if training else "test_step"
     try:
@@ -294,6 +306,43 @@ def _may_go_uncalled(model: Any, trainer: CompiledTraining, training: bool) -> b
         and bool(parts)
         and all(part.built for part in parts)
     )
+
+
+def _is_built_by_step(
+    model: Any, trainer: CompiledTraining, source: Source, batch_size: int, training: bool
+) -> bool:
+    """Try a step of the user's, which builds what it calls, on whatever inputs that may be.
+
+    What it changes is dropped. Where it fails, its own error is the one to tell.
+
+    Returns:
+        Whether there is such a step, and all is built now.
+    """
+    step: StepName = "train_step" if training else "test_step"
+    method = custom_step(model, step)
+    if method is None or takes_state_first(model, step, method):
+        return False
+    is_traced = not trainer.run_eagerly
+
+    def tried(*batch: Any) -> None:
+        with (
+            scope.running_program(scope.ProgramRun(is_traced=is_traced)),
+            scope.StatelessScope() as inner,
+            scope.entered_call(None),
+            trainer.targets_of_step.given(batch[1]),
+        ):
+            inner.losses_of = {}
+            as_traced(method)(pack_x_y_sample_weight(*batch))
+            inner.forget_draws()
+
+    with flags_of_one_step(model):
+        if is_traced:
+            with leftovers.cleared(is_trial=True):
+                jax.eval_shape(tried, *batch_specs(source, batch_size))
+        else:
+            with jax.disable_jit(), attribute_reads.noted():
+                tried(*_first_batch(source, batch_size))
+    return all(part.built for part in model._flatten_layers(include_self=False))
 
 
 def check_indices(model: Any, source: Source, trainer: CompiledTraining | None = None) -> None:
