@@ -67,7 +67,8 @@ def stepped(net: Any, optimizer: Any) -> float:
 def trained(tmp_path: Path) -> tuple[str, np.ndarray, list[float]]:
     """A checkpoint after two steps, what the model gives there, and the losses of two more."""
     net, optimizer = made_net(), tf.keras.optimizers.Adam(0.1)
-    stepped(net, optimizer), stepped(net, optimizer)
+    for _ in range(2):
+        stepped(net, optimizer)
     net.scaled.scale.assign(0.5)
     path = tf.train.Checkpoint(net=net, optimizer=optimizer).save(str(tmp_path / "ckpt"))
     outputs = net(X).numpy()

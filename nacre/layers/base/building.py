@@ -13,6 +13,7 @@ from nacre.core.names import current_path
 from nacre.core.origins import is_own_bug, passed_users_code
 from nacre.core.registry import is_builtin
 from nacre.core.shape_inference import infer
+from nacre.core.untraced import untraced
 from nacre.layers.base import adapting, calling
 from nacre.layers.base.weights import WeightHolder, own_scope
 
@@ -114,7 +115,8 @@ class Buildable(WeightHolder):
         self.built = True
         if self._initial_weights is not None:
             values, self._initial_weights = self._initial_weights, None
-            self.set_weights(values)
+            with untraced():
+                self.set_weights(values)
         self._tell_built()
 
     def _tell_built(self) -> None:

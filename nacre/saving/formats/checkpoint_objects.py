@@ -5,17 +5,14 @@ Objects are found by the attributes they have in the file, as `tf.train.Checkpoi
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-
-from nacre.core import recording, scope
 from nacre.core.errors import WeightsMismatchError, listed, message
 from nacre.core.registry import is_builtin
+from nacre.core.untraced import untraced
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
@@ -123,7 +120,7 @@ class _Reader:
         """What an object gets as an attribute after it was restored takes its values."""
         at = self._file.nodes[place].children.get(name)
         if at is not None and at not in self._bound and is_kept(child):
-            with _outside_of_traces():
+            with untraced():
                 self.object(child, at, f"{path}/{name}" if path else name)
                 self.take()
 
@@ -143,7 +140,7 @@ class _Reader:
     def _built(self, layer: Any, place: int, path: str) -> None:
         self._waiting.discard(id(layer))
         known = len(self.missing)
-        with _outside_of_traces():
+        with untraced():
             if self._is_made_of_attributes(layer, place):
                 self._parts(layer, place, path)
                 self._none_for(layer, place, path)
@@ -249,14 +246,6 @@ class _Reader:
 def warn_of_missing(who: str, names: list[str]) -> None:
     """Tell what a file has nothing for."""
     warn(f"{who}: the file has nothing for {listed(names, 6)}; they stay as is.")
-
-
-@contextlib.contextmanager
-def _outside_of_traces() -> Iterator[None]:
-    """A block in which variables are set for good, though a program is being traced."""
-    with scope.running_program(None), recording.paused():
-        with scope.outside_scopes(), jax.ensure_compile_time_eval():
-            yield
 
 
 def _within(file: Checkpoint, place: int) -> Iterator[int]:
