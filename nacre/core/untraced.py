@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import jax
 
@@ -11,7 +11,7 @@ from nacre.core import recording, scope
 
 
 @contextlib.contextmanager
-def untraced() -> Iterator[None]:
+def untraced() -> Generator[None]:
     """A block in which variables have and get real values: no scope, tape or program sees it.
 
     A layer may be built while `fit` looks for shapes, in a scope that drops what is assigned.
