@@ -68,7 +68,8 @@ class Function(Compiled[..., Any]):
         have = as_dtype(given.dtype)
         is_list = isinstance(value, list | tuple)
         fits = _kind(have) == _kind(wanted) or (is_list and have.is_integer and wanted.is_floating)
-        if not fits:
+        loses_digits = not is_list and have.is_floating and have.size > wanted.size
+        if not fits or loses_digits:
             rule = f"input_signature says an argument of dtype {wanted.name}"
             fix = f"Convert it: tf.cast(x, tf.{wanted.name})."
             raise SignatureError(message(self._who, rule, f"dtype {have.name}", fix))

@@ -145,6 +145,9 @@ def test_what_is_known_while_a_function_is_traced_is_printed_at_each_run(
         ("int32", lambda: tf.constant([True]), None),
         ("float32", lambda: tf.constant([1]), None),
         ("int32", lambda: tf.constant([[1]]), None),
+        ("float32", lambda: tf.constant([1.5], tf.float64), None),
+        ("float16", lambda: tf.Variable([1.5]), None),
+        ("float32", lambda: np.array([1.5]), [3.0]),
         ("int32", lambda: np.array([1.5]), [2]),  # TensorFlow cuts NumPy's arrays too
         ("int32", lambda: [1], [2]),
         ("float32", lambda: [1], [2.0]),
