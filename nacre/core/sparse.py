@@ -65,7 +65,7 @@ def is_sparse(value: Any) -> bool:
 
 def holds_entries(value: Any) -> bool:
     """Whether its class says that it is values at places: `indices`, `values` and `shape`."""
-    kind: type = type(value)
+    kind: type[Any] = type(value)
     return getattr(kind, "holds_sparse_entries", False) is True
 
 
