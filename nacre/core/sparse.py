@@ -65,8 +65,7 @@ def is_sparse(value: Any) -> bool:
 
 def holds_entries(value: Any) -> bool:
     """Whether its class says that it is values at places: `indices`, `values` and `shape`."""
-    kind: type[Any] = type(value)
-    return getattr(kind, "holds_sparse_entries", False) is True
+    return getattr(value.__class__, "holds_sparse_entries", False) is True
 
 
 def is_sparse_torch_tensor(value: Any) -> bool:
