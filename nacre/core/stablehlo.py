@@ -24,6 +24,8 @@ import jax
 import ml_dtypes
 import numpy as np
 
+from nacre.core.mlir_bytecode import check_counts
+
 # Functions that XLA has for linear algebra, random bits and sizes.
 _CALLS = re.compile(
     r"(lapack|cusolver|cusparse|hipsolver)_\w+_ffi"
@@ -112,6 +114,7 @@ def _with_shapes(context: Any, data: bytes, structs: Sequence[jax.ShapeDtypeStru
     from jaxlib.mlir import ir
     from jaxlib.mlir.dialects import stablehlo
 
+    check_counts(data)
     with context, ir.Location.unknown():
         module = stablehlo.deserialize_portable_artifact(context, data)
         _refuse_calls(module)
