@@ -726,7 +726,32 @@ class Model(Trainable):
         save_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Write the whole model: `.keras` or `.h5` by the ending of the path."""
+        """Write the whole model: structure, weights, compile arguments and optimizer state.
+
+        `nacre.saving.save_model` says what each form holds, and takes the same arguments: a file
+        that ends in `.keras` or `.h5`, a SavedModel folder (a path without an ending, or with
+        `.tf`), an open `h5py.File`, a binary file object, an address such as `s3://…` or `hf://…`.
+        What was written is read back and compared before it takes the place of what was there.
+
+        Args:
+            filepath: Where to write.
+            overwrite: False asks at a terminal before a file is replaced; elsewhere it raises.
+            zipped: False writes the members of a `.keras` file into a folder.
+            include_optimizer: False leaves the compile arguments and the optimizer out.
+            save_format: 'keras', 'h5' or 'tf' where the ending does not tell (tf.keras 2).
+            **kwargs: `verify`, `compat` and `signatures`, as of `nacre.saving.save_model`.
+
+        Raises:
+            FileFormatError: The ending is no format's, or what was written differs from memory.
+            SerializationError: A part of the model cannot be written so that it can be read.
+        Example:
+            >>> import nacre, pathlib, tempfile
+            >>> model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
+            >>> path = pathlib.Path(tempfile.mkdtemp()) / "m.keras"
+            >>> model.save(path)
+            >>> nacre.saving.load_model(path).output_shape
+            (None, 2)
+        """
         doors.save_model(
             self,
             filepath,
@@ -927,7 +952,32 @@ class Model(Trainable):
 
     @boundary
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
-        """Read weights from `.weights.h5`, `.h5` or `.keras`."""
+        """Read weights, of a file with or without the model's structure.
+
+        It may be a `.weights.h5`, `.h5` or `.keras` file of any Keras, shards with their list, a
+        checkpoint of TensorFlow, a SavedModel folder, `.safetensors` or `.npz`;
+        `nacre.saving.load_weights` says how names are matched in each, and takes the same
+        arguments. A model that is not built is built for what the file says where it says so.
+
+        Args:
+            filepath: Path or address.
+            skip_mismatch: Leave out what does not fit, with a warning that lists it.
+            **kwargs: `by_name=True` matches layers by name in `.h5` files of the older layout.
+
+        Returns:
+            Of a checkpoint, what `expect_partial` and `assert_consumed` may be called on, as in
+            tf.keras 2; else None.
+
+        Raises:
+            WeightsMismatchError: Something does not fit, all of it told; nothing was changed.
+            NotBuiltError: The file does not say what the model is to be built for.
+        Example:
+            >>> import nacre, pathlib, tempfile
+            >>> model = nacre.Sequential([nacre.Input((3,)), nacre.layers.Dense(2)])
+            >>> path = pathlib.Path(tempfile.mkdtemp()) / "m.weights.h5"
+            >>> model.save_weights(path)
+            >>> model.load_weights(path)
+        """
         found = doors.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
         self._check_built_for_weights(filepath)
         return found

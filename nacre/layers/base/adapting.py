@@ -131,9 +131,16 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any) -> N
     mode, config = resolve(model._who(), mode, config)
     _require_built(model, "a model")
     left: list[str] = []
-    for layer in model._flatten_layers(include_self=False):
-        if layer._direct_layers() or not _chosen(layer, filters):
-            continue
+    within = [
+        layer for layer in model._flatten_layers(include_self=False) if not layer._direct_layers()
+    ]
+    chosen = [layer for layer in within if _chosen(layer, filters)]
+    if within and not chosen and not callable(filters):  # what programs decide may be none
+        who, got = f"{model._who()}.quantize", listed([layer.name for layer in within])
+        raise ArgumentError(
+            message(who, "filters must be found in the name of a layer", f"{filters!r} for {got}")
+        )
+    for layer in chosen:
         try:
             layer.quantize(mode, config=config)
         except UnsupportedError:
