@@ -136,7 +136,10 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any) -> N
     ]
     chosen = [layer for layer in within if _chosen(layer, filters)]
     if within and not chosen and not callable(filters):  # what programs decide may be none
-        who, got = f"{model._who()}.quantize", listed([layer.name for layer in within])
+        who, got = (
+            f"{model._who()}.quantize",
+            listed([layer.name for layer in within if layer.weights]),
+        )
         raise ArgumentError(
             message(who, "filters must be found in the name of a layer", f"{filters!r} for {got}")
         )
