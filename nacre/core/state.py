@@ -78,7 +78,14 @@ def _all_locked(trainings: Mapping[int, RunningTraining]) -> Generator[None]:
 # (thread, ids of variables) of each block of `standing_still`, and who waits for their end.
 _standing: list[tuple[int, set[int]]] = []
 _changed = threading.Condition()
-_trainers: set[int] = set()  # threads in which something was trained
+_trainers: set[int] = set()  # threads in which something was trained, those of before among them
+
+
+def _others_train() -> bool:
+    """Whether something was trained in another thread that there still is."""
+    known = list(_trainers)  # before the threads: one that begins now is in neither or in both
+    _trainers.difference_update(set(known) - {thread.ident for thread in threading.enumerate()})
+    return bool(_trainers - {threading.get_ident()})
 
 
 def _forget_other_threads() -> None:
@@ -194,7 +201,7 @@ class State:
         """The values for a program that only reads them, all of one step."""
         groups = self.groups if names is None else {name: self.groups[name] for name in names}
         self._place_groups(groups)
-        if _trainers and _trainers != {threading.get_ident()}:
+        if _trainers and _trainers != {threading.get_ident()} and _others_train():
             return self._read_apart(groups)
         values: Values = {}
         for name, group in groups.items():
@@ -352,7 +359,9 @@ class State:
 
         It waits like `wait_for_saves`.
         """
-        _trainers.add(training.thread)
+        if training.thread not in _trainers:
+            threading.current_thread()  # one that Python did not begin is listed from then on
+            _trainers.add(training.thread)
         with contextlib.ExitStack() as locks:
             with _changed:
                 while not any([v.trained_by for v in variables]) and self._stands_still():

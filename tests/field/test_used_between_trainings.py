@@ -55,3 +55,14 @@ def test_a_model_is_used_in_threads_while_another_thread_trains_it_batch_by_batc
     trainer.join()
     assert not errors, errors[:3]
     assert len(done) == 40 * len(USES)
+
+
+def test_a_thread_that_trained_and_ended_costs_later_uses_nothing() -> None:
+    model = nacre.Sequential([nacre.Input((4,)), nacre.layers.Dense(1)])
+    model.compile("adam", "mse")
+    trainer = threading.Thread(target=lambda: model.train_on_batch(X, Y))
+    trainer.start()
+    trainer.join()
+    model.predict(X, verbose=0)
+    variables = [*model.weights, *model.optimizer.variables]
+    assert not any(variable._was_read for variable in variables)  # the next step copies none
