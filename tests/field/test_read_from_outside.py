@@ -19,6 +19,7 @@ import pytest
 
 import nacre
 from nacre import layers, ops
+from nacre.core.errors import BusyError
 
 X, Y = np.ones((4, 3), "float32"), np.zeros((4, 3), "float32")
 SCALE = 2.0
@@ -364,15 +365,18 @@ def test_an_optimizer_that_is_set_trains_from_the_next_fit_on() -> None:
     assert not np.array_equal(before[0], model.get_weights()[0])
 
 
-def test_an_optimizer_set_by_a_callback_waits_for_the_next_fit() -> None:
+def test_an_optimizer_set_by_a_callback_is_refused_and_set_between_fits_holds() -> None:
     model = nacre.Sequential([nacre.Input((3,)), layers.Dense(3)])
     first = nacre.optimizers.SGD(0.1)
     model.compile(first, "mse")
     swap = nacre.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: setattr(model, "optimizer", nacre.optimizers.SGD(0.0))
     )
-    model.fit(X, Y, epochs=3, verbose=0, callbacks=[swap])
-    assert first.iterations.value == 3
+    with pytest.raises(BusyError, match="set model.optimizer. Do so between two"):
+        model.fit(X, Y, epochs=3, verbose=0, callbacks=[swap])
+    model.optimizer = second = nacre.optimizers.SGD(0.0)
+    model.fit(X, Y, epochs=3, verbose=0)
+    assert (first.iterations.value, second.iterations.value) == (1, 3)
 
 
 def test_a_loss_that_is_set_after_compile_is_said_to_change_nothing() -> None:

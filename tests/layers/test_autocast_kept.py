@@ -8,7 +8,7 @@ from nacre import layers
 
 
 @keras.saving.register_keras_serializable("autocast_kept")
-class Plain(layers.Layer):
+class KeepsItsInputs(layers.Layer):
     def call(self, inputs):
         return inputs * 1
 
@@ -27,7 +27,7 @@ class ChoosesItself(layers.Layer):
 
 MAKERS = {
     "built in": lambda: layers.Dense(2, autocast=False, dtype="mixed_float16"),
-    "a user's": lambda: Plain(autocast=False, dtype="mixed_float16"),
+    "a user's": lambda: KeepsItsInputs(autocast=False, dtype="mixed_float16"),
     "fixed by its class": lambda: ChoosesItself(dtype="mixed_float16"),
 }
 
