@@ -205,7 +205,7 @@ def function_from_config(config: Any, *modules: str) -> Callable[..., Any]:
     return function
 
 
-def checked_argument(owner: Any, name: str, before: Any, value: Any) -> Any:
+def _checked_argument(owner: Any, name: str, before: Any, value: Any) -> Any:
     """What an argument of a loss or metric that is set later becomes, as if it had been given.
 
     Args:
@@ -222,7 +222,23 @@ def checked_argument(owner: Any, name: str, before: Any, value: Any) -> Any:
     return made._fn_kwargs[name]
 
 
-class LossFunctionWrapper(Loss):
+class SettableArguments:
+    """A loss or metric made of a function, whose arguments may be set as attributes later."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; one that is an argument of the function is passed on to it.
+
+        So `loss.label_smoothing = 0.0` in a callback holds from the next step on, as any change of
+        an attribute. (In Keras it changes nothing.)
+        """
+        arguments = self.__dict__.get("_fn_kwargs")
+        if arguments is not None and name in arguments:
+            value = _checked_argument(self, name, arguments[name], value)
+            super().__setattr__("_fn_kwargs", {**arguments, name: value})
+        super().__setattr__(name, value)
+
+
+class LossFunctionWrapper(SettableArguments, Loss):
     """A loss from a function `(y_true, y_pred, **kwargs) -> one value per sample`.
 
     Args:
@@ -255,18 +271,6 @@ class LossFunctionWrapper(Loss):
         self.fn = fn
         self._fn_kwargs = kwargs
         self._casts_targets = not getattr(fn, "takes_class_indices", False)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; one that is an argument of the function is passed on to it.
-
-        So `loss.label_smoothing = 0.0` in a callback holds from the next step on, as any change of
-        an attribute. (In Keras it changes nothing.)
-        """
-        arguments = self.__dict__.get("_fn_kwargs")
-        if arguments is not None and name in arguments:
-            value = checked_argument(self, name, arguments[name], value)
-            super().__setattr__("_fn_kwargs", {**arguments, name: value})
-        super().__setattr__(name, value)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The reduced loss; see `Loss.__call__`.

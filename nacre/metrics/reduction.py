@@ -18,7 +18,7 @@ from nacre.core.scope import get_mask
 from nacre.losses.absent import is_axis_unambiguous, without_absent
 from nacre.losses.checking import as_array, as_returned_array, check_given_labels, same_rank
 from nacre.losses.logits import activation_of_probabilities
-from nacre.losses.loss import checked_argument, function_config, function_from_config
+from nacre.losses.loss import SettableArguments, function_config, function_from_config
 from nacre.losses.reduction import (
     combined_mask,
     divide_or_zero,
@@ -174,7 +174,7 @@ class Mean(Metric):
 
 
 @register("metrics/MeanMetricWrapper")
-class MeanMetricWrapper(Mean):
+class MeanMetricWrapper(SettableArguments, Mean):
     """The mean of a function `(y_true, y_pred, **kwargs) -> one value per sample`.
 
     Args:
@@ -202,14 +202,6 @@ class MeanMetricWrapper(Mean):
             self.direction = direction_of(fn)
         self._fn = fn
         self._fn_kwargs = kwargs
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; one that is an argument of the function is passed on to it."""
-        arguments = self.__dict__.get("_fn_kwargs")
-        if arguments is not None and name in arguments:
-            value = checked_argument(self, name, arguments[name], value)
-            super().__setattr__("_fn_kwargs", {**arguments, name: value})
-        super().__setattr__(name, value)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch in.

@@ -22,7 +22,7 @@ def randn(*args: int) -> Any:
     Args:
         args: The sizes.
     """
-    return landed(np.asarray(_drawing[0].standard_normal(args)))
+    return standard_normal(args)
 
 
 def standard_normal(size: Any = None) -> Any:
@@ -40,7 +40,7 @@ def rand(*size: int) -> Any:
     Args:
         size: The sizes.
     """
-    return landed(np.asarray(_drawing[0].random(size)))
+    return random(size)
 
 
 def random(size: Any = None) -> Any:
