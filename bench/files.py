@@ -70,7 +70,8 @@ random = np.random.default_rng(0)
 for weight in model.weights:
     weight.assign(random.random(weight.shape, dtype="float32"))
 size = sum(w.nbytes for w in model.get_weights())
-os.chdir(tempfile.mkdtemp())
+scratch = tempfile.TemporaryDirectory()  # goes with the process: a gigabyte of files
+os.chdir(scratch.name)
 whole = name.endswith(".keras") or name == "m.h5"
 save = model.save if whole else model.save_weights
 found = {key: [] for key in ("write", "unverified", "verified", "read", "open")}
