@@ -108,12 +108,15 @@ def _line(line: str) -> str:
 
 def run_cells(path: Path, main: ModuleType) -> None:
     """Run all cells in the module; a value at the end of one is printed."""
+    from nacre.tf.conversion.percents import with_shapes_as_one
+
     scope = vars(main)
     scope["display"] = _display
     for number, cell in code_cells(path):
         name, text = f"{path}, cell {number}", as_python(cell)
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         tree = ast.parse(text, name)
+        with_shapes_as_one(tree)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         exec(compile(tree, name, "exec"), scope)
         if last is not None and isinstance(last, ast.Expr):

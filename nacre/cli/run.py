@@ -64,7 +64,13 @@ def _run_module(module: str, words: list[str]) -> None:
 
 
 def _compiled(path: Path) -> CodeType:
-    return compile(path.read_bytes(), str(path), "exec")
+    import ast
+
+    from nacre.tf.conversion.percents import with_shapes_as_one
+
+    tree = ast.parse(path.read_bytes(), str(path))
+    with_shapes_as_one(tree)
+    return compile(tree, str(path), "exec", dont_inherit=True)
 
 
 def _as_main(path: Path) -> ModuleType:

@@ -26,7 +26,6 @@ REASONS: dict[str, str] = {
     "cluster": "One machine trains here: tf.distribute.MirroredStrategy or OneDeviceStrategy.",
     "tpu": "On a TPU programs run as on any device; its tables and layouts are not here.",
     "raw": "Ops by their raw names are not here: use the function of tf, tf.math or tf.nn.",
-    "queue": "Queues are not here: use tf.data.Dataset, or queue.Queue of Python's.",
     "mlir": "Programs are shown by nacre's summary and export, not as MLIR of TensorFlow.",
     "own_cell": "Write the call into a cell of your own: tf.keras.layers.RNN takes any.",
     "samplers": "Use tf.random.log_uniform_candidate_sampler or uniform_candidate_sampler.",
@@ -130,7 +129,6 @@ _BY_REASON: dict[str, str] = {
     "tpu.experimental.HardwareFeature tpu.experimental.TPUSystemMetadata "
     "tpu.experimental.Topology tpu.experimental.embedding",
     "raw": "raw_ops",
-    "queue": "queue",
     "mlir": "mlir",
     "own_cell": "nn.RNNCellDeviceWrapper nn.RNNCellDropoutWrapper nn.RNNCellResidualWrapper",
     "samplers": "nn.all_candidate_sampler nn.compute_accidental_hits "

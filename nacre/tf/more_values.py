@@ -13,7 +13,6 @@ from nacre.data import DatasetSpec, Ragged, RaggedSpec, TensorSpec
 from nacre.tf.dtypes import as_dtype, dtype_of
 from nacre.tf.running import is_tensor
 from nacre.tf.shapes import TensorShape
-from nacre.tf.sizes import plain
 from nacre.tf.values import tensor
 
 
@@ -183,25 +182,6 @@ def is_numeric_tensor(tensor: Any) -> bool:
     return is_tensor(tensor) and dtype_of(tensor).name not in ("bool", "string")
 
 
-def dimension_value(dimension: Any) -> int | None:
-    """A size as a number.
-
-    Args:
-        dimension: The size.
-    """
-    return None if dimension is None else plain(dimension)
-
-
-def dimension_at_index(shape: Any, index: int) -> int | None:
-    """One size of a shape.
-
-    Args:
-        shape: The shape.
-        index: Which one.
-    """
-    return TensorShape(shape)[index]
-
-
 def path_to_str(path: Any) -> Any:
     """A path as a text; anything else as it is."""
     return path.__fspath__() if hasattr(path, "__fspath__") else path
@@ -297,7 +277,7 @@ def _distance(a: list[Any], b: list[Any]) -> int:
 
 __all__ = [
     "IndexedSlices", "RaggedTensorSpec", "TensorProto", "TypeSpec", "assert_proper_iterable",
-    "assert_same_structure", "broadcast_static_shape", "dimension_at_index", "dimension_value",
+    "assert_same_structure", "broadcast_static_shape", 
     "edit_distance", "is_nested", "is_numeric_tensor", "make_ndarray", "make_tensor_proto",
     "path_to_str", "same_float_dtype", "timestamp", "together", "type_spec_from_value",
 ]  # fmt: skip

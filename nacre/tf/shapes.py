@@ -3,12 +3,158 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
 from typing import Any, SupportsIndex
 
 import numpy as np
 
 from nacre.core.errors import ShapeError, message
+
+
+class Dimension:
+    """`tf.compat.v1.Dimension`: a size that may be unknown, with its `value`.
+
+    Args:
+        value: The size, or None.
+
+    Source:
+        TensorFlow 2.15. Comparing with one that is not known gives None, as there.
+    Example:
+        >>> TensorShape([None, 3]).dims[1].value, TensorShape([None, 3]).dims[1] * 2
+        (3, Dimension(6))
+    """
+
+    def __init__(self, value: Any) -> None:
+        size = getattr(value, "value", value)
+        if size is not None and isinstance(size, int | np.integer) and size < 0:
+            raise ShapeError(
+                message("tf.compat.v1.Dimension", "a size must be 0 or more", f"{size}")
+            )
+        self._value = size if size is None or not _is_index(size) else operator.index(size)
+
+    @property
+    def value(self) -> Any:
+        """The size, None where it is not known."""
+        return self._value
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether both may be equal."""
+        return self._value is None or _value(other) in (None, self._value)
+
+    def assert_is_compatible_with(self, other: Any) -> None:
+        """Raise where they cannot be equal."""
+        if not self.is_compatible_with(other):
+            raise ShapeError(
+                message("tf.compat.v1.Dimension", f"sizes must fit {self}", f"{other}")
+            )
+
+    def merge_with(self, other: Any) -> Dimension:
+        """What is known of either."""
+        self.assert_is_compatible_with(other)
+        return Dimension(_value(other) if self._value is None else self._value)
+
+    def _with(self, function: Callable[[Any, Any], Any], other: Any, turned: bool = False) -> Any:
+        given = _value(other)
+        if given is not None and not _is_index(given):
+            return NotImplemented
+        if self._value is None or given is None:
+            return None
+        return function(given, self._value) if turned else function(self._value, given)
+
+    def _sized(self, function: Callable[[Any, Any], Any], other: Any, turned: bool = False) -> Any:
+        found = self._with(function, other, turned)
+        return found if found is NotImplemented else Dimension(found)
+
+    def __add__(self, other: Any) -> Any:
+        return self._sized(operator.add, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._sized(operator.sub, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._sized(operator.sub, other, True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._sized(operator.mul, other)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._sized(operator.floordiv, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._sized(operator.floordiv, other, True)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._sized(operator.mod, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._sized(operator.mod, other, True)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __eq__(self, other: object) -> Any:
+        return self._with(operator.eq, other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._with(operator.ne, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._with(operator.lt, other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._with(operator.le, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._with(operator.gt, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._with(operator.ge, other)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __int__(self) -> int:
+        return self.__index__()
+
+    def __index__(self) -> int:
+        if self._value is None:
+            rule = "a size that is not known is no number"
+            raise TypeError(message("tf.compat.v1.Dimension", rule, "None", "Use tf.shape(x)."))
+        return operator.index(self._value)
+
+    def __str__(self) -> str:
+        return "?" if self._value is None else str(self._value)
+
+    def __repr__(self) -> str:
+        return f"Dimension({self._value})"
+
+
+def _value(size: Any) -> Any:
+    return size.value if isinstance(size, Dimension) else size
+
+
+def _is_index(size: Any) -> bool:
+    return hasattr(size, "__index__") and not isinstance(size, bool)
+
+
+def dimension_value(dimension: Any) -> Any:
+    """The size of a `Dimension`; a number and None as they are.
+
+    Args:
+        dimension: One of either kind.
+    """
+    return _value(dimension)
+
+
+def dimension_at_index(shape: Any, index: int) -> Dimension:
+    """One size of a shape, as a `Dimension`.
+
+    Args:
+        shape: The shape.
+        index: Which axis.
+    """
+    return TensorShape(shape).dims[index]
 
 
 class TensorShape(tuple[Any, ...]):
@@ -52,9 +198,9 @@ class TensorShape(tuple[Any, ...]):
         return len(self)
 
     @property
-    def dims(self) -> list[int | None]:
-        """The sizes."""
-        return list(self)
+    def dims(self) -> list[Dimension]:
+        """The sizes, each with its `value`."""
+        return [Dimension(size) for size in self]
 
     def as_list(self) -> list[int | None]:
         """The sizes as a list."""
@@ -168,4 +314,4 @@ def of_sizes(sizes: tuple[Any, ...]) -> TensorShape:
     return tuple.__new__(TensorShape, sizes)
 
 
-__all__ = ["TensorShape", "of_sizes"]
+__all__ = ["Dimension", "TensorShape", "dimension_at_index", "dimension_value", "of_sizes"]

@@ -853,14 +853,22 @@ as_bytes(bytes_or_text, encoding='utf-8') = as_bytes(bytes_or_text, encoding)
 as_str(bytes_or_text, encoding='utf-8') = as_text(bytes_or_text, encoding)
 as_str_any(value, encoding='utf-8') = as_text(value, encoding) if isinstance(value, bytes) else str(value)
 as_text(bytes_or_text, encoding='utf-8') = as_text(bytes_or_text, encoding)
-dimension_at_index = nacre.tf.more_values:dimension_at_index
-dimension_value = nacre.tf.more_values:dimension_value
+dimension_at_index = nacre.tf.shapes:dimension_at_index
+dimension_value = nacre.tf.shapes:dimension_value
 path_to_str = nacre.tf.more_values:path_to_str
 forward_compatible(year, month, day) = True
 """
 
 # As far as scripts for TensorFlow 2 use it.
 ROWS["compat.v1"] = """
+Dimension = nacre.tf.shapes:Dimension
+FIFOQueue = nacre.tf.queues:FIFOQueue
+PaddingFIFOQueue = nacre.tf.queues:PaddingFIFOQueue
+PriorityQueue = nacre.tf.queues:PriorityQueue
+QueueBase = nacre.tf.queues:QueueBase
+RandomShuffleQueue = nacre.tf.queues:RandomShuffleQueue
+dimension_at_index = nacre.tf.shapes:dimension_at_index
+dimension_value = nacre.tf.shapes:dimension_value
 Summary = nacre.tf.raw_summaries:Summary
 SummaryMetadata = nacre.tf.raw_summaries:SummaryMetadata
 ConfigProto = nacre.tf.session_settings:ConfigProto
@@ -893,6 +901,14 @@ to_int64(x) = cast(x, 'int64')
 disable_v2_tensorshape() = None
 enable_resource_variables() = None
 enable_v2_tensorshape() = None
+"""
+
+ROWS["queue"] = """
+FIFOQueue = nacre.tf.queues:FIFOQueue
+PaddingFIFOQueue = nacre.tf.queues:PaddingFIFOQueue
+PriorityQueue = nacre.tf.queues:PriorityQueue
+QueueBase = nacre.tf.queues:QueueBase
+RandomShuffleQueue = nacre.tf.queues:RandomShuffleQueue
 """
 
 ROWS["nn.experimental"] = """

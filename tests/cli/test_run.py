@@ -111,3 +111,28 @@ def test_cells_that_ask_for_help_or_keep_what_a_command_prints_are_python() -> N
     exec(text, scope)
     assert scope["files"] == ["a", "b"] and scope["b"] == 1
     assert as_python("x != 3") == "x != 3" and as_python("x = not y") == "x = not y"
+
+
+def test_a_shape_is_one_value_in_a_text(tmp_path: Path) -> None:
+    code = """
+import tensorflow as tf
+x = tf.zeros([2, 3])
+print("a %s" % x.shape, "b %s" % x.shape[1:], "c %s %d" % (x.shape, 3), f"d %{'s'}" % x.shape)
+print("e %s %s" % tuple(x.shape), "f " + "%s" % x.shape, 7 % 4, "g %(n)s" % {"n": x.shape})
+@tf.function
+def f(x):
+    print("h %s" % x.shape)
+    return x if tf.reduce_sum(x) > 0 else -x
+f(x)
+"""
+    (tmp_path / "script.py").write_text(code)
+    cell = {"cell_type": "code", "source": code.partition("@")[0]}
+    (tmp_path / "notes.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
+    lines = [
+        "a (2, 3) b (3,) c (2, 3) 3 d (2, 3)",
+        "e 2 3 f (2, 3) 3 g (2, 3)",
+        "h (2, 3)",
+    ]
+    for name, wanted in (("script.py", lines), ("notes.ipynb", lines[:2])):
+        done = run("-q", name, folder=tmp_path)
+        assert done.stdout.splitlines() == wanted and not done.stderr

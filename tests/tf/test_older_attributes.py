@@ -58,3 +58,22 @@ def test_rows_tell_of_themselves_at_every_depth() -> None:
     narrow = rows.with_row_splits_dtype(tf.int32)
     assert narrow.row_splits.dtype == tf.int32 and narrow.to_list() == rows.to_list()
     assert narrow.values.row_splits.dtype == tf.int32
+
+
+def test_dimensions_are_sizes_that_may_be_unknown() -> None:
+    dims = tf.TensorShape([None, 3]).dims
+    assert [dim.value for dim in dims] == [None, 3]
+    open_, three = dims
+    assert three == 3 and 3 == three and three != 4 and three < 4 and hash(three) == hash(3)
+    assert (open_ == 3) is None and (three < open_) is None
+    assert (three * 2 + 1).value == 7 and (7 // three).value == 2 and (three * open_).value is None
+    assert [0] * three == [0, 0, 0] and int(three) == 3 and f"{three} {open_}" == "3 ?"
+    assert open_.is_compatible_with(5) and not three.is_compatible_with(5)
+    assert open_.merge_with(three).value == 3
+    assert tf.compat.dimension_value(three) == tf.compat.dimension_value(3) == 3
+    assert tf.compat.dimension_at_index(tf.TensorShape([None, 3]), 1) == 3
+    with pytest.raises(TypeError, match="not known"):
+        int(open_)
+    with pytest.raises(ValueError, match="must fit"):
+        three.assert_is_compatible_with(4)
+    assert {tf.TensorShape([2]): 1}[tf.zeros([2]).shape] == 1

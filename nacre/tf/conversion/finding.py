@@ -7,6 +7,8 @@ import linecache
 import types
 from typing import NamedTuple
 
+from nacre.tf.conversion.percents import with_shapes_as_one
+
 
 class Found(NamedTuple):
     """Where a function stands.
@@ -68,7 +70,11 @@ def _codes(file: str, text: str) -> _Codes:
         if len(_compiled) >= _MOST_FILES:
             _compiled.clear()
         found: _Codes = {}
-        left = [compile(text, file, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)]
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        left = [compile(text, file, "exec", flags, dont_inherit=True)]
+        tree = ast.parse(text)
+        if with_shapes_as_one(tree):  # as `nacre run` compiles it
+            left.append(compile(tree, file, "exec", flags, dont_inherit=True))
         while left:
             code = left.pop()
             found.setdefault((code.co_name, code.co_firstlineno), []).append(code)

@@ -21,6 +21,7 @@ from nacre.core.tracing import is_tracer, is_tracing
 from nacre.core.variable import Variable
 from nacre.data import Dataset, HostTensor
 from nacre.tf.conversion.calls import Counted, Numbered, call, call_value
+from nacre.tf.conversion.percents import one_value
 from nacre.tf.conversion.staging import (
     Block,
     Undefined,
@@ -283,5 +284,5 @@ def _for_rows(
 
 __all__ = [
     "Block", "and_", "assert_", "call", "call_value", "for_", "held", "if_", "if_else", "if_return",
-    "known", "not_", "or_", "put_attribute", "put_item", "while_",
+    "known", "not_", "one_value", "or_", "put_attribute", "put_item", "while_",
 ]  # fmt: skip

@@ -25,6 +25,7 @@ from typing import Any
 
 from nacre.tf.conversion.finding import Found
 from nacre.tf.conversion.jumps import FLAG, VALUE, Jumps, Loop, has, is_function
+from nacre.tf.conversion.percents import fills_a_text
 
 OURS = "_nacre_"  # what the rewritten code calls the functions it asks
 
@@ -444,6 +445,12 @@ class _Function(ast.NodeTransformer):
         name = "and_" if isinstance(node.op, ast.And) else "or_"
         parts = [_lambda(self.visit(value)) for value in node.values]
         return ast.copy_location(_ask(name, *parts), node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        self.generic_visit(node)
+        if fills_a_text(node):
+            node.right = _like(node.right, _ask("one_value", node.right))
+        return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         self.generic_visit(node)
