@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from nacre.core.errors import DTypeError, message
 from nacre.core.kinds import is_of_library
 
 
@@ -115,6 +116,9 @@ def _of_jax(array: Any) -> Any:
 
 def _of_entries(values: np.ndarray, coordinates: Any, shape: Any) -> Any:
     """The same from values and, for each axis, where they stand."""
+    if values.dtype.kind in "OUST":
+        rule, fix = "it takes dense strings", "Make them dense: tf.sparse.to_dense(x)."
+        raise DTypeError(message("data", rule, "a sparse tensor of strings", fix))
     sizes = [int(size) for size in shape]
     places = np.asarray(coordinates).reshape(len(sizes), -1).astype(np.int64)
     # JAX fills up with entries that stand outside.

@@ -142,12 +142,11 @@ _BY_REASON: dict[str, str] = {
     ),
     "nd": "fftnd ifftnd rfftnd irfftnd signal.fftnd signal.ifftnd signal.rfftnd signal.irfftnd",
     "picture": "image.decode_jxl image.decode_webp io.decode_jxl io.decode_webp",
-    "protos": "io.decode_proto io.encode_proto io.RaggedFeature io.SparseFeature "
-    "io.parse_sequence_example io.deserialize_many_sparse io.serialize_many_sparse "
-    "io.serialize_sparse data.experimental.SqlDataset",
+    "protos": "io.decode_proto io.encode_proto io.RaggedFeature "
+    "io.parse_sequence_example data.experimental.SqlDataset",
     "sparse_parts": "sparse.bincount sparse.fill_empty_rows sparse.mask sparse.reset_shape "
     "sparse.split",
-    "sparse_batches": "SparseTensorSpec data.experimental.dense_to_sparse_batch",
+    "sparse_batches": "data.experimental.dense_to_sparse_batch",
     "service": "data.experimental.service data.experimental.distributed_save",
     "trace": "summary.graph",
     "crossed": "sparse.cross sparse.cross_hashed ragged.cross ragged.cross_hashed",

@@ -20,6 +20,8 @@ from nacre.core.tracing import is_tracing
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.data import HostTensor, TensorSpec
+from nacre.data.dataset.sparse import SparseEntries
+from nacre.data.dataset.spec import SparseSpec
 from nacre.tf.concrete import ConcreteFunction
 from nacre.tf.conversion import converted
 from nacre.tf.conversion.meaning import known
@@ -123,7 +125,7 @@ class Function(Compiled[..., Any]):
         """
         if not args and not kwargs and self.input_signature is not None:
             args = tuple(self.input_signature)
-        if not _holds_texts((args, kwargs)):
+        if not _holds_host_tensors((args, kwargs)):
             super().get_concrete_function(*args, **kwargs)
         leaves = tree.flatten(list(args))
         if not kwargs and leaves and all(map(_is_ranked, leaves)):
@@ -146,6 +148,8 @@ class Function(Compiled[..., Any]):
             raise TracedValueError(message(self._who, rule, "tensors of strings")) from error
 
     def _cast(self, spec: Any, value: Any) -> Any:
+        if isinstance(spec, SparseSpec):
+            return self._of_sparse_spec(spec, value)
         if not _is_text(spec):
             is_tensor = isinstance(value, jax.Array | HostTensor | Variable)
             if spec.dtype is not None and (is_tensor or isinstance(value, list | tuple)):
@@ -160,6 +164,14 @@ class Function(Compiled[..., Any]):
             raise SignatureError(message(self._who, rule, f"shape {tuple(found.shape)}"))
         return found
 
+    def _of_sparse_spec(self, spec: Any, value: Any) -> Any:
+        if not spec.is_compatible_with(value):
+            rule, got = f"input_signature says {spec}", type(value).__name__
+            if isinstance(value, SparseEntries):
+                got = f"one of shape {tuple(value.shape)}, {as_dtype(value.dtype).name}"
+            raise SignatureError(message(self._who, rule, got))
+        return value
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it."""
         if functions_run_eagerly():
@@ -171,8 +183,8 @@ class Function(Compiled[..., Any]):
             return _as_tensors(self.python_function(*args))
         if self._has_data_loop:
             return self._in_turns(args, kwargs)
-        if _holds_texts((args, kwargs, self.input_signature)):
-            # Strings are of the host: each call would be a program of its own.
+        if _holds_host_tensors((args, kwargs, self.input_signature)):
+            # They are of the host: each call would be a program of its own.
             return self._in_turns(self._of_signature(args), kwargs)
         if self._is_plain or holds_ragged((*args, *kwargs.values())):
             # Rows of different lengths are of the host: nothing would be compiled but one call.
@@ -204,8 +216,13 @@ class Function(Compiled[..., Any]):
         if self.input_signature is None:
             return args
         pairs = list(zip(self.input_signature, args, strict=False))
-        made = [tree.map_structure_up_to(s, _of_spec, s, value) for s, value in pairs]
+        made = [tree.map_structure_up_to(s, self._of_spec, s, value) for s, value in pairs]
         return (*made, *args[len(pairs) :])
+
+    def _of_spec(self, spec: Any, value: Any) -> Any:
+        if isinstance(spec, SparseSpec):
+            return self._of_sparse_spec(spec, value)
+        return tensor(value, spec.dtype) if isinstance(spec, TensorSpec) else value
 
     def _in_turns(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What it gives with values, the turns of its loops over data sets compiled."""
@@ -215,18 +232,17 @@ class Function(Compiled[..., Any]):
             return _as_tensors(run(*args, **kwargs))
 
 
-def _holds_texts(arguments: Any) -> bool:
-    """Whether there is a tensor of strings among arguments, or a spec of one."""
+def _holds_host_tensors(arguments: Any) -> bool:
+    """Whether there is a tensor of strings among arguments, or a sparse one, or a spec of one."""
     return any(
-        getattr(leaf, "dtype", None) is not None
-        and isinstance(leaf, HostTensor | TensorSpec)
-        and as_dtype(leaf.dtype) == "string"
+        isinstance(leaf, SparseEntries | SparseSpec)
+        or (
+            getattr(leaf, "dtype", None) is not None
+            and isinstance(leaf, HostTensor | TensorSpec)
+            and as_dtype(leaf.dtype) == "string"
+        )
         for leaf in tree.flatten(arguments)
     )
-
-
-def _of_spec(spec: Any, value: Any) -> Any:
-    return tensor(value, spec.dtype) if isinstance(spec, TensorSpec) else value
 
 
 def _kind(dtype: DType) -> str:

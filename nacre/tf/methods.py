@@ -42,8 +42,11 @@ from nacre.core.typed_jax import change_setting, setting
 from nacre.core.user_code import give_shapes_as, rewrite_with
 from nacre.core.variable import Variable
 from nacre.data import Dataset, HostTensor, Ragged, TensorSpec
+from nacre.data.dataset.sparse import SparseEntries
 from nacre.layers.base.layer import Layer
+from nacre.layers.preprocessing.hashing import Hashing
 from nacre.layers.preprocessing.host_layer import HostLayer
+from nacre.layers.preprocessing.vocabulary import IndexLookup
 from nacre.models.trainable import Trainable
 from nacre.tf.dtypes import DType, as_dtype, as_dtype_or_none
 from nacre.tf.older_attributes import OF_LAYERS, OF_SYMBOLS, OF_TENSORS
@@ -262,10 +265,17 @@ def _with_texts(call: Any) -> Any:
     """A call of a layer that works on the host: its strings are a tensor outside of models."""
 
     def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], SparseEntries) and _is_of_each(self):
+            return args[0].with_values(called(self, args[0].values, *args[1:], **kwargs))
         found = call(self, *args, **kwargs)
         return tensor(found) if type(found) is np.ndarray and call_context() is None else found
 
     return called
+
+
+def _is_of_each(layer: Any) -> bool:
+    """Whether a layer makes one value of each, so that of sparse ones it makes sparse ones."""
+    return isinstance(layer, IndexLookup | Hashing) and layer.output_mode == "int"
 
 
 class Reference:

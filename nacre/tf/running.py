@@ -16,6 +16,7 @@ from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer, is_tracing
 from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged
+from nacre.data.dataset.sparse import SparseEntries
 from nacre.export.importers.tensorflow.ops.strings import shown
 from nacre.tf.arguments import t
 from nacre.tf.dtypes import DType
@@ -133,6 +134,10 @@ def _path_of(stream: str) -> str:
 
 def _printed(value: Any, summarize: int) -> str:
     """A value as `tf.print` writes it: arrays by their numbers, others as Python does."""
+    if isinstance(value, SparseEntries):
+        names = {"indices": value.indices, "values": value.values, "shape": value.dense_shape}
+        parts = [f"{name}={shown(np.asarray(part), summarize)}" for name, part in names.items()]
+        return f"'SparseTensor({', '.join(parts)})'"
     if isinstance(value, str) and not isinstance(value, DType):
         return value
     if isinstance(value, Variable):

@@ -13,13 +13,15 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, TracedValueError, message
 from nacre.core.tracing import is_tracer
 from nacre.data import HostTensor, Ragged
+from nacre.data.dataset.sparse import SparseEntries
+from nacre.data.dataset.spec import SparseSpec
 from nacre.tf.dtypes import as_dtype, dtype_of
 from nacre.tf.shapes import TensorShape
 from nacre.tf.sizes import plain
 from nacre.tf.values import are_wide, landed, tensor
 
 
-class SparseTensor:
+class SparseTensor(SparseEntries):
     """A tensor by the places and values of what is not zero.
 
     Where things are is known on the host; values may be computed by a compiled function.
@@ -40,8 +42,6 @@ class SparseTensor:
         >>> np.asarray(to_dense(x)).tolist()
         [[0.0, 5.0], [7.0, 0.0]]
     """
-
-    holds_sparse_entries = True  # layers and `fit` take it, and make batches of it dense
 
     def __init__(self, indices: Any, values: Any, dense_shape: Any) -> None:
         if is_tracer(indices):
@@ -71,6 +71,16 @@ class SparseTensor:
             got = str(tuple(places[outside.any(1)][0].tolist()))
             raise ShapeError(message("tf.SparseTensor", rule, got))
         self.indices, self.dense_shape = landed(places), landed(np.asarray(sizes, np.int64))
+        self._by_row = None
+
+    @property
+    def op(self) -> Any:
+        """None: there are no graphs."""
+        return None
+
+    def consumers(self) -> list[Any]:
+        """None: there are no graphs."""
+        return []
 
     @property
     def shape(self) -> TensorShape:
@@ -114,6 +124,60 @@ class SparseTensor:
             f"SparseTensor(indices={self.indices!s}, values={self.values!s}, "
             f"dense_shape={self.dense_shape!s})"
         )
+
+
+class SparseTensorSpec(SparseSpec):
+    """What is known of a sparse tensor.
+
+    Args:
+        shape: The sizes, None for those that vary; None for any.
+        dtype: The dtype of the values.
+
+    Example:
+        >>> SparseTensorSpec([None, 3], "int32").is_compatible_with(eye(2, 3, "int32"))
+        True
+    """
+
+    kind = SparseTensor
+
+    @property
+    def value_type(self) -> Any:
+        """`tf.SparseTensor`."""
+        return SparseTensor
+
+    @classmethod
+    def from_value(cls, value: Any) -> SparseTensorSpec:
+        """That of a sparse tensor.
+
+        Args:
+            value: The tensor.
+        """
+        return cls(tuple(value.shape), as_dtype(value.dtype).name)
+
+    def is_compatible_with(self, spec_or_value: Any) -> bool:
+        """Whether a sparse tensor, or another spec, is one of these.
+
+        Args:
+            spec_or_value: The tensor or the spec.
+        """
+        other = spec_or_value
+        if not isinstance(other, SparseTensor | SparseTensorSpec):
+            return False
+        if as_dtype(other.dtype) != as_dtype(self.dtype):
+            return False
+        sizes = self.shape if other.shape is None else other.shape
+        both = zip(sizes or (), self.shape or sizes or (), strict=False)
+        return sizes is None or (
+            self.shape is None
+            or (len(sizes) == len(self.shape) and all(a == b or None in (a, b) for a, b in both))
+        )
+
+    def __repr__(self) -> str:
+        shape = "None" if self.shape is None else repr(TensorShape(self.shape))
+        return f"SparseTensorSpec({shape}, tf.{as_dtype(self.dtype).name})"
+
+
+SparseTensor.spec_class = SparseTensorSpec
 
 
 def _places(x: SparseTensor) -> np.ndarray:

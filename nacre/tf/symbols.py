@@ -14,6 +14,7 @@ from nacre.ops._op import Op
 from nacre.tf.kept_sizes import KEEPING, NOT_KEPT, kept_sizes, standing_for, with_sizes
 from nacre.tf.ragged_calls import holds_ragged, ragged_call
 from nacre.tf.sized_calls import is_of_model, note_sizes, sized_call
+from nacre.tf.sparse_calls import OF_SPARSE, sparse_among, sparse_call
 from nacre.tf.text_calls import takes_texts, text_call
 
 
@@ -39,6 +40,8 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if holds_ragged(args) or (kwargs and holds_ragged(kwargs.values())):
             return ragged_call(function, path, args, kwargs)
+        if path in OF_SPARSE and sparse_among(args, kwargs):
+            return sparse_call(function, path, args, kwargs)
         is_symbolic = any_symbolic(args, kwargs)
         if is_symbolic:
             args, kwargs = with_sizes(args), with_sizes(kwargs)

@@ -13,9 +13,11 @@ from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.node import INFINITE, NOT_KNOWN, UNKNOWN, Cursor, Node, Opening
 from nacre.data.dataset.ordering import OneCursor, OneInput
 from nacre.data.dataset.ragged import Ragged
+from nacre.data.dataset.sparse import SparseEntries
 from nacre.data.dataset.spec import (
     RaggedSpec,
     Shape,
+    SparseSpec,
     TensorSpec,
     as_shape,
     batched,
@@ -158,6 +160,7 @@ class PaddedBatch(Batch):
         size = self._size()
 
         def spec(leaf: Any, shape: Shape, value: Any, where: str) -> Any:
+            _refuse_sparse(leaf, self.name)
             wanted = shape if shape is not None else leaf.shape
             if wanted is None:
                 return TensorSpec(None, leaf.dtype)
@@ -187,6 +190,7 @@ class PaddedBatch(Batch):
         return el.mapped(lambda leaf: next(padded), first)
 
     def _pad(self, items: list[Any], shape: Shape, value: Any, where: str) -> HostTensor:
+        _refuse_sparse(items[0], self.name)
         if any(isinstance(item, Ragged) for item in items):
             items = [self._dense(item, value) for item in items]
         first = items[0]
@@ -264,6 +268,12 @@ class PaddedBatch(Batch):
         return cast[()]
 
 
+def _refuse_sparse(leaf: Any, who: str) -> None:
+    if isinstance(leaf, SparseEntries | SparseSpec):
+        rule, fix = "elements must be dense", "Take batch(batch_size), which joins sparse ones."
+        raise DataError(message(who, rule, f"a {type(leaf).__name__}", fix))
+
+
 class RaggedBatch(Batch):
     """Rows of different lengths together. Tensors whose size the source fixes are stacked."""
 
@@ -285,6 +295,7 @@ class RaggedBatch(Batch):
         size = self._size()
 
         def spec(leaf: Any, known: Any) -> Any:
+            _refuse_sparse(leaf, self.name)
             if self._is_dense(leaf, known):
                 return TensorSpec((size, *leaf.shape), leaf.dtype)
             inner = () if leaf.shape is None else leaf.shape[1:]
@@ -308,6 +319,7 @@ class RaggedBatch(Batch):
         columns = zip(*flat, strict=True)
 
         def together(column: Any, fact: Any) -> Any:
+            _refuse_sparse(column[0], self.name)
             if self._is_dense(column[0], fact):
                 return el.stack_leaves(column, self.name, "")
             return Ragged.of_rows(column, self.row_splits_dtype, self.name, _inner_axes(fact))
@@ -387,6 +399,8 @@ class UnbatchCursor(OneCursor):
 
 
 def _row(leaf: Any, at: int) -> Any:
+    if isinstance(leaf, SparseEntries):
+        return leaf.row(at)
     return leaf[at] if isinstance(leaf, Ragged) else _item(leaf, (at, ...))
 
 
@@ -399,7 +413,7 @@ def number_of_rows(element: Any, who: str) -> int:
     Raises:
         DataError: They differ, or there are none.
     """
-    sizes = [len(leaf) if leaf.shape else None for leaf in el.leaves(element)]
+    sizes = [_length(leaf) for leaf in el.leaves(element)]
     if not sizes or None in sizes or len(set(sizes)) > 1:
         raise DataError(
             message(
@@ -409,6 +423,12 @@ def number_of_rows(element: Any, who: str) -> int:
             )
         )
     return int(sizes[0] or 0)
+
+
+def _length(leaf: Any) -> int | None:
+    if isinstance(leaf, SparseEntries):
+        return leaf.shape[0] if leaf.shape else None
+    return len(leaf) if leaf.shape else None
 
 
 class Rebatch(OneInput):
@@ -496,7 +516,13 @@ class RebatchCursor(OneCursor):
 
 
 def _cut(element: Any, rows: slice) -> Any:
-    return el.mapped(lambda leaf: leaf[rows], element)
+    return el.mapped(lambda leaf: _part(leaf, rows), element)
+
+
+def _part(leaf: Any, rows: slice) -> Any:
+    if isinstance(leaf, SparseEntries):
+        return leaf.rows(np.arange(rows.start, rows.stop))
+    return leaf[rows]
 
 
 def _joined(leaves: tuple[Any, ...]) -> Any:
@@ -504,6 +530,8 @@ def _joined(leaves: tuple[Any, ...]) -> Any:
     if isinstance(first, Ragged):
         rows = [row for leaf in leaves for row in leaf]
         return Ragged.of_rows(rows, first.row_splits.dtype, Rebatch.name)
+    if isinstance(first, SparseEntries):
+        return first.joined(leaves, Rebatch.name)
     for leaf in leaves:
         if leaf.shape[1:] != first.shape[1:] or leaf.dtype != first.dtype:
             raise DataError(

@@ -2,7 +2,7 @@
 
 An element is a tensor, or a tuple, named tuple, dict or dataclass of elements; None stands where
 there is nothing. A list is a tensor, as for tf.data. Leaves are `HostTensor`s that nobody can write
-to, `Ragged`s, or data sets (the windows of `window`).
+to, `Ragged`s, `SparseEntries`, or data sets (the windows of `window`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from nacre.core.sparse import holds_entries
 from nacre.core.stored import is_stored
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.ragged import Ragged
+from nacre.data.dataset.sparse import SparseEntries
 from nacre.data.padding import is_ragged
 from nacre.data.rows import aligned_empty
 
@@ -137,7 +138,7 @@ def _to_element(value: Any, who: str) -> Any:
         return None
     if is_structure(value):
         return rebuilt(value, [_to_element(item, who) for _, item in children(value)])
-    if isinstance(value, Ragged):
+    if isinstance(value, Ragged | SparseEntries):
         return value.on_host()
     if hasattr(value, "_dataset_node"):
         return value
@@ -172,8 +173,8 @@ def tensor(value: Any, who: str) -> HostTensor:
     if isinstance(value, list | range | tuple):
         return _of_list(list(value), who)
     if holds_entries(value):
-        rule, fix = "elements of data sets are dense", "Make it dense: tf.sparse.to_dense(x)."
-        raise DataError(message(who, rule, f"a {type(value).__name__}", fix))
+        rule, fix = "a list is of dense tensors", "Make it dense: tf.sparse.to_dense(x)."
+        raise DataError(message(who, rule, f"a {type(value).__name__} in it", fix))
     foreign = to_numpy_if_foreign(value, who)
     if foreign is not value or has_array_protocol(value) or hasattr(value, "__array__"):
         return _leaf(np.asarray(foreign), who, 0)
@@ -403,6 +404,9 @@ def stacked(items: Sequence[Any], who: str, where: str = "") -> Any:
         return None
     if isinstance(first, Ragged):
         return Ragged.of_rows(items, first.row_splits.dtype, who)
+    if isinstance(first, SparseEntries):
+        _refuse_others(items, SparseEntries, who)
+        return first.stacked(items, who)
     if not is_structure(first):
         raise DataError(
             message(
@@ -431,8 +435,17 @@ def stacked(items: Sequence[Any], who: str, where: str = "") -> Any:
     return rebuilt(first, [stacked(c, who, f"{where}[{k!r}]") for k, c in parts])
 
 
+def _refuse_others(items: Sequence[Any], kind: type, who: str) -> None:
+    other = next((item for item in items if not isinstance(item, kind)), None)
+    if other is not None:
+        got = f"{_form(items[0])} and {_form(other)}"
+        raise DataError(message(who, "all elements must have one structure", got))
+
+
 def _form(value: Any) -> str:
     """A structure in words."""
+    if isinstance(value, SparseEntries):
+        return "a sparse tensor"
     if not is_structure(value):
         return "None" if value is None else "a tensor"
     names = [f"{key!r}" if isinstance(key, str) else f"{key}" for key, _ in children(value)]
@@ -509,6 +522,9 @@ def packed(element: Any) -> Any:
         return _packed_text(element) if element.dtype.kind == "O" else element.view(np.ndarray)
     if isinstance(element, Ragged):
         return {"ragged": [packed(element.values), packed(element.row_splits)]}
+    if isinstance(element, SparseEntries):
+        parts = [packed(part) for part in (element.indices, element.values, element.dense_shape)]
+        return {"sparse": parts, "class": [type(element).__module__, type(element).__qualname__]}
     if not is_structure(element):
         return {"dataset": [packed(item) for item in element._dataset_node.kept()]}
     parts = [packed(value) for _, value in children(element)]
@@ -542,7 +558,9 @@ def unpacked(data: Any) -> Any:
         for part in name.split("."):
             kind = getattr(kind, part, None)
         is_known = isinstance(kind, type) and (
-            (issubclass(kind, tuple) and hasattr(kind, "_fields")) or dataclasses.is_dataclass(kind)
+            (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+            or issubclass(kind, SparseEntries)
+            or dataclasses.is_dataclass(kind)
         )
         if not is_known:
             raise DataError(
@@ -552,6 +570,8 @@ def unpacked(data: Any) -> Any:
                     f"{module}.{name}",
                 )
             )
+        if "sparse" in data:
+            return kind.of_parts(*[unpacked(part) for part in data["sparse"]])
         return kind(*[unpacked(part) for part in data["fields"]])
     kind = OrderedDict if "ordered" in data else dict
     parts = data.get("ordered", data.get("dict"))

@@ -13,8 +13,10 @@ from nacre.data.dataset import elements as el
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.node import NOT_KNOWN, UNKNOWN, Cursor, Node, Opening
 from nacre.data.dataset.ragged import Ragged
+from nacre.data.dataset.sparse import SparseEntries
 from nacre.data.dataset.spec import (
     RaggedSpec,
+    SparseSpec,
     TensorSpec,
     as_shape,
     host_dtype,
@@ -123,7 +125,7 @@ def as_signed(value: Any, spec: Any, who: str) -> Any:
     if is_spec(spec):
         if not isinstance(spec, TensorSpec):
             return el.to_element(value, who)
-        if isinstance(spec, RaggedSpec):
+        if isinstance(spec, RaggedSpec | SparseSpec):
             return _as_rows(value, spec, who)
         return _as_tensor(value, spec, who)
     if spec is None:
@@ -147,10 +149,12 @@ def as_signed(value: Any, spec: Any, who: str) -> Any:
     return el.rebuilt(spec, [as_signed(item, part, who) for part, item in parts])
 
 
-def _as_rows(value: Any, spec: RaggedSpec, who: str) -> Ragged:
-    """Rows of different lengths, of the dtype and the shape that are told."""
-    if not isinstance(value, Ragged):
-        rule = f"the element must be rows of different lengths, {spec}"
+def _as_rows(value: Any, spec: RaggedSpec | SparseSpec, who: str) -> Ragged | SparseEntries:
+    """Rows of different lengths, or a sparse tensor, of the dtype and the shape that are told."""
+    is_sparse = isinstance(spec, SparseSpec)
+    if not isinstance(value, SparseEntries if is_sparse else Ragged):
+        kind = "a sparse tensor" if is_sparse else "rows of different lengths"
+        rule = f"the element must be {kind}, {spec}"
         raise DataError(message(who, rule, type(value).__name__))
     dtype = host_dtype(spec.dtype)
     if value.dtype != dtype:
@@ -159,7 +163,7 @@ def _as_rows(value: Any, spec: RaggedSpec, who: str) -> Ragged:
     sizes: Any = tuple(value.shape)  # None for the lengths of rows
     if not shape_fits(sizes, spec.shape):
         raise DataError(message(who, f"the shape must be {spec.shape}", f"{sizes}"))
-    return value
+    return value.on_host()
 
 
 def _as_tensor(value: Any, spec: TensorSpec, who: str) -> HostTensor:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nacre.data.dataset.ragged import Ragged
+from nacre.data.dataset.sparse import SparseEntries
 
 _ALL_BYTES = 1 << 26  # up to 64 MB every byte counts: 0.1 s
 _PARTS, _PART_BYTES = 256, 1 << 16  # of larger arrays so many parts, spread evenly
@@ -28,6 +29,8 @@ def add_to(digest: _Digest, value: Any) -> None:
             add_to(digest, item)
     elif isinstance(value, Ragged):
         add_to(digest, (value.values, value.row_splits))
+    elif isinstance(value, SparseEntries):
+        add_to(digest, (value.indices, value.values, value.dense_shape))
     elif hasattr(value, "dtype") and hasattr(value, "shape"):
         _add_array(digest, value)
     elif value is None or isinstance(value, str | bytes | int | float):

@@ -15,6 +15,7 @@ from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.node import INFINITE, Cursor, Node, Opening, Rows, as_dataset
 from nacre.data.dataset.ragged import Ragged
 from nacre.data.dataset.seeds import Passes
+from nacre.data.dataset.sparse import SparseEntries
 from nacre.data.dataset.spec import (
     TensorSpec,
     merged,
@@ -60,6 +61,8 @@ def _row_of(leaf: Any, position: int) -> Any:
         return _row(leaf, (position, ...))
     if isinstance(leaf, Ragged):
         return leaf[position]
+    if isinstance(leaf, SparseEntries):
+        return leaf.row(position)
     return el.sealed(np.asarray(leaf[position : position + 1])[0])
 
 
@@ -67,6 +70,8 @@ def _gathered(leaf: Any, at: Any) -> Any:
     if isinstance(leaf, Ragged):
         places = range(at.start, at.stop) if isinstance(at, slice) else at
         return el.stacked([leaf[int(place)] for place in places], "Dataset.batch")
+    if isinstance(leaf, SparseEntries):
+        return leaf.rows(np.arange(at.start, at.stop) if isinstance(at, slice) else at)
     if is_picked_late(leaf):
         return el.sealed(np.asarray(leaf[at]))
     array: np.ndarray = leaf.view(np.ndarray) if type(leaf) is HostTensor else leaf
@@ -76,9 +81,15 @@ def _gathered(leaf: Any, at: Any) -> Any:
 
 
 def _spec_of_array(array: Any) -> TensorSpec:
-    if isinstance(array, Ragged):
+    if isinstance(array, Ragged | SparseEntries):
         return spec_of(array)
     return TensorSpec(array.shape, array.dtype)
+
+
+def _number_of_rows(leaf: Any) -> int | None:
+    if isinstance(leaf, SparseEntries):
+        return leaf.shape[0] if leaf.shape else None
+    return len(leaf) if leaf.shape else None
 
 
 class Slices(Node):
@@ -93,7 +104,7 @@ class Slices(Node):
         super().__init__()
         self.arrays = _arrays(tensors, self.name)
         leaves = el.leaves(self.arrays)
-        counts = [len(leaf) if leaf.shape else None for leaf in leaves]
+        counts = [_number_of_rows(leaf) for leaf in leaves]
         if not leaves or None in counts:
             raise DataError(
                 message(

@@ -20,6 +20,7 @@ from nacre.data.dataset.elements import (
 )
 from nacre.data.dataset.host_tensor import HostTensor
 from nacre.data.dataset.ragged import Ragged
+from nacre.data.dataset.sparse import SparseEntries
 
 Shape = tuple[int | None, ...] | None  # None: not even the number of axes is known
 
@@ -68,6 +69,26 @@ class RaggedSpec(TensorSpec):
 
     def __repr__(self) -> str:
         return f"RaggedSpec(shape={self.shape}, dtype={self.dtype!r})"
+
+
+class SparseSpec(TensorSpec):
+    """What is known of sparse tensors, `SparseEntries`: the shape and the dtype of the values.
+
+    Args:
+        shape: The sizes.
+        dtype: The dtype of the values.
+    """
+
+    kind: type[SparseEntries] = SparseEntries  # the class of such elements
+
+    def __init__(self, shape: Any, dtype: Any = "float32") -> None:
+        super().__init__(shape, dtype)
+
+    def __repr__(self) -> str:
+        return f"SparseSpec(shape={self.shape}, dtype={self.dtype!r})"
+
+
+SparseEntries.spec_class = SparseSpec
 
 
 class DatasetSpec:
@@ -133,6 +154,8 @@ def spec_of(element: Any) -> Any:
         return TensorSpec(element.shape, element.dtype)
     if isinstance(element, Ragged):
         return RaggedSpec((None, *element.shape[1:]), element.dtype, element.row_splits.dtype)
+    if isinstance(element, SparseEntries):
+        return element.spec_class(element.shape, element.dtype)
     if is_structure(element):
         return rebuilt(element, [spec_of(value) for _, value in children(element)])
     return DatasetSpec(element._dataset_node.spec())
@@ -168,7 +191,7 @@ def unbatched(spec: Any, who: str) -> Any:
                     "Leave unbatch out where nothing was batched.",
                 )
             )
-        return TensorSpec(None if leaf.shape is None else leaf.shape[1:], leaf.dtype)
+        return _with_shape(leaf, None if leaf.shape is None else leaf.shape[1:])
 
     return mapped(less, spec)
 
@@ -215,6 +238,8 @@ def merged(first: Any, second: Any) -> Any:
 def _with_shape(spec: TensorSpec, shape: Shape) -> TensorSpec:
     if isinstance(spec, RaggedSpec):
         return RaggedSpec(shape, spec.dtype, spec.row_splits_dtype)
+    if isinstance(spec, SparseSpec):
+        return type(spec)(shape, spec.dtype)
     return TensorSpec(shape, spec.dtype)
 
 
@@ -262,6 +287,9 @@ def zeros(spec: Any, unknown: int = 1) -> Any:
         if isinstance(leaf, RaggedSpec):
             return Ragged(zeros(_of_rows(leaf)), np.array([0, 1], leaf.row_splits_dtype))
         shape = tuple(unknown if n is None else n for n in leaf.shape or ())
+        if isinstance(leaf, SparseSpec):
+            none = np.empty(0, host_dtype(leaf.dtype))
+            return leaf.kind.of_parts(np.empty((0, len(shape))), none, shape)
         dtype = host_dtype(leaf.dtype)
         return sealed(np.full(shape, b"" if dtype.kind == "O" else 0, dtype))
 
@@ -269,7 +297,8 @@ def zeros(spec: Any, unknown: int = 1) -> Any:
 
 
 __all__ = [
-    "DatasetSpec", "RaggedSpec", "TensorSpec", "as_shape", "batched", "common_shape", "dtype_name",
-    "fits", "host_dtype", "is_fixed", "is_spec", "merged", "shape_fits", "spec_of",
+    "DatasetSpec", "RaggedSpec", "SparseSpec", "TensorSpec", "as_shape", "batched",
+    "common_shape", "dtype_name", "fits", "host_dtype", "is_fixed", "is_spec", "merged",
+    "shape_fits", "spec_of",
     "unbatched", "zeros",
 ]  # fmt: skip
