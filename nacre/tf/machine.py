@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from nacre.core.errors import UnsupportedError, message
+from nacre.core.errors import ArgumentError, UnsupportedError, message
 from nacre.core.random import user_seed
 
 
@@ -42,8 +42,15 @@ def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice
 
 
 def list_logical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
-    """The same: each device is one."""
-    return _listed("/device", device_type)
+    """The same; a device that `set_logical_device_configuration` gave several names is listed by
+    each of them."""
+    found: list[PhysicalDevice] = []
+    for device in _listed("/physical_device", device_type):
+        for _ in _parts.get(device.name, [None]):
+            number = sum(one.device_type == device.device_type for one in found)
+            name = f"/device:{device.device_type}:{number}"
+            found.append(PhysicalDevice(name, device.device_type))
+    return found
 
 
 def _listed(prefix: str, wanted: str | None) -> list[PhysicalDevice]:
@@ -142,7 +149,7 @@ _eagerly = [False]
 
 
 class LogicalDeviceConfiguration(NamedTuple):
-    """What scripts ask of a part of a device; JAX makes no parts.
+    """What scripts ask of a part of a device.
 
     Attributes:
         memory_limit: Megabytes.
@@ -155,21 +162,34 @@ class LogicalDeviceConfiguration(NamedTuple):
 
 
 def set_logical_device_configuration(device: Any, logical_devices: Any) -> None:
-    """One part changes nothing; several are refused, since JAX makes none.
+    """Give a device several names, by which scripts may place code; it stays one device.
 
     Args:
-        device: A device.
-        logical_devices: What its parts are to be.
+        device: One of `list_physical_devices`.
+        logical_devices: A `LogicalDeviceConfiguration` for each name. Their `memory_limit` is
+            accepted for compatibility.
     """
+    who = "tf.config.set_logical_device_configuration"
+    names = [one.name for one in list_physical_devices()]
+    if getattr(device, "name", None) not in names:
+        rule = f"device must be one of {', '.join(names)}"
+        raise ArgumentError(message(who, rule, repr(device)[:60]))
     parts = list(logical_devices or ())
-    if len(parts) > 1:
-        rule, fix = "a device stays one", "Set XLA_FLAGS=--xla_force_host_platform_device_count=N."
-        who = "tf.config.set_logical_device_configuration"
-        raise UnsupportedError(message(who, rule, f"{len(parts)} parts", fix))
+    if not parts:
+        raise ArgumentError(message(who, "there must be a configuration or more", "none"))
+    _parts[device.name] = parts
 
 
-def no_device_configuration(device: Any) -> None:
-    """None: devices have no parts."""
+_parts: dict[str, list[Any]] = {}  # physical device -> what its names were asked with
+
+
+def get_logical_device_configuration(device: Any) -> list[Any] | None:
+    """What a device was given names with; None where nothing was asked.
+
+    Args:
+        device: One of `list_physical_devices`.
+    """
+    return _parts.get(device.name)
 
 
 def get_device_details(device: Any) -> dict[str, Any]:

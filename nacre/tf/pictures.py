@@ -14,7 +14,7 @@ from nacre.tf.dtypes import as_dtype, dtype_of
 from nacre.tf.formulas import reduced
 from nacre.tf.making import cast
 from nacre.tf.nodes import node
-from nacre.tf.randoms import drawn
+from nacre.tf.randoms import Stateless, drawn, stateless_uniform
 from nacre.tf.sizes import plain
 
 
@@ -260,7 +260,9 @@ def _draw(low: Any, high: Any, seed: Any) -> Any:
 def flipped_by_chance(image: Any, axis: int, seed: Any) -> Any:
     """The picture, or turned around; each of a batch by itself."""
     images, alone = _batched("random_flip", image)
-    draws = drawn((images.shape[0], 1, 1, 1), seed) < 0.5
+    draws = drawn((images.shape[0], 1, 1, 1), seed)
+    # As TensorFlow has it: one picture is turned below a half, those of a batch above.
+    draws = draws < 0.5 if alone else draws > 0.5
     found = jnp.where(draws, flipped(images, axis), jnp.asarray(images))
     return found[0] if alone else found
 
@@ -307,5 +309,8 @@ def cut_by_chance(value: Any, size: Any, seed: Any) -> Any:
         rule = f"the part must fit into {tuple(value.shape)}"
         raise ShapeError(message("tf.image.random_crop", rule, str(sizes)))
     room = jnp.asarray([m - n + 1 for n, m in zip(sizes, value.shape)])
+    if isinstance(seed, Stateless):  # whole numbers up to the largest, as TensorFlow draws them
+        found = stateless_uniform((value.ndim,), seed.seed, 0, 2**31 - 1, "int32")
+        return ops.slice(value, jnp.asarray(found) % room, sizes)
     starts = jnp.floor(drawn((value.ndim,), seed) * room)
     return ops.slice(value, starts.astype("int32"), sizes)

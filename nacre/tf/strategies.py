@@ -18,6 +18,7 @@ import jax
 from nacre.core.errors import ArgumentError, UnsupportedError, message
 from nacre.core.warning import warn
 from nacre.tf.formulas import reduced
+from nacre.tf.machine import list_logical_devices
 from nacre.tf.values import tensor
 
 
@@ -47,8 +48,8 @@ class Strategy:
             raise UnsupportedError(
                 message(f"tf.distribute.{name}", rule, f"TF_CONFIG with {workers} workers", fix)
             )
-        if jax.local_device_count() > 1 and name != "OneDeviceStrategy":
-            count = jax.local_device_count()
+        count = max(jax.local_device_count(), _most_names())
+        if count > 1 and name != "OneDeviceStrategy":
             warn(f"tf.distribute.{name}: one of the {count} devices is used, not several yet.")
 
     @contextmanager
@@ -97,6 +98,12 @@ class Strategy:
     def experimental_local_results(self, value: Any) -> tuple[Any, ...]:
         """What each replica gave."""
         return (value,)
+
+
+def _most_names() -> int:
+    """The devices of the first kind, by all the names they were given."""
+    kinds = [device.device_type for device in list_logical_devices()]
+    return kinds.count(kinds[-1])  # GPUs come after CPUs
 
 
 # The strategy whose block or whose `run` the code is in, and whether it is in `run`.

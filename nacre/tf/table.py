@@ -410,7 +410,7 @@ stateless_uniform(shape, seed, minval=0, maxval=None, dtype=float32, alg='auto_s
 truncated_normal(shape, mean=0.0, stddev=1.0, dtype=float32, seed=None) = truncated_normal(shape, mean, stddev, dtype, seed)
 uniform(shape, minval=0, maxval=None, dtype=float32, seed=None) = uniform(shape, minval, maxval, dtype, seed)
 Algorithm = nacre.tf.randoms:Algorithm
-create_rng_state = nacre.tf.randoms:make_seed
+create_rng_state = nacre.tf.randoms:create_rng_state
 fold_in(seed, data, alg='auto_select') = fold_in(seed, data)
 get_global_generator = nacre.tf.randoms:get_global_generator
 log_uniform_candidate_sampler(true_classes, num_true, num_sampled, unique, range_max, seed=None) = log_uniform(true_classes, num_sampled, unique, range_max, seed)
@@ -634,7 +634,7 @@ LogicalDeviceConfiguration = nacre.tf.machine:LogicalDeviceConfiguration
 experimental_connect_to_cluster = nacre.tf.machine:accepted
 experimental_connect_to_host = nacre.tf.machine:accepted
 experimental_functions_run_eagerly = nacre.tf.machine:functions_run_eagerly
-get_logical_device_configuration = nacre.tf.machine:no_device_configuration
+get_logical_device_configuration = nacre.tf.machine:get_logical_device_configuration
 get_soft_device_placement = nacre.tf.machine:always
 set_logical_device_configuration = nacre.tf.machine:set_logical_device_configuration
 """
@@ -654,7 +654,7 @@ get_device_details = nacre.tf.machine:get_device_details
 get_memory_growth = nacre.tf.machine:get_memory_growth
 get_memory_info = nacre.tf.machine:get_memory_info
 get_synchronous_execution = nacre.tf.machine:always
-get_virtual_device_configuration = nacre.tf.machine:no_device_configuration
+get_virtual_device_configuration = nacre.tf.machine:get_logical_device_configuration
 reset_memory_stats = nacre.tf.machine:accepted
 set_device_policy = nacre.tf.machine:accepted
 set_synchronous_execution = nacre.tf.machine:accepted
@@ -929,7 +929,7 @@ spence(x) = special.spence(t(x))
 ROWS["random.experimental"] = """
 Algorithm = nacre.tf.randoms:Algorithm
 Generator = nacre.tf.randoms:Generator
-create_rng_state = nacre.tf.randoms:make_seed
+create_rng_state = nacre.tf.randoms:create_rng_state
 get_global_generator = nacre.tf.randoms:get_global_generator
 set_global_generator = nacre.tf.randoms:set_global_generator
 stateless_fold_in(seed, data, alg='auto_select') = fold_in(seed, data)

@@ -30,12 +30,8 @@ def test_verbosity_is_that_of_pythons_logger() -> None:
     tf.get_logger().setLevel(before)
 
 
-def test_devices_stay_whole() -> None:
+def test_devices_tell_of_themselves() -> None:
     device = tf.config.list_physical_devices("CPU")[0]
-    limit = tf.config.LogicalDeviceConfiguration(memory_limit=1024)
-    tf.config.set_logical_device_configuration(device, [limit])
-    with pytest.raises(tf.errors.UnimplementedError, match="stays one"):
-        tf.config.set_logical_device_configuration(device, [limit, limit])
     assert "device_name" in tf.config.experimental.get_device_details(device)
 
 
