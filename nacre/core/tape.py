@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core import recording, tree
 from nacre.core.attempts import to_undo
@@ -127,6 +128,8 @@ class GradientTape:
                     record.wanted[id(leaf)] = record.variables[id(leaf)] = leaf
                     if self._recorder is not None:
                         self._recorder.forget_read()
+            elif _is_whole(leaf):
+                _is_float(leaf.dtype, "a watched array")
             elif not isinstance(leaf, jax.Array):
                 raise ArgumentError(
                     message(
@@ -492,6 +495,11 @@ def _is_float(dtype: Any, what: str) -> bool:
     return False
 
 
+def _is_whole(value: Any) -> bool:
+    """Whether it is an array of NumPy's that no gradient could reach: one of whole numbers."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "iub"
+
+
 def _fill(who: str, value: Any) -> str:
     text = getattr(value, "value", value)
     if text not in ("none", "zero"):
@@ -527,7 +535,7 @@ def _one_target(who: str, target: Any) -> Any:
 
 
 def _require_source(who: str, source: Any) -> None:
-    if not isinstance(source, Variable | jax.Array):
+    if not isinstance(source, Variable | jax.Array) and not _is_whole(source):
         raise ArgumentError(
             message(
                 f"GradientTape.{who}",

@@ -143,7 +143,10 @@ class Sequential(Model):
                 )
             if not self._layers and not isinstance(layer, InputLayer):
                 shape = getattr(layer, "_batch_input_shape", None)
-                if shape is None and isinstance(layer, Model) and layer._graph is not None:
+                # Sizes of data it has seen are no rule for this model either.
+                is_guessed = isinstance(layer, Sequential) and layer._input_is_guessed
+                is_graph = isinstance(layer, Model) and layer._graph is not None
+                if shape is None and is_graph and not is_guessed:
                     shape = layer.input_shape if isinstance(layer.input_shape, tuple) else None
                 if shape is not None:
                     dtype = layer.input.dtype if isinstance(layer, Model) else None
@@ -322,7 +325,10 @@ class Sequential(Model):
         if not self._input_is_guessed or not self._runs_its_graph() or not hasattr(x, "shape"):
             return
         known, shape = self._graph.inputs[0], tuple(x.shape)  # type: ignore[union-attr]
-        if len(shape) != len(known.shape) or known.dtype == "string":
+        if known.dtype == "string":
+            return
+        if len(shape) != len(known.shape):
+            self._admit_rank(shape, known.dtype)
             return
         pairs = enumerate(zip(known.shape, shape, strict=True))
         other = {axis for axis, (k, n) in pairs if axis and k is not None and k != n}
@@ -336,6 +342,20 @@ class Sequential(Model):
             self._free_axes = before
             if not isinstance(error, TypeError | ValueError):
                 raise
+
+    def _admit_rank(self, shape: tuple[int | None, ...], dtype: Any) -> None:
+        """Let another number of axes in, as of one image after a batch of them, where the layers
+        take it: they are called one by one from then on."""
+        try:
+            tensor = KerasTensor(shape, dtype)
+            for layer in self.layers:
+                tensor = layer.compute_output_spec(tensor)
+        except (TypeError, ValueError):
+            return
+        self._layers, self._graph, self._graph_layers = list(self.layers), None, []
+        self._input_is_guessed, self._free_axes = False, frozenset()
+        self._forget_programs()
+        changes.note_change()
 
     def _maybe_build(self, named: dict[str, Any]) -> None:
         if self._graph is None and self._layers:

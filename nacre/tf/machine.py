@@ -327,6 +327,7 @@ def Trace(name: str, **kwargs: Any) -> Any:
         name: The name.
         kwargs: What more is told of it, such as `step_num`.
     """
+    kwargs.pop("_r", None)  # says that it is a root; JAX says so itself
     if "step_num" in kwargs:
         return jax.profiler.StepTraceAnnotation(name, **kwargs)
     return jax.profiler.TraceAnnotation(name, **kwargs)

@@ -31,12 +31,14 @@ import jax.numpy as jnp
 import numpy as np
 
 import nacre
+from nacre.core import tree
 from nacre.core.array_classes import ARRAY, TRACER
 from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError, message
 from nacre.core.indices import check_width
 from nacre.core.older import mean_older
 from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tables import is_table
 from nacre.core.tracing import is_tracing
 from nacre.core.typed_jax import change_setting, setting
 from nacre.core.user_code import give_shapes_as, rewrite_with
@@ -44,15 +46,18 @@ from nacre.core.variable import Variable
 from nacre.data import Dataset, HostTensor, Ragged, TensorSpec
 from nacre.data.dataset.sparse import SparseEntries
 from nacre.layers.base.layer import Layer
+from nacre.layers.core.lambda_layer import Lambda
 from nacre.layers.preprocessing.hashing import Hashing
 from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.layers.preprocessing.vocabulary import IndexLookup
+from nacre.models.model import Model
 from nacre.models.trainable import Trainable
 from nacre.tf.dtypes import DType, as_dtype, as_dtype_or_none
 from nacre.tf.older_attributes import OF_LAYERS, OF_SYMBOLS, OF_TENSORS
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
+from nacre.tf.text_calls import OF_TEXT_SYMBOLS
 from nacre.tf.values import (
     DataLoopError,
     is_traced_function,
@@ -262,13 +267,17 @@ def _set_shape(self: Any, shape: Any) -> None:
 
 
 def _with_texts(call: Any) -> Any:
-    """A call of a layer that works on the host: its strings are a tensor outside of models."""
+    """A call of a layer that works on the host, or of a model with such ones: its arrays of the
+    host are tensors outside of models."""
 
+    @functools.wraps(call)
     def called(self: Any, *args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], SparseEntries) and _is_of_each(self):
             return args[0].with_values(called(self, args[0].values, *args[1:], **kwargs))
         found = call(self, *args, **kwargs)
-        return tensor(found) if type(found) is np.ndarray and call_context() is None else found
+        if type(found) not in _OF_HOST or call_context() is not None:
+            return found
+        return tree.map_structure(lambda x: tensor(x) if type(x) is np.ndarray else x, found)
 
     return called
 
@@ -276,6 +285,9 @@ def _with_texts(call: Any) -> Any:
 def _is_of_each(layer: Any) -> bool:
     """Whether a layer makes one value of each, so that of sparse ones it makes sparse ones."""
     return isinstance(layer, IndexLookup | Hashing) and layer.output_mode == "int"
+
+
+_OF_HOST = (np.ndarray, list, tuple, dict)  # what a call gives that may hold arrays of the host
 
 
 class Reference:
@@ -539,7 +551,7 @@ def _matched(self: Any, other: Any) -> Any:
     have = _plain_dtype(self)
     kind = type(other)
     if _follows_numpy[0]:
-        return _met(have, other)
+        return _met(have, np.asarray(other) if is_table(other) else other)
     if kind is np.ndarray or isinstance(other, np.generic):
         is_text = other.dtype.kind in "OSU" or have.kind == "O"
         if other.dtype == have or is_text or other.dtype.kind in "mMV":
@@ -553,7 +565,7 @@ def _matched(self: Any, other: Any) -> Any:
         # Whole numbers of data that `fit` brings to the device have 32 bits.
         fits = given == have or {given.name, have.name} == {"int32", "int64"}
     else:
-        return other
+        return np.asarray(other).astype(have) if is_table(other) else other
     if not fits and means_tensorflow():
         rule, got = "both sides of an operator must have one dtype", f"{have.name} and {given}"
         fix = f"Convert one: tf.cast(x, tf.{as_dtype(have).name})."
@@ -767,7 +779,7 @@ def _make_and_lend() -> None:
         _lend(cls, **_OF_ROWS)
     _lend(Ragged, **RAGGED)
     _lend(Layer, **OF_LAYERS)
-    _lend(KerasTensor, **OF_SYMBOLS)
+    _lend(KerasTensor, **OF_SYMBOLS, **OF_TEXT_SYMBOLS)
     for cls in (ARRAY, TRACER, HostTensor):
         _lend(cls, experimental_ref=_ref, **OF_TENSORS)
     _lend(Variable, set_shape=_set_shape, experimental_ref=_ref)
@@ -776,7 +788,9 @@ def _make_and_lend() -> None:
     for cls in (HostTensor, Variable):
         _lend(cls, device=property(_device))
     _lend(Dataset, __iter__=_not_in_traces(Dataset.__iter__))
-    _lend(HostLayer, __call__=_with_texts(HostLayer.__call__))
+    _lend(Lambda, _takes_strings=True)  # functions of `tf.strings` take them
+    for layers in (HostLayer, Model):
+        _lend(layers, __call__=_with_texts(layers.__call__))
 
 
 def lend_numpy_methods() -> None:

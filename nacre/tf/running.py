@@ -243,6 +243,9 @@ def _called(who: str, func: Any, inp: list[Any], kinds: Any) -> Any:
     _refuse_traced(who, inp)
     found = func(*inp)
     if isinstance(kinds, list | tuple):
+        if found is None and not kinds:  # it was called for what it does
+            return []
+        found = found if isinstance(found, list | tuple) else [found]
         return [tensor(x, kind) for x, kind in zip(found, kinds, strict=True)]
     return None if kinds is None else tensor(found, kinds)
 

@@ -15,7 +15,7 @@ from nacre.tf.kept_sizes import KEEPING, NOT_KEPT, kept_sizes, standing_for, wit
 from nacre.tf.ragged_calls import holds_ragged, ragged_call
 from nacre.tf.sized_calls import is_of_model, note_sizes, sized_call
 from nacre.tf.sparse_calls import OF_SPARSE, sparse_among, sparse_call
-from nacre.tf.text_calls import takes_texts, text_call
+from nacre.tf.text_calls import holds_texts_of_host, takes_texts, text_call
 
 
 def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
@@ -52,6 +52,8 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
         if is_of_model(args, kwargs):
             return sized_call(path, args, kwargs)
         if not is_symbolic:
+            if holds_texts_of_host(args):
+                return text_call(path, args, kwargs)
             return function(*args, **kwargs)
         if takes_texts(args, kwargs):
             return text_call(path, args, kwargs)

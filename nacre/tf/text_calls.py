@@ -16,7 +16,7 @@ from nacre.core import tree
 from nacre.core.errors import ArgumentError, message
 from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.registry import register
-from nacre.core.strings import is_text
+from nacre.core.strings import HostString, is_text
 from nacre.core.symbolic import KerasTensor
 from nacre.data import Ragged
 from nacre.layers.preprocessing.host_layer import HostLayer
@@ -27,6 +27,17 @@ _FIRST, _SECOND = 2, 3  # sizes that open ones are tried with
 def takes_texts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a symbolic tensor of strings is among arguments."""
     return any(_is_text_input(leaf) for leaf in tree.flatten([list(args), kwargs]))
+
+
+def holds_texts_of_host(args: tuple[Any, ...]) -> bool:
+    """Whether strings of a batch that a model is handed are among arguments, or in a list there."""
+    for arg in args:
+        kind = type(arg)
+        if kind is HostString:
+            return True
+        if (kind is list or kind is tuple) and any(type(part) is HostString for part in arg):
+            return True
+    return False
 
 
 def _is_text_input(leaf: Any) -> bool:
@@ -40,11 +51,12 @@ def text_call(path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         path: Its name, such as 'tf.strings.lower'.
         args, kwargs: Its arguments.
     """
-    tensors: list[KerasTensor] = []
+    tensors: list[KerasTensor | HostString] = []
 
     def place(leaf: Any) -> Any:
-        if not isinstance(leaf, KerasTensor):
-            return leaf
+        if not isinstance(leaf, KerasTensor | HostString):
+            is_texts = isinstance(leaf, np.ndarray) and leaf.dtype.kind == "O"
+            return _plain(leaf) if is_texts else leaf
         tensors.append(leaf)
         return {_PLACE: len(tensors) - 1}
 
@@ -55,6 +67,77 @@ def text_call(path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 _PLACE = "tensor"  # what stands for a tensor among the arguments
+_PART = "x[...]"  # the path of the function that indexes, which has no name
+_SLICE, _NEW, _REST = "slice", "newaxis", "..."
+
+
+def _written(part: Any) -> Any:
+    """A part of an index as plain data, as configs hold it."""
+    if isinstance(part, slice):
+        return {_SLICE: [part.start, part.stop, part.step]}
+    if part is None or part is Ellipsis:
+        return _NEW if part is None else _REST
+    return int(part)
+
+
+def _read(part: Any) -> Any:
+    if isinstance(part, dict):
+        return slice(*part[_SLICE])
+    return {_NEW: None, _REST: Ellipsis}.get(part, part)
+
+
+def _part(x: Any, parts: list[Any]) -> Any:
+    return np.asarray(x)[tuple(_read(part) for part in parts)]
+
+
+def _indexed(index: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def part_of(self: Any, key: Any) -> Any:
+        if not is_text(self):
+            return index(self, key)
+        parts = key if isinstance(key, tuple) else (key,)
+        return text_call(_PART, (self, [_written(part) for part in parts]), {})
+
+    return part_of
+
+
+def _compared(compare: Callable[[Any, Any], Any], path: str) -> Callable[[Any, Any], Any]:
+    """`x == 'a'`; two symbols are compared by `compare`, which also tells whether they are one."""
+
+    def operator(self: Any, other: Any) -> Any:
+        if other is None or isinstance(other, KerasTensor) or not is_text(self):
+            return compare(self, other)
+        return text_call(path, (self, _plain(other)), {})
+
+    return operator
+
+
+def _plain(value: Any) -> Any:
+    """Strings beside a symbol as plain data, as configs hold it."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return value if isinstance(value, str) else _plain(np.asarray(value, object).tolist())
+
+
+def _joined(add: Callable[[Any, Any], Any], is_right: bool) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any) -> Any:
+        if not is_text(self):
+            return add(self, other)
+        other = other if isinstance(other, KerasTensor) else _plain(other)
+        return text_call("tf.strings.join", ([other, self] if is_right else [self, other],), {})
+
+    return operator
+
+
+OF_TEXT_SYMBOLS: dict[str, Any] = {
+    "__getitem__": _indexed(KerasTensor.__getitem__),
+    "__eq__": _compared(KerasTensor.__eq__, "tf.equal"),
+    "__ne__": _compared(KerasTensor.__ne__, "tf.not_equal"),
+    "__add__": _joined(KerasTensor.__add__, is_right=False),
+    "__radd__": _joined(KerasTensor.__radd__, is_right=True),
+}
+"""The operators of symbolic tensors, with a meaning for those of strings."""
 
 
 @register("TextCall", module="nacre")
@@ -114,6 +197,8 @@ _NARROW = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex1
 def _function(path: str) -> Callable[..., Any]:
     from nacre.tf.rows import home_of, made
 
+    if path == _PART:
+        return _part
     module, _, name = path.removeprefix("tf").lstrip(".").rpartition(".")
     function: Callable[..., Any] = made(home_of(module, name), name)
     return function
@@ -132,7 +217,8 @@ def _filled(structure: Any, tensors: list[Any]) -> Any:
 
 def _sample(x: Any, size: int) -> Any:
     shape = tuple(size if n is None else n for n in x.shape)
-    return np.full(shape, b"", object) if is_text(x) else np.zeros(shape, str(x.dtype))
+    # A number, as some functions read one.
+    return np.full(shape, b"0", object) if is_text(x) else np.zeros(shape, str(x.dtype))
 
 
 def _spec(few: np.ndarray, more: np.ndarray) -> KerasTensor:
@@ -140,4 +226,4 @@ def _spec(few: np.ndarray, more: np.ndarray) -> KerasTensor:
     return KerasTensor(shape, "string" if few.dtype.kind in "OSU" else few.dtype.name)
 
 
-__all__ = ["TextCall", "takes_texts", "text_call"]
+__all__ = ["OF_TEXT_SYMBOLS", "TextCall", "holds_texts_of_host", "takes_texts", "text_call"]

@@ -22,6 +22,7 @@ import numpy as np
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, TracedValueError, message
 from nacre.core.host_arrays import exact
 from nacre.core.symbolic import KerasTensor
+from nacre.core.tables import is_table
 from nacre.core.tracing import is_bare, is_tracer, is_tracing
 from nacre.core.variable import Variable
 from nacre.data import HostTensor, Ragged
@@ -68,6 +69,8 @@ def tensor(value: Any, dtype: Any = None) -> Any:
         value = read(value)
     if isinstance(value, jax.Array | KerasTensor):
         return value if wanted is None else _of_dtype(value, wanted)
+    if is_table(value):  # its columns have dtypes, as NumPy's arrays have
+        value = np.asarray(value)
     if isinstance(value, np.ndarray | np.generic):
         return landed(_of_array(np.asarray(value), wanted))
     if isinstance(value, list | tuple) and _holds_tensors(value):

@@ -58,6 +58,28 @@ from nacre.data.dataset.shuffling import Shuffle
 from nacre.data.dataset.spec import RaggedSpec, dtype_name, host_dtype, merged
 
 
+class NumpyIterator(Iterator[Any]):
+    """Goes over the elements of a `Dataset` once, as plain NumPy arrays, numbers and bytes.
+
+    Args:
+        elements: An iterator of the data set's.
+
+    Example:
+        >>> Dataset.range(2).as_numpy_iterator().next()
+        np.int64(0)
+    """
+
+    def __init__(self, elements: Iterator[Any]) -> None:
+        self._elements = elements
+
+    def __next__(self) -> Any:
+        return el.as_numpy(next(self._elements))
+
+    def next(self) -> Any:
+        """The next element; raises StopIteration at the end."""
+        return next(self)
+
+
 class DatasetIterator(Iterator[Any]):
     """Goes over the elements of a `Dataset` once, and knows where it is.
 
@@ -99,6 +121,8 @@ class DatasetIterator(Iterator[Any]):
     def get_next(self) -> Any:
         """The next element; raises StopIteration at the end."""
         return next(self)
+
+    next = get_next
 
     @property
     def element_spec(self) -> Any:
@@ -1255,14 +1279,14 @@ class Dataset:
     def __iter__(self) -> DatasetIterator:
         return DatasetIterator(self._dataset_node)
 
-    def as_numpy_iterator(self) -> Iterator[Any]:
+    def as_numpy_iterator(self) -> NumpyIterator:
         """The elements as plain NumPy arrays, numbers and bytes.
 
         Example:
             >>> list(Dataset.range(2).as_numpy_iterator())
             [np.int64(0), np.int64(1)]
         """
-        return map(el.as_numpy, iter(self))
+        return NumpyIterator(iter(self))
 
     def reduce(
         self, initial_state: Any, reduce_func: Callable[..., Any], name: str | None = None
