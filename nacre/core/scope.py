@@ -430,12 +430,15 @@ class CallContext:
         propagates: Whether ops called by the layer under way propagate masks.
         propagated: id(tensor) -> the tensor, for those whose mask came from an op.
         recorder: Records every layer and op call for `explain_masks`; None otherwise.
+        must_keep_masks: Whether there are inputs of rows of different lengths, whose masks must not
+            be lost.
     """
 
     __slots__ = (
         "entry",
         "logits",
         "masks",
+        "must_keep_masks",
         "path",
         "propagated",
         "propagates",
@@ -452,6 +455,7 @@ class CallContext:
         self.propagates = False
         self.propagated: dict[int, Any] = {}
         self.recorder: Any = None
+        self.must_keep_masks = False
 
     def run_as_one(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Run an op that propagates masks: the ops within it are parts of it, and do not."""

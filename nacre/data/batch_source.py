@@ -46,6 +46,8 @@ class BatchSource:
         # A generator can be gone over once; all else can be again, from its beginning.
         self.is_one_pass = not self.is_indexed and hasattr(data, "__next__")
         self._first_pass = first_pass
+        # What becomes of what the data gives, before anything else.
+        self.prepare: Callable[[Any], Any] | None = None
         self._conversions: list[Callable[[Batch], Batch]] = []
         self._begun: tuple[int, Batch, Iterator[Any]] | None = None  # pass, first batch, the rest
         self._epoch_has_begun = False
@@ -208,6 +210,8 @@ class BatchSource:
             self._own = (state,)
 
     def _converted(self, item: Any) -> Batch:
+        if self.prepare is not None:
+            item = self.prepare(item)
         batch = standard_batch(item, self.who)
         for convert in self._conversions:
             batch = convert(batch)

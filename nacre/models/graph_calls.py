@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nacre import ops
-from nacre.core import changes, scope, tree
+from nacre.core import changes, ragged_marks, scope, tree
 from nacre.core.dtypes import device_dtype, is_float
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, message, nearest
 from nacre.core.host_arrays import is_plain, outside_32_bits, plain_array, warn_of_rounded_integers
@@ -21,8 +21,10 @@ from nacre.core.interop import has_array_protocol, is_foreign_array, to_numpy_if
 from nacre.core.strings import HostString, Staged, is_text, strings_refused, text_array
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
+from nacre.data.padding import holds_ragged, is_ragged
 from nacre.layers.base.input_spec import hint_for_one_input, plain_sizes
 from nacre.layers.base.masking import without_absent
+from nacre.layers.core.input_layer import InputLayer
 from nacre.models.cast_checks import refuse_casts
 from nacre.models.graph import Graph
 
@@ -142,8 +144,45 @@ def standardize_inputs(model: Model, inputs: Any) -> list[Any]:
                 raise ShapeError(message(who, f"input '{name}' must be given", "None"))
             values.append(None)
             continue
-        values.append(_fit(value, tensor, f"{who}, input '{name}'", model._free_axes))
+        value = _fit(value, tensor, f"{who}, input '{name}'", model._free_axes)
+        values.append(_with_mask(value, entry) if entry.ragged else value)
     return values
+
+
+def _with_mask(value: Any, entry: InputLayer) -> Any:
+    """What was filled up as `marked_inputs` does, as zeros with a mask."""
+    if not isinstance(value, jax.Array | np.ndarray) or scope.get_mask(value) is not None:
+        return value
+    ragged_marks.require_allowed(entry._who())
+    marked = jnp.asarray(value)
+    mask, found = ragged_marks.mask_of(marked, entry.num_ragged_axes), ragged_marks.unmarked(marked)
+    scope.set_mask(found, mask)
+    context = scope.call_context()
+    if context is not None:
+        context.must_keep_masks = True
+    return found
+
+
+def takes_ragged(model: Model) -> bool:
+    """Whether an input of the model's graph takes rows of different lengths."""
+    return model._graph is not None and model._graph.once(_takes_ragged)
+
+
+def _takes_ragged(graph: Graph) -> bool:
+    return any(entry.ragged for entry in graph.entries)
+
+
+def marked_inputs(model: Model, x: Any) -> Any:
+    """Inputs whose rows of different lengths are filled up so that the graph finds them again."""
+    if not holds_ragged(x) or not takes_ragged(model):
+        return x
+    entries = {id(t): entry for t, entry in zip(graph_of(model).inputs, graph_of(model).entries)}
+    leaves = tree.flatten(x)
+    for place, tensors in enumerate(inputs_for(model, x)):
+        if is_ragged(leaves[place]) and any(entries[id(t)].ragged for t in tensors):
+            who = f"{model._who()}, input '{entries[id(tensors[0])].name}'"
+            leaves[place] = ragged_marks.filled_up(leaves[place], tensors[0].dtype, who)
+    return tree.pack_sequence_as(x, leaves)
 
 
 _SMALL_INTEGERS = frozenset(("int8", "uint8", "int16", "uint16"))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nacre.core.errors import ArgumentError, DataError
+from nacre.core.ragged_marks import unmarked
 from nacre.core.stored import READ_BYTES
 from nacre.core.symbolic import Node
 from nacre.data.rows import forget_pages, is_in_file
@@ -60,6 +61,9 @@ def check_indices(graph: Graph, given: list[Any]) -> None:
         DataError, ArgumentError: What the layer itself raises for such an index.
     """
     for position, layer, limit in readers_of(graph):
+        if graph.entries[position].ragged and isinstance(given[position], np.ndarray):
+            layer._check_indices(unmarked(given[position]), limit)
+            continue
         if is_in_file(given[position]):
             _check_in_parts(layer, given[position], limit)
         elif isinstance(given[position], np.ndarray):

@@ -51,12 +51,14 @@ from nacre.models.graph_calls import (
     host_inputs,
     input_names,
     inputs_for,
+    marked_inputs,
     match_or_none,
     may_not_fit,
     needs_conversion,
     output_names,
     run_graph,
     standardize_inputs,
+    takes_ragged,
 )
 from nacre.models.host_stage import has_late_strings, replay, stage_for, staged_arguments
 from nacre.models.index_checks import check_indices, readers_of
@@ -320,7 +322,7 @@ class Model(Trainable):
         if has_graph_tensors(args, kwargs):
             return call_in_graph(self, args, kwargs)
         if args and scope.call_context() is None:
-            args = (host_inputs(self, args[0]), *args[1:])
+            args = (host_inputs(self, marked_inputs(self, args[0])), *args[1:])
         if (
             not any_symbolic(args, kwargs)
             and not self._runs_eagerly()
@@ -342,6 +344,14 @@ class Model(Trainable):
                     raise
                 self._graph.needs_values = True
         return super().__call__(*args, **kwargs)
+
+    def _takes_ragged(self) -> bool:
+        """Whether an input takes rows of different lengths."""
+        return takes_ragged(self)
+
+    def _marked_inputs(self, inputs: Any) -> Any:
+        """Inputs whose rows of different lengths are filled up, as the graph expects them."""
+        return marked_inputs(self, inputs)
 
     def _standardize_inputs(self, inputs: Any) -> list[Any]:
         """Inputs matched to the graph's, checked and cast."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from nacre.core import scope
+from nacre.core import ragged_marks, scope
 from nacre.core.shape_inference import infer
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
@@ -70,6 +70,8 @@ def propagate(
             given = [scope.get_mask(leaf) for leaf in _leaves((*args, *kwargs.values()))]
             masks = [mask for mask in given if mask is not None]
             recorder.op_called(op, args, kwargs, outputs, masks, AS_IN_KERAS)
+        elif context is not None and context.must_keep_masks:
+            raise ragged_marks.lost(f"nacre.ops.{op.name}", "masks end at ops in files of Keras")
         return AS_IN_KERAS
     tensors, masks, call = _described(op, args, kwargs, outputs)
     why = None
@@ -89,6 +91,8 @@ def propagate(
         why = str(reason)
     if recorder is not None:
         recorder.op_called(op, args, kwargs, outputs, [m for m in masks if m is not None], why)
+    elif why is not None and context is not None and context.must_keep_masks:
+        raise ragged_marks.lost(f"nacre.ops.{op.name}", why)
     return why
 
 

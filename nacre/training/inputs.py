@@ -82,6 +82,7 @@ def source_of(
     """
     checks.require_data(x, who)
     x, y = inputs_and_targets(x, y, who)
+    x = model._marked_inputs(x)
     if is_array_like(x):
         _warn_of_other_order(x, y, who)
         _warn_of_ragged(model, x, who)
@@ -96,6 +97,8 @@ def source_of(
         first_pass=order.first_pass,
         making=order.making,
     )
+    if model._takes_ragged():
+        source.prepare = lambda item: _marked_batch(model, item)
     try:
         first = source.first()
         refuse_text_targets(model, first, who)
@@ -124,7 +127,15 @@ def source_of_batch(
     model: Any, x: Any, y: Any = None, sample_weight: Any = None, *, who: str
 ) -> ArraySource:
     """The same for one batch of arrays."""
+    x = model._marked_inputs(x)
     return _staged_rows(model, ArraySource(x, y, sample_weight, who), who, True)
+
+
+def _marked_batch(model: Any, item: Any) -> Any:
+    """A batch as a source gives it, its inputs marked where rows end."""
+    if isinstance(item, tuple | list) and item:
+        return (model._marked_inputs(item[0]), *item[1:])
+    return model._marked_inputs(item)
 
 
 def sources_of_fit(
@@ -238,8 +249,16 @@ def _warn_of_other_order(x: Any, y: Any, who: str) -> None:
 
 def _warn_of_ragged(model: Any, x: Any, who: str) -> None:
     """Tell of inputs that will be padded where no layer passes over what is filled in."""
-    if not (has_ragged_inputs(x) or holds_ragged(x)):
+    if model._takes_ragged() or not (has_ragged_inputs(x) or holds_ragged(x)):
         return
+    inner = next(
+        (m for m in model._flatten_layers() if hasattr(m, "_takes_ragged") and m._takes_ragged()),
+        None,
+    )
+    if inner is not None:  # which would take what is filled up for rows
+        rule = "rows of different lengths go to the inputs of the model itself"
+        fix = "Make the outer model of Input(ragged=True) too."
+        raise DataError(message(who, rule, f"Input(ragged=True) of '{inner.name}' within it", fix))
     makes = any(
         getattr(layer, "mask_zero", False) or isinstance(layer, Masking)
         for layer in model._flatten_layers()

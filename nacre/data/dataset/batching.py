@@ -16,6 +16,7 @@ from nacre.data.dataset.ragged import Ragged
 from nacre.data.dataset.sparse import SparseEntries
 from nacre.data.dataset.spec import (
     RaggedSpec,
+    RowSpec,
     Shape,
     SparseSpec,
     TensorSpec,
@@ -35,7 +36,7 @@ class Batch(OneInput):
     def __init__(self, node: Node, batch_size: int, drop_remainder: bool) -> None:
         super().__init__(node)
         self.batch_size, self.drop_remainder = batch_size, drop_remainder
-        self._spec_checked = False
+        self._known_rows: Any = NOT_KNOWN
 
     def make_cursor(self, opening: Opening) -> Cursor:
         return BatchCursor(self.input.open(opening), self)
@@ -56,6 +57,30 @@ class Batch(OneInput):
 
     def together(self, items: list[Any]) -> Any:
         """Elements as a batch."""
+        known = self._rows_known()
+        if known is None:
+            return el.stacked(items, self.name)
+        flat, facts = [el.leaves(item) for item in items], el.leaves(known)
+        if any(len(row) != len(facts) for row in flat):
+            return el.stacked(items, self.name)  # tells what differs
+        columns = zip(*flat, strict=True)
+        made = iter([self._column(c, fact) for c, fact in zip(columns, facts, strict=True)])
+        return el.mapped(lambda leaf: next(made), items[0])
+
+    def _rows_known(self) -> Any:
+        """The spec of elements among which there are rows of a `Ragged`; None without any."""
+        if self._known_rows is NOT_KNOWN:
+            known = self.input.known_spec()
+            is_there = known is not NOT_KNOWN and any(
+                isinstance(leaf, RowSpec | RaggedSpec) for leaf in el.leaves(known)
+            )
+            self._known_rows = known if is_there else None
+        return self._known_rows
+
+    def _column(self, items: Any, fact: Any) -> Any:
+        if isinstance(fact, RowSpec | RaggedSpec):
+            inner = _inner_axes(fact)
+            return Ragged.of_rows(items, np.dtype(fact.row_splits_dtype), self.name, inner)
         return el.stacked(items, self.name)
 
 

@@ -24,7 +24,7 @@ from nacre.core.host_random import host_random_state, set_host_random_state
 from nacre.data.dataset.elements import mapped
 from nacre.data.dataset.marks import add_to
 from nacre.data.dataset.seeds import Passes, Place
-from nacre.data.dataset.spec import TensorSpec, merged, spec_of, zeros
+from nacre.data.dataset.spec import RowSpec, TensorSpec, merged, spec_of, zeros
 
 INFINITE = -1
 UNKNOWN = -2
@@ -311,7 +311,7 @@ def _varied(given: Any, spec: Any, made: Any, element: Any) -> Any:
 
 
 def _tensors(spec: Any) -> Any:
-    return mapped(lambda s: s if type(s) is TensorSpec else None, spec)
+    return mapped(lambda s: s if type(s) in (TensorSpec, RowSpec) else None, spec)
 
 
 def _pairs(element: Any, spec: Any) -> list[tuple[Any, Any]]:

@@ -69,7 +69,8 @@ def _row_of(leaf: Any, position: int) -> Any:
 def _gathered(leaf: Any, at: Any) -> Any:
     if isinstance(leaf, Ragged):
         places = range(at.start, at.stop) if isinstance(at, slice) else at
-        return el.stacked([leaf[int(place)] for place in places], "Dataset.batch")
+        rows, who = [leaf[int(place)] for place in places], "Dataset.batch"
+        return Ragged.of_rows(rows, leaf.row_splits.dtype, who, leaf.ragged_rank - 1)
     if isinstance(leaf, SparseEntries):
         return leaf.rows(np.arange(at.start, at.stop) if isinstance(at, slice) else at)
     if is_picked_late(leaf):

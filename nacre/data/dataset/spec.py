@@ -71,6 +71,27 @@ class RaggedSpec(TensorSpec):
         return f"RaggedSpec(shape={self.shape}, dtype={self.dtype!r})"
 
 
+class RowSpec(TensorSpec):
+    """What is known of a row of a `Ragged`: a tensor, of which `batch` makes a `Ragged` again.
+
+    Args:
+        shape: The sizes of a row, the first of which is None.
+        dtype: The dtype of the values.
+        row_splits_dtype: The dtype of the row splits.
+    """
+
+    def __init__(self, shape: Any, dtype: Any, row_splits_dtype: Any = "int64") -> None:
+        super().__init__(shape, dtype)
+        self.row_splits_dtype = dtype_name(row_splits_dtype)
+
+    def __eq__(self, other: object) -> bool:
+        are_tensors = type(other) in (TensorSpec, RowSpec) and isinstance(other, TensorSpec)
+        return are_tensors and (other.shape, other.dtype) == (self.shape, self.dtype)
+
+    def __hash__(self) -> int:
+        return hash((TensorSpec, self.shape, self.dtype))
+
+
 class SparseSpec(TensorSpec):
     """What is known of sparse tensors, `SparseEntries`: the shape and the dtype of the values.
 
@@ -167,6 +188,8 @@ def batched(spec: Any, size: int | None) -> Any:
     def more(leaf: Any) -> Any:
         if not isinstance(leaf, TensorSpec):
             return leaf
+        if isinstance(leaf, RowSpec):
+            return RaggedSpec((size, *(leaf.shape or ())), leaf.dtype, leaf.row_splits_dtype)
         return _with_shape(leaf, None if leaf.shape is None else (size, *leaf.shape))
 
     return mapped(more, spec)
@@ -201,7 +224,7 @@ def _of_rows(spec: RaggedSpec) -> TensorSpec:
     shape = (spec.shape or ())[1:]
     if None in shape[1:]:
         return RaggedSpec(shape, spec.dtype, spec.row_splits_dtype)
-    return TensorSpec(shape, spec.dtype)
+    return RowSpec(shape, spec.dtype, spec.row_splits_dtype)
 
 
 def merged(first: Any, second: Any) -> Any:
@@ -226,6 +249,8 @@ def merged(first: Any, second: Any) -> Any:
         if not same:
             raise ValueError("structures differ")
         return rebuilt(first, [merged(a, b) for a, b in pairs])
+    if {type(first), type(second)} == {TensorSpec, RowSpec}:
+        first, second = (TensorSpec(spec.shape, spec.dtype) for spec in (first, second))
     if type(first) is not type(second):
         raise ValueError("structures differ")
     if isinstance(first, DatasetSpec):
@@ -236,8 +261,8 @@ def merged(first: Any, second: Any) -> Any:
 
 
 def _with_shape(spec: TensorSpec, shape: Shape) -> TensorSpec:
-    if isinstance(spec, RaggedSpec):
-        return RaggedSpec(shape, spec.dtype, spec.row_splits_dtype)
+    if isinstance(spec, RaggedSpec | RowSpec):
+        return type(spec)(shape, spec.dtype, spec.row_splits_dtype)
     if isinstance(spec, SparseSpec):
         return type(spec)(shape, spec.dtype)
     return TensorSpec(shape, spec.dtype)
@@ -297,7 +322,7 @@ def zeros(spec: Any, unknown: int = 1) -> Any:
 
 
 __all__ = [
-    "DatasetSpec", "RaggedSpec", "SparseSpec", "TensorSpec", "as_shape", "batched",
+    "DatasetSpec", "RaggedSpec", "RowSpec", "SparseSpec", "TensorSpec", "as_shape", "batched",
     "common_shape", "dtype_name", "fits", "host_dtype", "is_fixed", "is_spec", "merged",
     "shape_fits", "spec_of",
     "unbatched", "zeros",

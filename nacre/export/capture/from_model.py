@@ -17,7 +17,7 @@ from typing import Any
 import jax
 from jax.errors import InconclusiveDimensionOperation
 
-from nacre.core import changes, scope, tree
+from nacre.core import changes, ragged_marks, scope, tree
 from nacre.core.context import changed
 from nacre.core.errors import ArgumentError, NotBuiltError, UnsupportedError, message
 from nacre.core.strings import HostString
@@ -109,7 +109,8 @@ def capture(
     if not args and not kwargs:
         args, names = _known_arguments(target)
     call = _Call(target, (list(args), kwargs), training, names)
-    return call.captured(name or _name_of(target))
+    with ragged_marks.refused():
+        return call.captured(name or _name_of(target))
 
 
 def _name_of(target: Any) -> str:

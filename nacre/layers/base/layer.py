@@ -312,8 +312,11 @@ class Layer(Describable, LossHolder, MetricAdder):
         first = next(iter(tensors.values()), None)
         check_inputs(self.input_spec, first, self._who()) if first is not None else None
         training_before, propagates_before = context.training, context.propagates
+        keeps_before = context.must_keep_masks
         context.training = training
         context.propagates = self._propagates_masks()
+        if keeps_before and self._handles_masks():
+            context.must_keep_masks = False
         context.path.append(self.name)
         if self._path_of_config is not None:
             self._take_place()
@@ -340,6 +343,7 @@ class Layer(Describable, LossHolder, MetricAdder):
         finally:
             context.path.pop()
             context.training, context.propagates = training_before, propagates_before
+            context.must_keep_masks = keeps_before or context.must_keep_masks
         context.propagates = False  # masks are computed by ops too
         self._propagate_mask(first, outputs, kwargs)
         context.propagates = propagates_before

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from nacre.core import scope, tree
+from nacre.core import ragged_marks, scope, tree
 from nacre.core.absence import is_unsafe
 from nacre.core.errors import message
 from nacre.core.keywords import any_arguments
@@ -44,6 +44,11 @@ class MaskPassing(PartHolder):
             return
         mask = self.compute_mask(inputs, previous)
         if mask is None:
+            takes_mask = calling.signature_of(type(self).call).takes_mask
+            context = scope.call_context()
+            if previous is not None and not takes_mask and context is not None:
+                if context.must_keep_masks and context.recorder is None:
+                    raise ragged_marks.lost(self._who(), "this layer makes a mask of its own")
             return
         for output, one in pairs_of_masks(outputs, mask):
             if not overridden and not fits_leading_axes(tuple(one.shape), tuple(output.shape)):
@@ -92,12 +97,19 @@ class MaskPassing(PartHolder):
     def _passes_masks_itself(self) -> bool:
         return calling.signature_of(type(self).call).takes_mask or bool(self._direct_layers())
 
+    def _handles_masks(self) -> bool:
+        """Whether a user's `call` is given the mask, and decides what becomes of it."""
+        call = type(self).call
+        return calling.signature_of(call).takes_mask and not is_builtin(call)
+
     def _warn_mask_lost(self) -> None:
         context = scope.call_context()
         if context is not None and context.recorder is not None:
             return  # the report shows it
         if self._passes_masks_itself():
             return
+        if context is not None and context.must_keep_masks:
+            raise ragged_marks.lost(self._who(), "this layer does not pass masks on")
         if not self._warned_mask:
             self._warned_mask = True
             fix = (

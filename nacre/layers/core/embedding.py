@@ -124,8 +124,11 @@ class Embedding(Adaptable, Layer):
         return embed(self.embeddings, indices)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """True where the index is not 0, when `mask_zero`; else no mask."""
-        return ops.not_equal(inputs, 0) if self.mask_zero else None
+        """True where the index is not 0, when `mask_zero`, and the mask of the indices is."""
+        if not self.mask_zero:
+            return mask
+        own = ops.not_equal(inputs, 0)
+        return own if mask is None else ops.logical_and(own, mask)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data; the table's values are weights, not arguments."""

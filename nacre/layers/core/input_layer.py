@@ -6,6 +6,7 @@ from typing import Any, TypedDict, Unpack
 
 from nacre.core.dtypes import standardize_dtype
 from nacre.core.errors import ArgumentError, message
+from nacre.core.ragged_marks import can_mark
 from nacre.core.registry import register
 from nacre.core.symbolic import KerasTensor, Node
 from nacre.core.variable import standardize_shape
@@ -31,7 +32,9 @@ class InputLayer(Layer):
         dtype: Dtype of the data; floatx by default.
         sparse: Whether arrays given are sparse ones. They may be without it, and are made dense
             batch by batch.
-        ragged: Accepted as None or False only.
+        ragged: Whether rows may have different lengths, along the axes whose size is None. They are
+            filled up, with a mask, which no layer or op may lose. What comes out along these axes
+            is filled up too.
         batch_shape: Shape with the batch axis, instead of `shape` and `batch_size`.
         input_tensor: Symbolic tensor to use instead of a new one.
         optional: Whether None may be given.
@@ -67,8 +70,9 @@ class InputLayer(Layer):
         if dtype is None:
             dtype = input_tensor.dtype if input_tensor is not None else None
         super().__init__(name=name, dtype=standardize_dtype(dtype), **kwargs)
-        self._refuse_kinds(ragged)
         self.batch_shape = self._whole_shape(shape, batch_size, batch_shape, input_tensor)
+        if ragged:
+            self._check_ragged()
         self.sparse = bool(sparse)
         self.ragged = bool(ragged)
         self.optional = optional
@@ -88,16 +92,21 @@ class InputLayer(Layer):
             )
         self.built = True
 
-    def _refuse_kinds(self, ragged: bool | None) -> None:
-        if ragged:
-            raise ArgumentError(
-                message(
-                    self._who(),
-                    "the rows of inputs must be equally long",
-                    "ragged=True",
-                    "Pad the rows to one length and use a mask, or convert them to dense arrays.",
-                )
-            )
+    def _check_ragged(self) -> None:
+        if None not in self.batch_shape[1:]:
+            rule, fix = "rows of different lengths must have a size None", "Pass shape=(None,)."
+            raise ArgumentError(message(self._who(), rule, f"shape {self.batch_shape[1:]}", fix))
+        if not can_mark(self.dtype):
+            rule = "rows of different lengths must be floats, or whole numbers of 32 or 64 bits"
+            fix = "Look strings up before: dataset.map(lambda x, y: (lookup(x), y))."
+            raise ArgumentError(message(self._who(), rule, f"dtype {self.dtype}", fix))
+
+    @property
+    def num_ragged_axes(self) -> int:
+        """How many axes after the batch's may be of different lengths, up to the last such one;
+        0 where rows are equally long."""
+        places = [axis for axis, size in enumerate(self.batch_shape) if axis and size is None]
+        return places[-1] if self.ragged and places else 0
 
     def _whole_shape(
         self, shape: Any, batch_size: int | None, batch_shape: Any, tensor: Any

@@ -92,12 +92,17 @@ def test_rows_of_different_lengths_are_slices_one_an_element() -> None:
     assert [e["x"].tolist() for e in again] == [[4, 5], [6, 7]]
 
 
-def test_slices_of_different_lengths_are_no_batch() -> None:
+def test_batches_of_slices_are_ragged_again_until_a_function_made_others() -> None:
     rows = Ragged(np.arange(1, 8), np.array([0, 3, 5, 7]))
-    for data in (Dataset.from_tensor_slices(rows), Dataset.from_tensor_slices(rows).map(np.array)):
-        with pytest.raises(DataError, match="elements must have one shape.*padded_batch"):
-            list(data.batch(2))
-    assert [b.tolist() for b in Dataset.from_tensor_slices(rows[1:]).batch(2)] == [[[4, 5], [6, 7]]]
+    data = Dataset.from_tensor_slices(rows)
+    for same in (data, data.cache(), data.shuffle(1), data.batch(3).unbatch()):
+        batches = [batch.to_list() for batch in same.batch(2)]
+        assert batches == [[[1, 2, 3], [4, 5]], [[6, 7]]]
+    assert isinstance(next(iter(Dataset.from_tensor_slices(rows[1:]).batch(2))), Ragged)
+    with pytest.raises(DataError, match="elements must have one shape.*padded_batch"):
+        list(data.map(np.array).batch(2))
+    nested = Ragged(rows, np.array([0, 1, 3]))
+    assert [b.to_list() for b in Dataset.from_tensor_slices(nested).batch(2)] == [nested.to_list()]
     with pytest.raises(DataError, match=r"same number of rows\. Got 3, 2"):
         Dataset.from_tensor_slices((rows, np.zeros(2)))
 
