@@ -8,6 +8,7 @@ Code Guide* and *Text Format Language Specification*.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, SupportsIndex
@@ -16,6 +17,7 @@ import numpy as np
 
 from nacre import data
 from nacre.core.errors import ArgumentError, message
+from nacre.tf.record_descriptors import Described, descriptor_of, entry_name
 
 
 class _Repeated(list[Any]):
@@ -73,6 +75,38 @@ class _Message:
 
     __hash__ = None  # type: ignore[assignment]  # it may change
 
+    DESCRIPTOR = Described()
+
+    def ListFields(self) -> list[tuple[Any, Any]]:
+        """What it holds, by the descriptors of the fields."""
+        fields = self.DESCRIPTOR.fields_by_name
+        return [(fields[name], value) for name, value in self._held().items()]
+
+    def _held(self) -> dict[str, Any]:
+        """The fields that hold something, in their order."""
+        raise NotImplementedError  # each has its own
+
+    def HasField(self, field_name: str) -> bool:
+        """Whether it holds a message in a field."""
+        return field_name in self._held()
+
+    def ClearField(self, field_name: str) -> None:
+        """Hold nothing in a field."""
+        field = getattr(self, field_name)
+        field.Clear() if isinstance(field, _Message) else field.clear()
+
+    def Clear(self) -> None:
+        """Hold nothing."""
+        for name in list(self._held()):
+            self.ClearField(name)
+
+    def SetInParent(self) -> None:
+        """Nothing: what a message is in holds it."""
+
+    def IsInitialized(self) -> bool:
+        """True: no field is required."""
+        return True
+
 
 def _block(name: str, inner: list[str]) -> list[str]:
     return [f"{name} {{", *(f"  {line}" for line in inner), "}"]
@@ -90,6 +124,17 @@ class _Values(_Message):
     def value(self) -> _Repeated:
         """The values, a list that may be added to."""
         return self._value
+
+    def _held(self) -> dict[str, Any]:
+        return {"value": self._value} if self._value else {}
+
+    def SetInParent(self) -> None:
+        """Be the list that the feature around it has."""
+        self._told()
+
+    def CopyFrom(self, other: Self) -> None:
+        """Take what another one holds."""
+        self._value[:] = list(other.value)
 
     def _lines(self) -> list[str]:
         return [f"value: {type(self)._shown(value)}" for value in self._value]
@@ -241,9 +286,20 @@ class Feature(_Message):
         """The name of the list that it has: `WhichOneof("kind")`."""
         return self._kind
 
-    def HasField(self, field_name: str) -> bool:
-        """Whether it is this list that it has."""
-        return self._kind == field_name
+    def _held(self) -> dict[str, Any]:
+        return {} if self._kind is None else {self._kind: self._lists[self._kind]}
+
+    def ClearField(self, field_name: str) -> None:
+        """Hold nothing in a field; 'kind' is the one that it has."""
+        if field_name in (self._kind, "kind"):
+            self._kind, self._lists = None, {}
+
+    def CopyFrom(self, other: Feature) -> None:
+        """Take what another one holds."""
+        self._kind, self._lists = None, {}
+        for name, values in other._held().items():
+            self._list(name).CopyFrom(values)
+            self._kind = name
 
     def SerializeToString(self) -> bytes:
         """The feature as bytes."""
@@ -294,12 +350,48 @@ def _next_field(raw: bytes) -> tuple[int, bytes]:
     return number, inner
 
 
+class _Entry(_Message):
+    """What protobuf reads and writes an entry of a map by.
+
+    Args:
+        whose: The descriptor of the message.
+        made: What makes a value.
+        key, value: The entry.
+    """
+
+    def __init__(
+        self, whose: str, made: Callable[[], Any], key: str = "", value: Any = None
+    ) -> None:
+        self._whose = whose
+        self.key, self.value = key, made() if value is None else value
+
+    @property
+    def DESCRIPTOR(self) -> Any:  # type: ignore[override]
+        """The descriptor of the entry."""
+        return descriptor_of(self._whose)
+
+    def _held(self) -> dict[str, Any]:
+        return {"key": self.key, "value": self.value}
+
+    def HasField(self, field_name: str) -> bool:
+        """False: an entry that is read is filled once."""
+        return False
+
+    def _lines(self) -> list[str]:
+        return [f"key: {_bytes_shown(self.key.encode())}", *_block("value", self.value._lines())]
+
+
 class _Map(dict[str, Any]):
     """Messages by name; one that is asked for and is not there is made, as in protobuf."""
 
     def __init__(self, made: Callable[[], Any], given: Mapping[str, Any]) -> None:
         super().__init__(given)
         self._made = made
+
+    def GetEntryClass(self) -> Callable[..., _Entry]:
+        """What makes an entry, as protobuf asks a map for."""
+        within, field = ("Features", "feature") if self._made is Feature else _OF_LISTS
+        return functools.partial(_Entry, f"{within}.{entry_name(field)}", self._made)
 
     def __missing__(self, name: str) -> Any:
         if not isinstance(name, str):
@@ -313,6 +405,9 @@ class _Map(dict[str, Any]):
         return self[name]
 
 
+_OF_LISTS = ("FeatureLists", "feature_list")
+
+
 class Features(_Message):
     """Features by name.
 
@@ -323,6 +418,16 @@ class Features(_Message):
     def __init__(self, feature: Mapping[str, Any] | None = None) -> None:
         given = {name: Feature._of(value) for name, value in (feature or {}).items()}
         self.feature = _Map(Feature, given)
+
+    def _held(self) -> dict[str, Any]:
+        return {"feature": self.feature} if self.feature else {}
+
+    def CopyFrom(self, other: Features) -> None:
+        """Take what another one holds."""
+        copies = Features(other.feature)
+        self.feature.clear()
+        for name, value in copies.feature.items():
+            self.feature[name].CopyFrom(value)
 
     def _plain(self) -> dict[str, Any]:
         return {name: value._plain() for name, value in self.feature.items()}
@@ -358,6 +463,16 @@ class FeatureList(_Message):
     def __init__(self, feature: Iterable[Any] = ()) -> None:
         self.feature = _Steps(feature, Feature._of, lambda: None)
 
+    def _held(self) -> dict[str, Any]:
+        return {"feature": self.feature} if self.feature else {}
+
+    def CopyFrom(self, other: FeatureList) -> None:
+        """Take what another one holds."""
+        steps = list(other.feature)
+        self.feature.clear()
+        for step in steps:
+            self.feature.add().CopyFrom(step)
+
     def _lines(self) -> list[str]:
         return [line for step in self.feature for line in _block("feature", step._lines())]
 
@@ -383,6 +498,16 @@ class FeatureLists(_Message):
             for name, value in (feature_list or {}).items()
         }
         self.feature_list = _Map(FeatureList, given)
+
+    def _held(self) -> dict[str, Any]:
+        return {"feature_list": self.feature_list} if self.feature_list else {}
+
+    def CopyFrom(self, other: FeatureLists) -> None:
+        """Take what another one holds."""
+        lists = dict(other.feature_list)
+        self.feature_list.clear()
+        for name, steps in lists.items():
+            self.feature_list[name].CopyFrom(steps)
 
     def _lines(self) -> list[str]:
         return _map_lines("feature_list", self.feature_list)
@@ -441,6 +566,9 @@ class Example(_Written):
         """The example as bytes."""
         return data.Example(self.features._plain()).SerializeToString()
 
+    def _held(self) -> dict[str, Any]:
+        return {"features": self.features} if self.features.feature else {}
+
     def ParseFromString(self, serialized: bytes) -> int:
         """Take the features of bytes; how many bytes they were."""
         self.features = Features(data.Example.FromString(serialized).features)
@@ -470,6 +598,11 @@ class SequenceExample(_Written):
             for name, found in self.feature_lists.feature_list.items()
         }
         return data.SequenceExample(self.context._plain(), steps).SerializeToString()
+
+    def _held(self) -> dict[str, Any]:
+        context, lists = self.context, self.feature_lists
+        found = {"context": context} if context.feature else {}
+        return found | ({"feature_lists": lists} if lists.feature_list else {})
 
     def ParseFromString(self, serialized: bytes) -> int:
         """Take what bytes say; how many bytes they were."""
