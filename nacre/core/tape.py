@@ -25,7 +25,7 @@ from nacre.core.errors import (
     message,
 )
 from nacre.core.typed_jax import map_rows
-from nacre.core.variable import Variable
+from nacre.core.variable import Variable, value_of
 from nacre.core.warning import warn
 
 
@@ -256,6 +256,10 @@ class GradientTape:
                 _is_float(t.dtype, "a target")
         given = _output_gradients(targets, output_gradients)
         record = self._take("gradient")
+        for t in targets:  # a variable itself, which nothing in the block has read
+            is_source = isinstance(t, Variable) and any(t is source for source in flat_sources)
+            if is_source and jnp.issubdtype(jnp.dtype(t.dtype), jnp.inexact):
+                record.readings.setdefault(id(t), [value_of(t)])
         walk = _Walk(record, targets, flat_sources, recording.has_tape_below())
         found = walk.gradients([_start(t, g) for t, g in zip(targets, given, strict=True)])
         return _packed(

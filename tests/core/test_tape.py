@@ -579,3 +579,25 @@ def test_an_assignment_in_a_scope_is_read_as_the_variable(where):
 
     found, nothing = where(slopes)(jnp.asarray(2.0))
     assert (float(found), nothing) == (12.0, None)
+
+
+def test_the_gradient_of_a_variable_for_itself_is_one_though_nothing_read_it():
+    one, other = nacre.Variable([1.0, 2.0]), nacre.Variable(3.0)
+    with nacre.GradientTape() as tape:
+        target = one
+    found, none = tape.gradient(target, [one, other])
+    assert np.asarray(found).tolist() == [1.0, 1.0]
+    assert none is None
+
+
+def test_whole_numbers_of_the_host_are_watched_with_a_warning_and_have_no_gradient():
+    x = np.array([1, 2])
+    with (
+        nacre.GradientTape() as tape,
+        pytest.warns(UserWarning, match="only floats have gradients"),
+    ):
+        tape.watch(x)
+    y = nacre.Variable(1.0)
+    with nacre.GradientTape() as tape:
+        loss = y * 2.0
+    assert tape.gradient(loss, [x, y])[0] is None

@@ -233,3 +233,18 @@ def test_build_of_a_script_gets_shapes_of_tensorflow() -> None:
     assert isinstance(seen[0], tf.TensorShape) and isinstance(seen[2][1], tf.TensorShape)
     assert layer.get_build_config() == {"input_shape": (None, 3)}
     assert type(layer.get_build_config()["input_shape"]) is tuple
+
+
+@pytest.mark.parametrize("mode", ["one_hot", "multi_hot", "count"])
+def test_vectors_of_lookups_are_floats_that_meet_others(mode: str) -> None:
+    make = {"vocabulary": ["a", "b"], "output_mode": mode}
+    lookup, texts = tf.keras.layers.StringLookup(**make), tf.constant([["a"], ["b"]])
+    layers = [lookup]
+    if mode != "one_hot":
+        layers.append(tf.keras.layers.TextVectorization(**make))
+    for layer in layers:
+        x = tf.keras.Input((1,), dtype=tf.string)
+        model = tf.keras.Model(x, tf.concat([layer(x), tf.ones_like(layer(x))], -1))
+        assert layer(texts).dtype == layer(x).dtype == tf.float32
+        assert model(texts).numpy().tolist() == [[0, 1, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]]
+        assert tf.reduce_mean(layer(texts)).numpy() == pytest.approx(1 / 3)  # whole ones gave 0

@@ -25,9 +25,11 @@ from nacre.core.variable import Variable, value_of
 from nacre.export.capture import jaxpr
 from nacre.export.capture import rules as rules  # fills the tables of rules
 from nacre.export.capture.decisions import Decision, noted
+from nacre.export.capture.determined import equations, with_size
 from nacre.export.capture.lower import KEY_VALUE, Lowering, refuse_missing
 from nacre.export.capture.signature import (
     NAMINGS,
+    Naming,
     Spec,
     abstract,
     is_tensor_like,
@@ -45,6 +47,8 @@ from nacre.training.function import Function
 
 # What comes of sizes that have other names, or that Python compares.
 _OF_SIZES = (TypeError, ValueError, InconclusiveDimensionOperation)
+_OF_ANY_SIZE = 2  # namings that are for any size; those after them are for multiples
+_MOST_DETERMINED = 4  # open sizes of a function that weights are asked for
 
 
 @dataclass(frozen=True)
@@ -222,10 +226,46 @@ class _Call:
         )
 
     def _traced(self, name: str) -> tuple[jaxpr.Body, list[Any]]:
-        """The trace, with the sizes it was made for, under the first naming that does."""
-        is_varying = any(None in spec.shape[1:] for spec in self.specs)
+        """The trace, with the sizes it was made for."""
+        try:
+            return self._with_sizes(_MOST_DETERMINED)
+        except InconclusiveDimensionOperation as error:
+            raise UnsupportedError(
+                message(
+                    f"capture of '{name}'",
+                    "Python must not decide by sizes that vary",
+                    str(error).partition("\n")[0].partition(" is inconclusive")[0],
+                    "Give these sizes in the shape of the Input.",
+                )
+            ) from error
+
+    def _with_sizes(self, count: int) -> tuple[jaxpr.Body, list[Any]]:
+        """The trace for all sizes; of a function with up to `count` as its weights have them, where
+        that is what they must be; else for multiples."""
+        try:
+            return self._under_names(NAMINGS[:_OF_ANY_SIZE])
+        except _OF_SIZES as error:
+            if isinstance(self.target, Function):
+                open_specs = self.specs
+                for size, number in equations(error) if count else ():
+                    self.specs = with_size(open_specs, NAMINGS[0], size, number)
+                    if self.specs == open_specs:
+                        continue
+                    with contextlib.suppress(*_OF_SIZES):
+                        return self._with_sizes(count - 1)
+                self.specs = open_specs
+            if count == _MOST_DETERMINED and self._is_varying():
+                with contextlib.suppress(*_OF_SIZES):
+                    return self._under_names(NAMINGS[_OF_ANY_SIZE:])
+            raise
+
+    def _is_varying(self) -> bool:
+        return any(None in spec.shape[1:] for spec in self.specs)
+
+    def _under_names(self, namings: Sequence[Naming]) -> tuple[jaxpr.Body, list[Any]]:
+        """The trace under the first naming of sizes that does."""
         first: Exception | None = None
-        for naming in NAMINGS if is_varying else NAMINGS[:1]:
+        for naming in namings if self._is_varying() else namings[:1]:
             given = abstract(self.specs, naming)
             self.decisions = {}
             try:
@@ -234,16 +274,7 @@ class _Call:
             except _OF_SIZES as error:
                 first = first or error
         assert first is not None
-        if not isinstance(first, InconclusiveDimensionOperation):
-            raise first
-        raise UnsupportedError(
-            message(
-                f"capture of '{name}'",
-                "Python must not decide by sizes that vary",
-                str(first).partition("\n")[0].partition(" is inconclusive")[0],
-                "Give these sizes in the shape of the Input.",
-            )
-        ) from first
+        raise first
 
     def _trace(self, given: list[Any]) -> jaxpr.Body:
         while True:
@@ -280,6 +311,9 @@ class _Call:
             for key, v in run.outside.items()
             if key not in run.created and not any(v is known for known in self.variables)
         ]
+        is_changing = any(end is not start for (_, end), (_, start) in zip(ends, pairs))
+        if results is None and (is_changing or unknown):  # it is called for what it changes
+            results = ()
         if any(leaf is None for leaf in tree.flatten(results)):
             rule = "it must return tensors"
             raise ArgumentError(message(f"capture of '{_name_of(self.target)}'", rule, "None"))

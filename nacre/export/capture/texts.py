@@ -142,8 +142,7 @@ def _text_vectorization(layer: TextVectorization, inputs: Any) -> Any:
     if layer.output_mode == "int":
         return indices
     mode = "multi_hot" if layer.output_mode == "multi_hot" else "count"
-    dtype = "float32" if layer.output_mode == "tf_idf" else "int32"
-    vectors = encode(indices, lookup._depth or 0, mode, dtype)
+    vectors = encode(indices, lookup._depth or 0, mode, lookup._vector_dtype)
     return vectors * lookup._weights() if layer.output_mode == "tf_idf" else vectors
 
 

@@ -266,7 +266,7 @@ class TextVectorization(HostLayer):
     def _vectors(self, documents: list[list[str]]) -> Any:
         depth = self._lookup_layer._depth or 0
         weighted = self.output_mode == "tf_idf"
-        dtype = "float32" if weighted else "int32"
+        dtype = self._lookup_layer._vector_dtype
         refuse_large_dense(self, (len(documents), 1), depth, "count", dtype)
         vectors = np.zeros((len(documents), depth), dtype)
         for vector, document in zip(vectors, documents, strict=True):
@@ -283,8 +283,8 @@ class TextVectorization(HostLayer):
         shape = tuple(inputs.shape)
         self._check_shape(shape)
         if self.output_mode != "int":
-            dtype = "float32" if self.output_mode == "tf_idf" else "int32"
-            return KerasTensor((shape[0], self._lookup_layer._depth), dtype)
+            lookup = self._lookup_layer
+            return KerasTensor((shape[0], lookup._depth), lookup._vector_dtype)
         if self.split is None and self.ngrams is None:
             return KerasTensor(shape, "int32")
         return KerasTensor((shape[0], self.output_sequence_length), "int32")

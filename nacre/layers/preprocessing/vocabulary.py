@@ -18,6 +18,7 @@ from nacre.core.errors import ArgumentError, DataError, DTypeError, NotBuiltErro
 from nacre.core.fingerprint import bytes_of, checked_salt, fingerprints
 from nacre.core.host_arrays import refuse_wide_integers
 from nacre.core.numbers import whole_number
+from nacre.core.older import is_older_meant
 from nacre.core.registry import register
 from nacre.core.strings import is_text, refuse_missing, text_array
 from nacre.core.symbolic import KerasTensor
@@ -410,11 +411,16 @@ class IndexLookup(Layer):
             return self.max_tokens
         return None if self._tokens is None else self.vocabulary_size()
 
+    @property
+    def _vector_dtype(self) -> str:
+        """The dtype of vectors: Keras 3 counts in whole numbers, tf.keras 2 in floats."""
+        return "float32" if self.output_mode == "tf_idf" or is_older_meant() else "int32"
+
     def _encoded(self, indices: Any) -> Any:
         if self.output_mode == "int":
             return jnp.asarray(indices, "int32")
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
-        dtype = "float32" if self.output_mode == "tf_idf" else "int32"
+        dtype = self._vector_dtype
         depth = cast("int", self._depth)  # there is a vocabulary, or the indices would not be
         refuse_large_dense(self, indices.shape, depth, mode, dtype)
         make = encode if is_tracer(indices) else encode_on_host
@@ -434,8 +440,8 @@ class IndexLookup(Layer):
             return KerasTensor(inputs.shape, self._token_dtype)
         if self.output_mode == "int":
             return KerasTensor(inputs.shape, "int32")
-        dtype = "float32" if self.output_mode == "tf_idf" else "int32"
-        return KerasTensor(encoded_shape(inputs.shape, self._depth, self.output_mode), dtype)
+        shape = encoded_shape(inputs.shape, self._depth, self.output_mode)
+        return KerasTensor(shape, self._vector_dtype)
 
     def save_assets(self, folder: str) -> None:
         """Write the vocabulary into a folder, as `vocabulary.txt`."""

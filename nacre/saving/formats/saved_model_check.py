@@ -295,7 +295,8 @@ def _in_memory(
     given = [_filled(argument, arrays) for argument in comparison.arguments]
     try:
         with scope.StatelessScope():  # leaves states of layers as they are
-            return [value_of(x) for x in tree.flatten(comparison.in_memory(*given))]
+            results = comparison.in_memory(*given)
+            return [] if results is None else [value_of(x) for x in tree.flatten(results)]
     except ValueError as error:
         tries.refusal = str(error).split("\n")[0]
         return None

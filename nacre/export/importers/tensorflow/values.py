@@ -146,6 +146,12 @@ def ints(value: Any) -> tuple[int, ...]:
     return tuple(int(item) for item in known(value).ravel())
 
 
+def _sizes(value: Any) -> tuple[Any, ...]:
+    """Sizes that must be known, or have names."""
+    items = known(value).ravel()
+    return tuple(item if jax.export.is_symbolic_dim(item) else int(item) for item in items)
+
+
 def integer(value: Any) -> int:
     """A whole number that must be known, such as an axis."""
     return int(known(value).reshape(()))
@@ -158,9 +164,10 @@ def shape(value: Any, dtype: Any = np.float32) -> tuple[int, ...]:
         GraphError: No array has them, or none that fits into memory.
         SerializationError: A file is being opened, and it is out of proportion to that.
     """
-    sizes = ints(value)
-    size_bytes = math.prod(sizes) * np.dtype(dtype).itemsize
-    if any(size < 0 for size in sizes) or size_bytes > _LARGEST:
+    sizes = _sizes(value)
+    told = [size for size in sizes if isinstance(size, int)]
+    size_bytes = math.prod(told) * np.dtype(dtype).itemsize
+    if any(size < 0 for size in told) or size_bytes > _LARGEST:
         raise GraphError(f"an array of shape {sizes} is asked for")
     safety.reserve(size_bytes, "TensorFlow graph")
     return sizes

@@ -230,16 +230,20 @@ class Writer:
         resources = [make.argument("unknown", "resource") for _ in body.bound]
         arguments = [*(given[value.name] for value in graph.inputs), *resources]
         kinds = (*(v.dtype for v in graph.inputs), *("resource" for _ in resources))
+        attributes: dict[str, Attribute] = {
+            "Tin": Kinds(kinds),
+            "Tout": Kinds(tuple(output.value.dtype for output in graph.outputs)),
+            "f": Callee(body.name),
+            "config": "",
+            "config_proto": "",
+            "executor_type": "",
+        }
+        if not graph.outputs:  # it is called for what it changes
+            call = make.effect("StatefulPartitionedCall", arguments, **attributes)
+            make.run_before_return(call)
+            return make.finish([])
         results = make.add_all(
-            "StatefulPartitionedCall",
-            arguments,
-            len(graph.outputs),
-            Tin=Kinds(kinds),
-            Tout=Kinds(tuple(output.value.dtype for output in graph.outputs)),
-            f=Callee(body.name),
-            config="",
-            config_proto="",
-            executor_type="",
+            "StatefulPartitionedCall", arguments, len(graph.outputs), **attributes
         )
         by_name = dict(zip((o.name for o in graph.outputs), results, strict=True))
         return make.finish([(spec.name, by_name[spec.name], spec.dtype) for spec in outputs])
