@@ -251,7 +251,7 @@ def test_layers_that_are_trained_use_it_and_learn_the_same(monkeypatch):
     real = products._call
     monkeypatch.setattr(products, "_call", lambda *a: calls.append(a[0]) or real(*a))
     compiled = trained()
-    assert {"dense_forward", "dense_input_gradient", "dense_kernel_gradient"} == set(calls)
+    assert {"forward", "input_gradient", "kernel_gradient"} == set(calls)
     monkeypatch.setenv("NACRE_NATIVE", "0")
     calls.clear()
     assert_close(compiled, trained())

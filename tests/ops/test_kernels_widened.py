@@ -1,4 +1,7 @@
-"""bfloat16 by compiled kernels of float32: its dtype, its rounding, sums of float32."""
+"""bfloat16 by compiled kernels: its dtype, its rounding, sums of float32.
+
+Products are taken in pairs of bfloat16, everything else, and products elsewhere, by kernels of float32.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,14 @@ ULP = 2.0**-8  # of a bfloat16, relative
 def _kernels(monkeypatch):
     native.need(*library.LIBRARIES)
     monkeypatch.setattr(widening, "_multiplies_no_bfloat16", lambda: True)
+
+
+@pytest.fixture(params=["pairs", "no pairs"])
+def processor(request, monkeypatch):
+    """One that multiplies pairs of bfloat16, or not: the kernel for them computes on any."""
+    has_pairs = request.param == "pairs"
+    monkeypatch.setattr(widening, "multiplies_pairs", lambda: has_pairs)
+    return request.param
 
 
 def draw(seed, *shape):
@@ -72,12 +83,17 @@ def program_of(function, *arrays):
     return str(jax.make_jaxpr(lambda *a: function(*a))(*arrays))
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_bfloat16_is_what_float32_gives_rounded(name):
+PRODUCTS = ("dense", "matmul", "einsum")
+ON = [(name, "pairs") for name in PRODUCTS] + [(name, "no pairs") for name in CASES]
+
+
+@pytest.mark.parametrize(("name", "processor"), ON, indirect=["processor"])
+def test_bfloat16_is_what_float32_gives_rounded(name, processor):
     function, shapes = CASES[name]
     arrays = [draw(i, *shape) for i, shape in enumerate(shapes)]
     with own_program():
-        assert "ffi_call" in program_of(function, *arrays)
+        program = program_of(function, *arrays)
+        assert ("nacre_halves" if processor == "pairs" else "ffi_call") in program
         found = jax.jit(lambda *a: both(function)(*a))(*arrays)
     with plain_xla():
         wide = [array.astype("float32") for array in arrays]
@@ -118,7 +134,7 @@ def test_other_16_bits_and_mixtures_are_left_to_xla():
         assert "ffi_call" not in program_of(dense, x.astype("float32"), kernel)
 
 
-def test_models_of_mixed_precision_learn_as_by_plain_xla(monkeypatch):
+def test_models_of_mixed_precision_learn_as_by_plain_xla(processor, monkeypatch):
     def trained():
         nacre.utils.set_random_seed(0)
         inputs = nacre.Input((12, 16), dtype="float32")

@@ -53,7 +53,14 @@ PROCESSORS = {
 # Another processor's compiler and what runs its programs here: Debian's g++-aarch64-linux-gnu and
 # qemu-user.
 ARM = "aarch64-linux-gnu-g++", ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")
-DTYPES = {"bool": 1, "int8": 2, "int32": 4, "uint8": 6, "float32": 11}  # of XLA's c_api.h
+DTYPES = {
+    "bool": 1,
+    "int8": 2,
+    "int32": 4,
+    "uint8": 6,
+    "float32": 11,
+    "bfloat16": 16,
+}  # of XLA's c_api.h
 
 
 def draw(seed, *shape):
@@ -65,24 +72,31 @@ def bare(function):
     return function.__wrapped__
 
 
-def dense():
+def dense(dtype="float32"):
+    def draw_as(seed, *shape):
+        return draw(seed, *shape).astype(dtype)
+
+    def sized(array, dtype=dtype):
+        return jax.ShapeDtypeStruct(array.shape, dtype)
+
     sizes = [(1, 1, 1), (8, 300, 17), (9, 33, 65), (16, 256, 64), (7, 513, 129), (260, 31, 130)]
     for rows, features, units in [*sizes, (131, 64, 16), (3, 1030, 70), (300, 520, 64)]:
-        x, kernel, g = draw(0, rows, features), draw(1, features, units), draw(2, rows, units)
+        x, kernel = draw_as(0, rows, features), draw_as(1, features, units)
+        g = draw_as(2, rows, units)
         bare(products._forward)(x, kernel, None)
         bare(products._forward)(x, kernel, draw(3, units))
         bare(products._input_gradient)(g, kernel)
         bare(products._kernel_gradient)(x, g)
     for rows, features, units in sizes:  # three samples, as under `jax.vmap`
-        x, kernel, g = (
-            draw(0, 3, rows, features),
-            draw(1, 3, features, units),
-            draw(2, 3, rows, units),
-        )
-        products._call("dense_forward", g.shape)(x, kernel, draw(3, 3, units))
-        products._call("dense_input_gradient", x.shape)(g, kernel)
-        slopes = products._call("dense_kernel_gradient", kernel.shape, (3, units))
+        x, kernel = draw_as(0, 3, rows, features), draw_as(1, 3, features, units)
+        g, bias = draw_as(2, 3, rows, units), draw(3, 3, units)
+        products._call("forward", sized(g))(x, kernel, bias)
+        products._call("input_gradient", sized(x))(g, kernel)
+        slopes = products._call("kernel_gradient", sized(kernel), sized(bias, "float32"))
         slopes(x, g, features=np.int64(features), units=np.int64(units))
+
+
+halves = functools.partial(dense, "bfloat16")
 
 
 def activations():
@@ -327,6 +341,7 @@ def drivers(tmp_path_factory):
     ("of", "work"),
     [
         (library.DENSE, dense),
+        (library.HALVES, halves),
         (library.ACTIVATION, activations),
         (library.LAYER_NORM, norms),
         (library.ATTENTION, attentions),
@@ -342,6 +357,11 @@ def drivers(tmp_path_factory):
 )
 def test_kernels_read_and_write_what_is_theirs(of, work, kind, drivers, tmp_path):
     check_as(kind, of, work, drivers, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["AVX-512 without VNNI", "SSE2"])
+def test_products_of_pairs_are_the_same_without_the_instruction(kind, drivers, tmp_path):
+    check_as(kind, library.HALVES, halves, drivers, tmp_path)
 
 
 @pytest.mark.parametrize("kind", [*PROCESSORS, "arm with dot products"])
@@ -367,11 +387,11 @@ def check_as(kind, of, work, drivers, tmp_path):
             if of is library.QUANTIZED:  # whole numbers, and the plain form's bits
                 np.testing.assert_array_equal(found, expected.ravel(), err_msg=handler)
                 continue
+            found, expected = found.astype("float32"), expected.ravel().astype("float32")
+            rtol = 2.0**-7 if of is library.HALVES else 1e-4  # a step of bfloat16: sums are rounded
             # The compiler puts products and sums together in one place and not in the other.
             bound = 1e-5 * max(
                 1.0, math.sqrt(expected.size), float(np.abs(expected).max(initial=0))
             )
-            np.testing.assert_allclose(
-                found, expected.ravel(), rtol=1e-4, atol=bound, err_msg=handler
-            )
+            np.testing.assert_allclose(found, expected, rtol=rtol, atol=bound, err_msg=handler)
     assert place == len(ran.stdout)

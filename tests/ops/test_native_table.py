@@ -134,6 +134,17 @@ ROWS = [
         ],
     ),
     (
+        table.HALVES,
+        dense(dtype="bfloat16"),
+        [
+            dense(dtype="bfloat16", bias=sized(1)),
+            dense(dtype="bfloat16", rows=SYMBOL),
+            dense(dtype="bfloat16", bias=sized(48)),
+            dense(dtype="bfloat16", rows=3, units=4096),
+            dense(dtype="bfloat16", rows=4, units=31),
+        ],
+    ),
+    (
         table.QUANTIZED,
         bytes_product(bias=sized(64)),
         [

@@ -1,14 +1,16 @@
-"""bfloat16 on processors that cannot multiply it: compiled kernels of float32, between casts.
+"""bfloat16 on processors without matrix units for it: between casts, by kernels of float32.
 
-Without matrix units for bfloat16, XLA takes longer for products of it than of float32, and the
-kernels that are compiled here are for float32. So arrays of bfloat16 are cast, and the results cast
-back: sums are as exact as ever, and what is rounded to bfloat16 stays so. Steps of `fit` under
-"mixed_bfloat16" on two cores of an AMD EPYC (Zen 5), ms before, now, and in float32:
+XLA takes longer there for products of bfloat16 than of float32, and most kernels that are compiled
+here are for float32. So arrays of bfloat16 are cast, and the results cast back: sums are as exact as
+ever, and what is rounded to bfloat16 stays so. Where the processor multiplies pairs of bfloat16,
+products of matrices have a kernel of their own (`native/halves.cc`), which casts nothing. Steps of
+`fit` under "mixed_bfloat16" on two cores of an AMD EPYC (Zen 5), ms by XLA alone, by kernels of float32,
+with the one for pairs, and in float32:
 
-|                                | before | now | float32 |
-| MLP 1024-1024-1024, batch 128  | 8.4    | 7.1 | 6.0     |
-| transformer 4 × 128, 64 tokens | 63     | 41  | 34      |
-| CNN on 32 × 32 pictures        | 6.5    | 5.0 | 2.7     |
+|                                | XLA | float32's | pairs | float32 |
+| MLP 1024-1024-1024, batch 128  | 11  | 4.6       | 2.9   | 3.8     |
+| transformer 4 × 128, 64 tokens | 61  | 41        | 29    | 35      |
+| CNN on 32 × 32 pictures        | 106 | 4.6       | 4.6   | 2.4     |
 """
 
 from __future__ import annotations
@@ -49,13 +51,26 @@ def in_float32(*arrays: Any) -> list[Any]:
     return [None if a is None else a.astype(jnp.float32) for a in arrays]
 
 
-@functools.cache
+def multiplies_pairs() -> bool:
+    """Tell whether this processor multiplies pairs of bfloat16 in one instruction.
+
+    False where it has matrix units for them, which XLA uses.
+    """
+    return _multiplies_no_bfloat16() and "avx512_bf16" in _flags()
+
+
 def _multiplies_no_bfloat16() -> bool:
     """Whether this is an x86 processor without AMX, the only kind this has been measured on."""
+    return bool(_flags()) and "amx_bf16" not in _flags()
+
+
+@functools.cache
+def _flags() -> frozenset[str]:
+    """What the system says an x86 processor has; nothing of others."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
-        return False
+        return frozenset()
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("flags")[2]
     except OSError:
-        return False
-    return "amx_bf16" not in flags.partition("\n")[0].split()
+        return frozenset()
+    return frozenset(flags.partition("\n")[0].split())

@@ -53,6 +53,8 @@ struct Mismatch : std::exception {
 inline bool holds(XLA_FFI_DataType dtype, const float*) { return dtype == XLA_FFI_DataType_F32; }
 inline bool holds(XLA_FFI_DataType dtype, const int32_t*) { return dtype == XLA_FFI_DataType_S32; }
 inline bool holds(XLA_FFI_DataType dtype, const int8_t*) { return dtype == XLA_FFI_DataType_S8; }
+// A number of bfloat16, as its bits.
+inline bool holds(XLA_FFI_DataType dtype, const uint16_t*) { return dtype == XLA_FFI_DataType_BF16; }
 inline bool holds(XLA_FFI_DataType dtype, const uint8_t*) {
   return dtype == XLA_FFI_DataType_U8 || dtype == XLA_FFI_DataType_PRED;
 }

@@ -99,11 +99,17 @@ CONVOLUTION = Library(
 )
 DENSE = Library(
     "dense",
-    ("dense.cc", "handler.h"),
+    ("dense.cc", "matrix.h", "handler.h"),
     ("dense_forward", "dense_input_gradient", "dense_kernel_gradient"),
     companions=("adam", "attention"),
 )
 GUARD = Library("guard", ("guard.cc", "handler.h"), ("guard_choose",))
+HALVES = Library(
+    "halves",
+    ("halves.cc", "matrix.h", "handler.h"),
+    ("halves_forward", "halves_input_gradient", "halves_kernel_gradient"),
+    companions=("adam", "attention", "layer_norm", "activation"),
+)
 LAYER_NORM = Library(
     "layer_norm",
     ("layer_norm.cc", "handler.h"),
@@ -137,6 +143,7 @@ LIBRARIES = (
     CONVOLUTION,
     DENSE,
     GUARD,
+    HALVES,
     LAYER_NORM,
     POOLING,
     QUANTIZED,

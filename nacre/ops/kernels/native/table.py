@@ -178,6 +178,11 @@ class DenseWork:
     kernel: Array | jax.ShapeDtypeStruct
     bias: Array | jax.ShapeDtypeStruct | None = None
 
+    @property
+    def arrays(self) -> tuple[Array | jax.ShapeDtypeStruct, ...]:
+        """All that are there."""
+        return (self.x, self.kernel, *(() if self.bias is None else (self.bias,)))
+
 
 @dataclass(frozen=True)
 class QuantizedWork:
@@ -421,17 +426,13 @@ ADAM: Kernel[AdamWork] = Kernel(
         ),
     ),
 )
-DENSE: Kernel[DenseWork] = Kernel(
-    "dense",
-    "Dense, EinsumDense and the projections of attention, ops.matmul and ops.einsum by a matrix",
-    library.DENSE,
-    (
+
+
+def _of_dense(dtype: str) -> tuple[Condition[DenseWork], ...]:
+    return (
         Condition("sizes that fit each other", _dense_fits),
         Condition(_KNOWN, lambda w: _are_known(w.x, w.kernel)),
-        Condition(
-            "float32",
-            lambda w: _are_float32(w.x, w.kernel, *(() if w.bias is None else (w.bias,))),
-        ),
+        Condition(dtype, lambda w: all(array.dtype == dtype for array in w.arrays)),
         Condition(
             f"{FEWEST_ROWS} rows or more",
             lambda w: w.x.size >= FEWEST_ROWS * w.x.shape[-1],
@@ -440,7 +441,20 @@ DENSE: Kernel[DenseWork] = Kernel(
             f"{FEWEST_PRODUCTS} products or more",
             lambda w: w.x.size * w.kernel.shape[1] >= FEWEST_PRODUCTS,
         ),
-    ),
+    )
+
+
+DENSE: Kernel[DenseWork] = Kernel(
+    "dense",
+    "Dense, EinsumDense and the projections of attention, ops.matmul and ops.einsum by a matrix",
+    library.DENSE,
+    _of_dense("float32"),
+)
+HALVES: Kernel[DenseWork] = Kernel(
+    "dense of bfloat16",
+    "the same of bfloat16, where the processor has AVX512_BF16 and no AMX",
+    library.HALVES,
+    _of_dense("bfloat16"),
 )
 QUANTIZED: Kernel[QuantizedWork] = Kernel(
     "int8 products",
@@ -523,6 +537,7 @@ KERNELS = (
     MAX_POOLING,
     AVERAGE_POOLING,
     DENSE,
+    HALVES,
     QUANTIZED,
     HIGHEST,
     CROSS_ENTROPY,
