@@ -1,11 +1,11 @@
 """bfloat16 on processors without matrix units for it: between casts, by kernels of float32.
 
 XLA takes longer there for products of bfloat16 than of float32, and most kernels that are compiled
-here are for float32. So arrays of bfloat16 are cast, and the results cast back: sums are as exact as
-ever, and what is rounded to bfloat16 stays so. Where the processor multiplies pairs of bfloat16,
+here are for float32. So arrays of bfloat16 are cast, and the results cast back: sums are as exact
+as ever, and what is rounded to bfloat16 stays so. Where the processor multiplies pairs of bfloat16,
 products of matrices have a kernel of their own (`native/halves.cc`), which casts nothing. Steps of
-`fit` under "mixed_bfloat16" on two cores of an AMD EPYC (Zen 5), ms by XLA alone, by kernels of float32,
-with the one for pairs, and in float32:
+`fit` under "mixed_bfloat16" on two cores of an AMD EPYC (Zen 5), ms by XLA alone, by kernels of
+float32, with the one for pairs, and in float32:
 
 |                                | XLA | float32's | pairs | float32 |
 | MLP 1024-1024-1024, batch 128  | 11  | 4.6       | 2.9   | 3.8     |
