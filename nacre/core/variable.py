@@ -169,6 +169,13 @@ def note_trainable_change() -> None:
     _flags_version[0] += 1
 
 
+def _called_on_host(initializer: Any, sizes: Any, dtype: str) -> Any:
+    """Values of an initializer, as it gives them where no script asks it for tensors."""
+    kind: Any = type(initializer)
+    own = getattr(getattr(kind, "__call__", None), "on_host", None)  # noqa: B004
+    return initializer(sizes, dtype=dtype) if own is None else own(initializer, sizes, dtype=dtype)
+
+
 class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
     """A named array that training, or the user, changes.
 
@@ -300,7 +307,7 @@ class Variable(Operators[jax.Array], ElementwiseEquality[jax.Array]):
                 name = standardize_dtype(dtype)
                 size = math.prod(known) * _itemsize(name)
                 safety.reserve(size, f"variable '{self.path}'")
-                value = initializer(sizes, dtype=name)
+                value = _called_on_host(initializer, sizes, name)
             else:
                 value = initializer.value if isinstance(initializer, Variable) else initializer
             if dtype is None and not hasattr(value, "dtype"):

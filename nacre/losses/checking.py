@@ -203,6 +203,10 @@ def without_last_axis(array: Any, ndim: int) -> Any:
     return array.reshape(array.shape[:-1]) if is_longer else array
 
 
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[:1], *(size for size in shape[1:] if size != 1))
+
+
 def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[Any, Any]:
     """Class indices (int32, the predictions' shape without the class axis) and predictions.
 
@@ -213,6 +217,8 @@ def indexed_pair(who: str, y_true: Any, y_pred: Any, axis: int = -1) -> tuple[An
     classes = _classes(who, y_pred, axis)
     wanted = _without_axis(y_pred.shape, axis)
     y_true = without_last_axis(y_true, len(wanted))
+    if _without_ones(y_true.shape) == _without_ones(wanted):  # (8,) for (8, 1), and the like
+        y_true = y_true.reshape(wanted)
     if y_true.shape != wanted:
         got, fix = describe(y_true), _shape_fix(y_true.shape, wanted, who, y_pred.ndim)
         if y_true.shape == y_pred.shape:

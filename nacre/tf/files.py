@@ -48,11 +48,88 @@ def is_jpeg(contents: Any, name: Any = None) -> bool:
     return tensor(contents).item()[:3] == b"\xff\xd8\xff"
 
 
-def GFile(name: Any, mode: str = "r") -> Any:
-    """A file, as `open` gives it; texts are UTF-8."""
-    if "b" in mode:
-        return open(path_of(name), mode)
-    return open(path_of(name), mode, encoding="utf-8")
+class GFile:
+    """A file: texts in UTF-8, or bytes where the mode has a `b`. Either may be written to both.
+
+    Args:
+        name: Its path.
+        mode: `r`, `w` or `a`, with `+` and `b` as for `open`.
+
+    Source:
+        tf.io.gfile.GFile (TensorFlow 2.15.1). Differs: a file that is not there is refused at
+        once, not when it is first read.
+    """
+
+    def __init__(self, name: Any, mode: str = "r") -> None:
+        self.name, self.mode = path_of(name), mode
+        self._is_binary = "b" in mode
+        self._file = open(self.name, mode.replace("b", "").replace("t", "") + "b")
+
+    def _given(self, data: bytes) -> Any:
+        return data if self._is_binary else data.decode("utf-8")
+
+    def read(self, n: int = -1) -> Any:
+        """The next `n` bytes; all that are left where it is negative."""
+        return self._given(self._file.read(n))
+
+    def readline(self) -> Any:
+        """The next line, with its end, and as TensorFlow does without any carriage return."""
+        return self._given(self._file.readline().replace(b"\r", b""))
+
+    def readlines(self) -> list[Any]:
+        """All lines that are left."""
+        return list(self)
+
+    def write(self, file_content: Any) -> None:
+        """Write a text or bytes."""
+        is_text = isinstance(file_content, str)
+        self._file.write(file_content.encode("utf-8") if is_text else file_content)
+
+    def seek(self, offset: int | None = None, whence: int = 0, position: int | None = None) -> None:
+        """Go on from another place."""
+        self._file.seek(position if offset is None else offset, whence)  # type: ignore[arg-type]
+
+    def tell(self) -> int:
+        """The place, in bytes."""
+        return self._file.tell()
+
+    def size(self) -> int:
+        """How many bytes it has."""
+        self.flush()
+        return os.stat(self.name).st_size
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def flush(self) -> None:
+        """Let others see what was written."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+    next = __next__
+
+    def __enter__(self) -> GFile:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
 
 
 def exists(path: Any) -> bool:

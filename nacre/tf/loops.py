@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracing
 from nacre.data import Ragged
 from nacre.data.dataset.spec import RaggedSpec
@@ -19,6 +21,13 @@ from nacre.tf.arranging import stacked
 from nacre.tf.ragged_rows import ragged_stack
 from nacre.tf.sizes import plain
 from nacre.tf.values import tensor
+
+
+def one_of_two(pred: Any, true_fn: Any, false_fn: Any) -> Any:
+    """`tf.cond`: where the truth is known, what that function gives, as it gives it."""
+    if is_tracing() or isinstance(pred, KerasTensor) or np.ndim(pred) or not callable(true_fn):
+        return ops.cond(pred, true_fn, false_fn)
+    return true_fn() if bool(pred) else false_fn()
 
 
 def switch_case(index: Any, branches: Any, default: Any) -> Any:

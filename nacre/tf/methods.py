@@ -31,15 +31,17 @@ import jax.numpy as jnp
 import numpy as np
 
 import nacre
+from nacre import initializers
 from nacre.core import tree
 from nacre.core.array_classes import ARRAY, TRACER
 from nacre.core.errors import ArgumentError, DTypeError, PositionError, ShapeError, message
 from nacre.core.indices import check_width
 from nacre.core.older import mean_older
+from nacre.core.registry import is_builtin
 from nacre.core.scope import call_context
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tables import is_table
-from nacre.core.tracing import is_tracing
+from nacre.core.tracing import is_bare, is_tracing
 from nacre.core.typed_jax import change_setting, setting
 from nacre.core.user_code import give_shapes_as, rewrite_with
 from nacre.core.variable import Variable
@@ -693,6 +695,19 @@ def _lend(cls: type, **methods: Any) -> None:
         setattr(cls, name, method)
 
 
+def _giving_tensors(own: Callable[..., Any]) -> Callable[..., Any]:
+    """An initializer's call, for scripts: layers ask for `on_host`, which puts nothing on a device.
+    While something is traced there are no values to put there."""
+
+    @functools.wraps(own)
+    def call(self: Any, shape: Any, dtype: Any = None, **others: Any) -> Any:
+        values = own(self, shape, dtype=dtype, **others)
+        return tensor(values) if is_bare() else values
+
+    call.on_host = own  # type: ignore[attr-defined]
+    return call
+
+
 def _of_row(name: str, part: Callable[[Any], Any]) -> property:
     """What a sparse tensor has, of a tensor of one axis: `tf.io.parse_single_example` gives such a
     one for a `VarLenFeature`."""
@@ -749,6 +764,9 @@ def _make_and_lend() -> None:
                 of_variables = functools.partial(_with_lists, of_variables=True)
                 wrap = {HostTensor: _of_host, Variable: of_variables}.get(cls, _with_lists)
                 _lend(cls, **{name: wrap(operate, name)})
+    for kind in vars(initializers).values():
+        if isinstance(kind, type) and "__call__" in vars(kind) and is_builtin(kind):
+            _lend(kind, __call__=_giving_tensors(vars(kind)["__call__"]))
     for name in ("__neg__", "__abs__", "__invert__"):
         _lend(Variable, **{name: _of_sign(getattr(Variable, name), name)})
     for cls in (ARRAY, TRACER, HostTensor, Variable, Ragged):

@@ -11,6 +11,7 @@ from typing import Any
 from nacre.core.errors import NotThereError, nearest
 from nacre.tf.absent import ABSENT, REASONS
 from nacre.tf.faces import CONSTANTS, MODULES
+from nacre.tf.former_names import FORMER_NAMES
 from nacre.tf.listing import in_second_version
 from nacre.tf.rows import home_of, made, rows_of
 from nacre.tf.table import ROWS
@@ -136,7 +137,7 @@ def is_module(path: str) -> bool:
         return True
     if in_second_version(path) is not None:
         return True
-    below = (*CONSTANTS, *ROWS, *MODULES)
+    below = (*CONSTANTS, *ROWS, *MODULES, *FORMER_NAMES)
     return any(name.startswith(f"{path}.") for name in below) or _source(path) is not None
 
 
@@ -182,6 +183,9 @@ def find(path: str, name: str) -> Any:
     second = in_second_version(path, name)
     if second is not None:
         return find(second, name)
+    if full in FORMER_NAMES:
+        module, _, present = FORMER_NAMES[full].rpartition(".")
+        return find(module, present)
     source = _source(path)
     if source is not None:
         module = importlib.import_module(source)
@@ -211,7 +215,7 @@ def names_in(path: str) -> list[str]:
     """The names a module has."""
     start = f"{path}." if path else ""
     found = set(rows_of(path))
-    below = (*CONSTANTS, *MODULES, *ROWS)
+    below = (*CONSTANTS, *MODULES, *ROWS, *FORMER_NAMES)
     found |= {name[len(start) :].split(".")[0] for name in below if name.startswith(start)}
     source = _source(path)
     if source is not None:

@@ -253,7 +253,7 @@ DType = nacre.tf.dtypes:DType
 as_dtype = nacre.tf.dtypes:as_dtype
 py_function = nacre.tf.running:py_function
 numpy_function = nacre.tf.running:numpy_function
-cond(pred, true_fn=None, false_fn=None) = ops.cond(t(pred), true_fn, false_fn)
+cond(pred, true_fn=None, false_fn=None) = one_of_two(t(pred), true_fn, false_fn)
 case = nacre.tf.loops:case
 switch_case(branch_index, branch_fns, default=None) = switch_case(branch_index, branch_fns, default)
 while_loop = nacre.tf.loops:while_loop
@@ -906,6 +906,109 @@ to_int64(x) = cast(x, 'int64')
 disable_v2_tensorshape() = None
 enable_resource_variables() = None
 enable_v2_tensorshape() = None
+arg_max = nacre.tf.first_version:arg_max
+arg_min = nacre.tf.first_version:arg_min
+boolean_mask = nacre.tf.first_version:boolean_mask
+cond = nacre.tf.first_version:cond
+confusion_matrix = nacre.tf.first_version:confusion_matrix
+constant = nacre.tf.first_version:constant
+constant_initializer = nacre.tf.first_version:constant_initializer
+convert_to_tensor = nacre.tf.first_version:convert_to_tensor
+count_nonzero = nacre.tf.first_version:count_nonzero
+decode_raw = nacre.tf.first_version:decode_raw
+depth_to_space = nacre.tf.first_version:depth_to_space
+div = nacre.tf.first_version:div
+expand_dims = nacre.tf.first_version:expand_dims
+gather = nacre.tf.first_version:gather
+gather_nd = nacre.tf.first_version:gather_nd
+glorot_normal_initializer = nacre.tf.first_version:glorot_normal_initializer
+glorot_uniform_initializer = nacre.tf.first_version:glorot_uniform_initializer
+multinomial = nacre.tf.first_version:multinomial
+name_scope = nacre.tf.first_version:name_scope
+norm = nacre.tf.first_version:norm
+ones_initializer = nacre.tf.first_version:ones_initializer
+ones_like = nacre.tf.first_version:ones_like
+orthogonal_initializer = nacre.tf.first_version:orthogonal_initializer
+pad = nacre.tf.first_version:pad
+parse_example = nacre.tf.first_version:parse_example
+parse_single_example = nacre.tf.first_version:parse_single_example
+py_func = nacre.tf.first_version:py_func
+random_normal_initializer = nacre.tf.first_version:random_normal_initializer
+random_uniform_initializer = nacre.tf.first_version:random_uniform_initializer
+scatter_add = nacre.tf.first_version:scatter_add
+scatter_div = nacre.tf.first_version:scatter_div
+scatter_max = nacre.tf.first_version:scatter_max
+scatter_min = nacre.tf.first_version:scatter_min
+scatter_mul = nacre.tf.first_version:scatter_mul
+scatter_nd_add = nacre.tf.first_version:scatter_nd_add
+scatter_nd_sub = nacre.tf.first_version:scatter_nd_sub
+scatter_nd_update = nacre.tf.first_version:scatter_nd_update
+scatter_sub = nacre.tf.first_version:scatter_sub
+scatter_update = nacre.tf.first_version:scatter_update
+shape = nacre.tf.first_version:shape
+size = nacre.tf.first_version:size
+space_to_depth = nacre.tf.first_version:space_to_depth
+string_split = nacre.tf.first_version:string_split
+string_to_number = nacre.tf.first_version:string_to_number
+substr = nacre.tf.first_version:substr
+transpose = nacre.tf.first_version:transpose
+truncated_normal_initializer = nacre.tf.first_version:truncated_normal_initializer
+variance_scaling_initializer = nacre.tf.first_version:variance_scaling_initializer
+where = nacre.tf.first_version:where
+zeros_initializer = nacre.tf.first_version:zeros_initializer
+zeros_like = nacre.tf.first_version:zeros_like
+"""
+
+ROWS["compat.v1.strings"] = """
+length = nacre.tf.first_version:string_length
+split = nacre.tf.first_version:strings_split
+substr = nacre.tf.first_version:substr
+to_number = nacre.tf.first_version:string_to_number
+"""
+
+ROWS["compat.v1.nn"] = """
+avg_pool = nacre.tf.first_version:avg_pool
+conv2d = nacre.tf.first_version:conv2d
+depth_to_space = nacre.tf.first_version:depth_to_space
+dropout = nacre.tf.first_version:dropout
+in_top_k = nacre.tf.first_version:in_top_k
+log_softmax = nacre.tf.first_version:log_softmax
+max_pool = nacre.tf.first_version:max_pool
+moments = nacre.tf.first_version:moments
+sigmoid_cross_entropy_with_logits = nacre.tf.first_version:sigmoid_cross_entropy_with_logits
+softmax = nacre.tf.first_version:softmax
+softmax_cross_entropy_with_logits = nacre.tf.first_version:softmax_cross_entropy_with_logits
+softmax_cross_entropy_with_logits_v2 = nacre.tf.first_version:softmax_cross_entropy_with_logits_v2
+space_to_depth = nacre.tf.first_version:space_to_depth
+sparse_softmax_cross_entropy_with_logits = nacre.tf.first_version:sparse_softmax_cross_entropy_with_logits
+xw_plus_b = nacre.tf.first_version:xw_plus_b
+"""
+
+ROWS["compat.v1.losses"] = """
+absolute_difference = nacre.tf.first_version:absolute_difference
+mean_squared_error = nacre.tf.first_version:mean_squared_error
+"""
+
+ROWS["compat.v1.data"] = """
+make_one_shot_iterator = nacre.tf.first_version:make_one_shot_iterator
+"""
+
+ROWS["compat.v1.linalg"] = """
+norm = nacre.tf.first_version:norm
+"""
+
+ROWS["compat.v1.io"] = """
+decode_raw = nacre.tf.first_version:decode_raw
+parse_example = nacre.tf.first_version:parse_example
+parse_single_example = nacre.tf.first_version:parse_single_example
+"""
+
+ROWS["compat.v1.math"] = """
+confusion_matrix = nacre.tf.first_version:confusion_matrix
+count_nonzero = nacre.tf.first_version:count_nonzero
+in_top_k = nacre.tf.first_version:in_top_k
+log_softmax = nacre.tf.first_version:log_softmax
+softmax = nacre.tf.first_version:softmax
 """
 
 ROWS["queue"] = """

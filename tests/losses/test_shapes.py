@@ -95,3 +95,25 @@ def test_metrics_refuse_too_and_speak_of_metrics():
             metric.update_state(np.ones((4, 1)), np.ones((4, 3)))
     with pytest.raises(LossInputError, match=r"\(batch, classes\)"):
         metrics.F1Score().update_state(np.ones(4), np.ones((4, 3)))
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 1, 1)])
+def test_class_indices_fit_beside_axes_of_one(shape: tuple[int, ...]) -> None:
+    """As in tf.keras 2.15: a decoder's single step, (batch, 1, vocab), with targets (batch,)."""
+    rng = np.random.default_rng(0)
+    scores, indices = rng.normal(size=(3, 1, 4)).astype("float32"), np.array([1, 0, 2])
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+    weights = np.array([1, 0, 2])
+    wanted = loss(indices, scores[:, 0], sample_weight=weights)
+    got = loss(indices.reshape(shape), scores, sample_weight=weights)
+    np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "scores"), [((4,), (2, 2, 3)), ((2, 2), (4, 3)), ((1, 3), (3, 4))]
+)
+def test_class_indices_of_another_order_are_refused(
+    shape: tuple[int, ...], scores: tuple[int, ...]
+) -> None:
+    with pytest.raises(LossInputError, match="targets must be class indices"):
+        losses.sparse_categorical_crossentropy(np.zeros(shape, "int32"), np.ones(scores, "float32"))
