@@ -171,8 +171,7 @@ def note_trainable_change() -> None:
 
 def _called_on_host(initializer: Any, sizes: Any, dtype: str) -> Any:
     """Values of an initializer, as it gives them where no script asks it for tensors."""
-    kind: Any = type(initializer)
-    own = getattr(getattr(kind, "__call__", None), "on_host", None)  # noqa: B004
+    own = getattr(initializer.__class__.__call__, "on_host", None)
     return initializer(sizes, dtype=dtype) if own is None else own(initializer, sizes, dtype=dtype)
 
 
