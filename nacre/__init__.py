@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nacre import data as data
     from nacre import datasets as datasets
     from nacre import distillation as distillation
+    from nacre import distribution as distribution
     from nacre import dtype_policies as dtype_policies
     from nacre import export as export
     from nacre import initializers as initializers
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from nacre.core.symbolic import KerasTensor as KerasTensor
     from nacre.core.tape import GradientTape as GradientTape
     from nacre.core.variable import Variable as Variable
+    from nacre.distribution import device as device
     from nacre.initializers import Initializer as Initializer
     from nacre.layers import Input as Input
     from nacre.layers import InputSpec as InputSpec
@@ -81,6 +83,7 @@ _NAMESPACES = (
     "data",
     "datasets",
     "distillation",
+    "distribution",
     "dtype_policies",
     "export",
     "initializers",
@@ -126,6 +129,7 @@ _NAMES = {
     "SymbolicScope": "nacre.core.scope",
     "Variable": "nacre.core.variable",
     "custom_gradient": "nacre.ops",
+    "device": "nacre.distribution",
     "function": "nacre.training.function",
     "install": "nacre.tf.takeover",
     "load_ipython_extension": "nacre.tf.takeover",
