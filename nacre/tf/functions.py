@@ -27,6 +27,7 @@ from nacre.tf.conversion import converted
 from nacre.tf.conversion.meaning import known
 from nacre.tf.conversion.stepping import compiled_turns
 from nacre.tf.dtypes import DType, as_dtype
+from nacre.tf.extension_types import holds_extensions, packed, taking_tensors, unpacked
 from nacre.tf.machine import functions_run_eagerly
 from nacre.tf.ragged_calls import holds_ragged
 from nacre.tf.values import DataLoopError, tensor, traced_function
@@ -49,7 +50,7 @@ class Function(Compiled[..., Any]):
 
     # Bookkeeping, on which no program depends; `_seen` has the shapes and dtypes of the arguments
     # it was traced for.
-    __slots__ = ("_has_data_loop", "_is_plain", "_seen")
+    __slots__ = ("_has_data_loop", "_is_plain", "_of_tensors", "_seen")
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Function(Compiled[..., Any]):
         autograph: bool = True,
     ) -> None:
         self._has_data_loop, self._is_plain, self._seen = False, False, None
+        self._of_tensors: Function | None = None
         super().__init__(python_function, input_signature)
         self._autograph = autograph
 
@@ -84,7 +86,8 @@ class Function(Compiled[..., Any]):
         def call(*args: Any, **kwargs: Any) -> Any:
             self._note(args, kwargs)
             with traced_function():
-                return made(*args, **kwargs)
+                found = made(*args, **kwargs)
+                return packed(found) if holds_extensions(found) else found
 
         return call
 
@@ -140,7 +143,7 @@ class Function(Compiled[..., Any]):
 
     def _compiled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
-            return super().__call__(*args, **kwargs)
+            return unpacked(super().__call__(*args, **kwargs))
         except (TypeError, ArgumentError) as error:
             if not (_is_of_texts(error) or _is_of_texts(error.__cause__)):
                 raise
@@ -176,6 +179,8 @@ class Function(Compiled[..., Any]):
         """Run it."""
         if functions_run_eagerly():
             return self.python_function(*args, **kwargs)
+        if holds_extensions(args) or holds_extensions(kwargs):
+            return self._with_tensors_of(args, kwargs)
         signature = self.input_signature
         if signature is not None and any(map(_is_text, tree.flatten(list(signature)))):
             # Texts are of the host, where all that is done with them runs as it stands.
@@ -210,6 +215,17 @@ class Function(Compiled[..., Any]):
                 f"values of tensors: {error}"
             )
         return _as_tensors(self.python_function(*args, **kwargs))
+
+    def _with_tensors_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What it gives for objects of extension types, whose tensors are the program's."""
+        if self._of_tensors is None:
+            function = self.python_function
+            run = _checked(converted(function)) if self._autograph else function
+            signature = self.input_signature
+            self._of_tensors = Function(
+                taking_tensors(run), None if signature is None else packed(list(signature)), False
+            )
+        return unpacked(self._of_tensors(*map(packed, args), **packed(kwargs)))
 
     def _of_signature(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments as tensors of the dtypes that were said."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.data import DatasetSpec, Ragged, RaggedSpec, TensorSpec
+from nacre.data.dataset.sparse import SparseEntries
 from nacre.tf.dtypes import as_dtype, dtype_of
 from nacre.tf.running import is_tensor
 from nacre.tf.shapes import TensorShape
@@ -76,8 +77,20 @@ def type_spec_from_value(value: Any) -> TensorSpec:
     Args:
         value: A tensor, a ragged tensor, or what can be one.
     """
+    own = getattr(type(value), "Spec", None) or getattr(type(value), "spec_class", None)
+    return type_spec_of(value) if own is None else own.from_value(value)
+
+
+def type_spec_of(value: Any) -> TensorSpec:
+    """The same of a tensor, a ragged one, or what can be one.
+
+    Args:
+        value: The tensor.
+    """
     if isinstance(value, Ragged):
         return RaggedSpec(value.shape, value.dtype, value.row_splits.dtype)
+    if isinstance(value, SparseEntries):
+        return value.spec_class(tuple(value.shape), as_dtype(value.dtype).name)
     found = tensor(value)
     return TensorSpec(tuple(found.shape), dtype_of(found).name)
 
@@ -277,7 +290,8 @@ def _distance(a: list[Any], b: list[Any]) -> int:
 
 __all__ = [
     "IndexedSlices", "RaggedTensorSpec", "TensorProto", "TypeSpec", "assert_proper_iterable",
-    "assert_same_structure", "broadcast_static_shape", 
+    "assert_same_structure", "broadcast_static_shape",
     "edit_distance", "is_nested", "is_numeric_tensor", "make_ndarray", "make_tensor_proto",
     "path_to_str", "same_float_dtype", "timestamp", "together", "type_spec_from_value",
+    "type_spec_of",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from nacre.core.symbolic import any_symbolic
 from nacre.core.tracing import is_tracing
 from nacre.ops._calls import OpCall
 from nacre.ops._op import Op
+from nacre.tf.dispatching import NOT_DISPATCHED, dispatched, in_use
 from nacre.tf.kept_sizes import KEEPING, NOT_KEPT, kept_sizes, standing_for, with_sizes
 from nacre.tf.ragged_calls import holds_ragged, ragged_call
 from nacre.tf.sized_calls import is_of_model, note_sizes, sized_call
@@ -38,6 +39,8 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if in_use and (found := dispatched(call, path, args, kwargs)) is not NOT_DISPATCHED:
+            return found
         if holds_ragged(args) or (kwargs and holds_ragged(kwargs.values())):
             return ragged_call(function, path, args, kwargs)
         if path in OF_SPARSE and sparse_among(args, kwargs):
@@ -66,10 +69,19 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
         return found
 
     _ops[call] = op
+    _paths[call] = path
     return call
 
 
 _ops: dict[Callable[..., Any], Callable[[], Op]] = {}
+
+
+_paths: dict[Callable[..., Any], str] = {}
+
+
+def path_by(function: Callable[..., Any]) -> str | None:
+    """The place of a function that `on_symbols` gave; None for another."""
+    return _paths.get(function)
 
 
 def op_by(function: Callable[..., Any]) -> Op:
@@ -77,4 +89,4 @@ def op_by(function: Callable[..., Any]) -> Op:
     return _ops[function]()
 
 
-__all__ = ["on_symbols", "op_by"]
+__all__ = ["on_symbols", "op_by", "path_by"]

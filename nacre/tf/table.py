@@ -1011,6 +1011,16 @@ log_softmax = nacre.tf.first_version:log_softmax
 softmax = nacre.tf.first_version:softmax
 """
 
+ROWS["experimental"] = """
+BatchableExtensionType = nacre.tf.extension_types:BatchableExtensionType
+ExtensionType = nacre.tf.extension_types:ExtensionType
+ExtensionTypeSpec = nacre.tf.extension_types:ExtensionTypeSpec
+dispatch_for_api = nacre.tf.dispatching:dispatch_for_api
+dispatch_for_binary_elementwise_apis = nacre.tf.dispatching:dispatch_for_binary_elementwise_apis
+dispatch_for_unary_elementwise_apis = nacre.tf.dispatching:dispatch_for_unary_elementwise_apis
+unregister_dispatch_for = nacre.tf.dispatching:unregister_dispatch_for
+"""
+
 ROWS["queue"] = """
 FIFOQueue = nacre.tf.queues:FIFOQueue
 PaddingFIFOQueue = nacre.tf.queues:PaddingFIFOQueue

@@ -37,7 +37,9 @@ def is_structure(value: Any) -> bool:
     kind = type(value)
     if kind is HostTensor or value is None:
         return False
-    return isinstance(value, tuple | Mapping) or is_dataclass_instance(value)
+    if isinstance(value, tuple | Mapping) or is_dataclass_instance(value):
+        return True
+    return hasattr(kind, "_children_as_element")  # its class tells
 
 
 def is_dataclass_instance(value: Any) -> bool:
@@ -53,6 +55,8 @@ def children(value: Any) -> list[tuple[Any, Any]]:
         return list(zip(names, value, strict=True))
     if isinstance(value, Mapping):
         return list(value.items())
+    if hasattr(type(value), "_children_as_element"):
+        return value._children_as_element()
     return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
 
 
@@ -72,6 +76,8 @@ def rebuilt(like: Any, values: Sequence[Any]) -> Any:
     if isinstance(like, Mapping):
         pairs = zip(like, values, strict=True)
         return OrderedDict(pairs) if isinstance(like, OrderedDict) else dict(pairs)
+    if hasattr(type(like), "_children_as_element"):
+        return like._rebuilt_as_element(values)
     names = [field.name for field in dataclasses.fields(like)]
     return dataclasses.replace(like, **dict(zip(names, values, strict=True)))
 
