@@ -79,8 +79,8 @@ _BY_REASON: dict[str, str] = {
     "random_index_shuffle approx_top_k conv conv2d_backprop_filter_v2 "
     "conv2d_backprop_input_v2 extract_volume_patches fingerprint dtensor "
     "config.experimental.get_memory_usage data.experimental.index_table_from_dataset "
-    "data.experimental.table_from_dataset data.experimental.Optional "
-    "data.experimental.get_next_as_optional data.experimental.Reducer "
+    "data.experimental.table_from_dataset "
+    "data.experimental.Reducer "
     "data.experimental.group_by_reducer data.experimental.RandomDataset "
     "data.experimental.at data.experimental.pad_to_cardinality io.match_filenames_once "
     "train.Coordinator math.sobol_sample nn.with_space_to_batch nn.collapse_repeated "
@@ -92,7 +92,7 @@ _BY_REASON: dict[str, str] = {
     "image.stateless_sample_distorted_bounding_box linalg.banded_triangular_solve "
     "linalg.experimental random.experimental.index_shuffle "
     "random.stateless_parameterized_truncated_normal signal.inverse_mdct signal.mdct "
-    "signal.kaiser_bessel_derived_window strings.unicode_script "
+    "signal.kaiser_bessel_derived_window "
     "data.experimental.parse_example_dataset "
     "data.experimental.make_batched_features_dataset sparse.sampled_addmm",
     "graph": "Operation import_graph_def",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nacre.core.errors import ArgumentError, message
 from nacre.data import Dataset
 from nacre.data import TFRecordWriter as Writer
 from nacre.tf.files import path_of
+from nacre.tf.values import tensor
 
 
 class AutoShardPolicy:
@@ -20,6 +22,55 @@ class AutotuneAlgorithm:
     """How TensorFlow looks for settings; accepted for compatibility."""
 
     DEFAULT, HILL_CLIMB, GRADIENT_DESCENT, MAX_PARALLELISM, STAGE_BASED = range(5)
+
+
+class Optional:
+    """A value, or none: what an iterator gives that may be at its end.
+
+    Args:
+        values: A list of the one value, or an empty one.
+
+    Example:
+        >>> found = get_next_as_optional(iter(Dataset.range(1)))
+        >>> bool(found.has_value()), int(found.get_value())
+        (True, 0)
+    """
+
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+
+    @classmethod
+    def from_value(cls, value: Any) -> Optional:
+        """One with a value."""
+        return cls([value])
+
+    @classmethod
+    def empty(cls, element_spec: Any = None) -> Optional:
+        """One without."""
+        return cls([])
+
+    def has_value(self, name: str | None = None) -> Any:
+        """Whether there is one."""
+        return tensor(bool(self._values))
+
+    def get_value(self, name: str | None = None) -> Any:
+        """The value.
+
+        Raises:
+            ArgumentError: There is none.
+        """
+        if not self._values:
+            fix = "Ask for it first: optional.has_value()."
+            raise ArgumentError(message("Optional.get_value", "it must have a value", "none", fix))
+        return self._values[0]
+
+
+def get_next_as_optional(iterator: Any) -> Optional:
+    """The next element of an iterator, or none at its end."""
+    try:
+        return Optional([next(iterator)])
+    except StopIteration:
+        return Optional([])
 
 
 def counter(start: int = 0, step: int = 1, dtype: Any = "int64") -> Dataset:
@@ -120,6 +171,6 @@ def parallel_interleave(
 
 
 __all__ = [
-    "AutoShardPolicy", "AutotuneAlgorithm", "TFRecordWriter", "counter", "from_list",
-    "get_structure", "load", "parallel_interleave", "save", "to_device",
+    "AutoShardPolicy", "AutotuneAlgorithm", "Optional", "TFRecordWriter", "counter", "from_list",
+    "get_next_as_optional", "get_structure", "load", "parallel_interleave", "save", "to_device",
 ]  # fmt: skip

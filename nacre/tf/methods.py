@@ -46,6 +46,7 @@ from nacre.core.typed_jax import change_setting, setting
 from nacre.core.user_code import give_shapes_as, rewrite_with
 from nacre.core.variable import Variable
 from nacre.data import Dataset, HostTensor, Ragged, TensorSpec
+from nacre.data.dataset.dataset import DatasetIterator
 from nacre.data.dataset.sparse import SparseEntries
 from nacre.layers.base.layer import Layer
 from nacre.layers.core.lambda_layer import Lambda
@@ -54,8 +55,10 @@ from nacre.layers.preprocessing.host_layer import HostLayer
 from nacre.layers.preprocessing.vocabulary import IndexLookup
 from nacre.models.model import Model
 from nacre.models.trainable import Trainable
+from nacre.tf.data_experimental import get_next_as_optional
 from nacre.tf.dtypes import DType, as_dtype, as_dtype_or_none
 from nacre.tf.older_attributes import OF_LAYERS, OF_SYMBOLS, OF_TENSORS
+from nacre.tf.older_numpy import names_taken_away
 from nacre.tf.ragged_methods import RAGGED
 from nacre.tf.shapes import TensorShape, of_sizes
 from nacre.tf.strategies import get_strategy
@@ -680,16 +683,16 @@ def _spec_repr(self: Any) -> str:
     return f"TensorSpec(shape={shape}, dtype=tf.{as_dtype(self.dtype).name}, name={self.name!r})"
 
 
-_lent: dict[tuple[type, str], Any] = {}
+_lent: dict[tuple[Any, str], Any] = {}  # (class or module, name) -> what stood there
 _64_BITS = "jax_enable_x64"
 _before: list[bool] = []  # whether JAX had numbers of 64 bits
 _MISSING = object()
 # Made once: Python 3.13 was seen to call an array's method on a traced value, where methods of one
 # code had been made, dropped and made anew for both.
-_made: dict[tuple[type, str], Any] = {}
+_made: dict[tuple[Any, str], Any] = {}
 
 
-def _lend(cls: type, **methods: Any) -> None:
+def _lend(cls: Any, **methods: Any) -> None:
     for name, method in methods.items():
         _lent.setdefault((cls, name), vars(cls).get(name, _MISSING))  # it may be lent in two steps
         setattr(cls, name, method)
@@ -806,7 +809,9 @@ def _make_and_lend() -> None:
     for cls in (HostTensor, Variable):
         _lend(cls, device=property(_device))
     _lend(Dataset, __iter__=_not_in_traces(Dataset.__iter__))
+    _lend(DatasetIterator, get_next_as_optional=get_next_as_optional)
     _lend(Lambda, _takes_strings=True)  # functions of `tf.strings` take them
+    _lend(np, **names_taken_away())
     for layers in (HostLayer, Model):
         _lend(layers, __call__=_with_texts(layers.__call__))
 

@@ -455,6 +455,7 @@ to_hash_bucket_strong(input, num_buckets, key) = StringToHashBucketStrong(t(inpu
 unicode_decode = nacre.tf.texts:unicode_decode
 unicode_decode_with_offsets = nacre.tf.texts:unicode_decode_with_offsets
 unicode_encode = nacre.tf.texts:unicode_encode
+unicode_script = nacre.tf.texts:unicode_script
 unicode_split_with_offsets = nacre.tf.texts:unicode_split_with_offsets
 unicode_transcode(input, input_encoding, output_encoding, errors='replace', replacement_char=65533, replace_control_characters=False) = UnicodeTranscode(t(input), input_encoding=input_encoding, output_encoding=output_encoding, errors=errors, replacement_char=replacement_char, replace_control_characters=replace_control_characters)
 unsorted_segment_join(inputs, segment_ids, num_segments, separator='') = UnsortedSegmentJoin(t(inputs), t(segment_ids), ints(num_segments), separator=separator)
@@ -1118,7 +1119,9 @@ Counter = nacre.tf.data_experimental:counter
 DistributeOptions = nacre.tf.strategies:Setting
 OptimizationOptions = nacre.tf.strategies:Setting
 ServiceOptions = nacre.tf.strategies:Setting
+Optional = nacre.tf.data_experimental:Optional
 TFRecordWriter = nacre.tf.data_experimental:TFRecordWriter
+get_next_as_optional = nacre.tf.data_experimental:get_next_as_optional
 ThreadingOptions = nacre.tf.strategies:Setting
 copy_to_device = nacre.tf.data_experimental:to_device
 from_list = nacre.tf.data_experimental:from_list

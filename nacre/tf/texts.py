@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
+import sys
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 
 import numpy as np
 
-from nacre.core.errors import ArgumentError, message
+from nacre.core.errors import ArgumentError, DTypeError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.data import Ragged
 from nacre.data.dataset.elements import sealed
@@ -190,6 +194,40 @@ def unicode_split_with_offsets(
     parts = unicode_split(input, input_encoding, errors, replacement_char)
     starts = unicode_decode_with_offsets(input, input_encoding, errors, replacement_char)[1]
     return parts, starts
+
+
+@functools.cache
+def _scripts() -> tuple[np.ndarray, np.ndarray]:
+    """Where runs of characters of one script begin, and the script of each."""
+    file = resources.files("nacre.tf").joinpath("unicode_scripts.txt.gz")
+    lines = gzip.decompress(file.read_bytes()).decode().split("\n")[:-1]
+    pairs = [line.split() for line in lines]
+    starts, scripts = [int(start, 16) for start, _ in pairs], [int(script) for _, script in pairs]
+    return np.array(starts), np.array(scripts, np.int32)
+
+
+def unicode_script(input: Any, name: str | None = None) -> Any:
+    """The script of each character, as ICU's `UScriptCode` counts them: 25 is Latin, 17 Han.
+
+    Args:
+        input: Numbers of characters; -1 stands for the script of what is none.
+        name: Accepted for compatibility.
+
+    Example:
+        >>> unicode_script([ord("a"), ord("語"), -7]).tolist()
+        [25, 17, -1]
+    """
+    if isinstance(input, Ragged):
+        return Ragged(unicode_script(input.values), input.row_splits)
+    characters = np.asarray(tensor(input))
+    if characters.dtype.kind not in "iu":
+        rule, got = "characters must be whole numbers", f"{characters.dtype}"
+        fix = "Read them from strings: tf.strings.unicode_decode(x, 'UTF-8')."
+        raise DTypeError(message("tf.strings.unicode_script", rule, got, fix))
+    starts, scripts = _scripts()
+    found = scripts[np.maximum(np.searchsorted(starts, characters, "right") - 1, 0)]
+    is_one = (characters >= 0) & (characters <= sys.maxunicode)
+    return sealed(np.where(is_one, found, np.int32(-1)))
 
 
 def unicode_encode(
