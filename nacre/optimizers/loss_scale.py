@@ -22,6 +22,7 @@ from nacre.optimizers.by_path import Paths
 from nacre.optimizers.optax_optimizer import as_optimizer
 from nacre.optimizers.optimizer import COMMON_ARGUMENTS, Optimizer
 from nacre.optimizers.update_order import Values
+from nacre.optimizers.variable_list import VariableList
 
 # What configs of Keras before 3.9 hold, where no moving average is kept.
 _IDLE = ("ema_momentum", 0.99)
@@ -124,9 +125,9 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.rebuild(variables)
 
     @property
-    def variables(self) -> list[Variable]:
+    def variables(self) -> VariableList:
         """Own variables, then those of the inner optimizer."""
-        return [*self._variables, *self.inner_optimizer.variables]
+        return VariableList([*self._variables, *self.inner_optimizer.variables])
 
     @property
     def moving_averages(self) -> list[Variable]:

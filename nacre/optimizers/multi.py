@@ -18,6 +18,7 @@ from nacre.optimizers.by_path import Key, as_expression, check_key, find_key, ma
 from nacre.optimizers.optax_optimizer import as_optimizer
 from nacre.optimizers.optimizer import Optimizer
 from nacre.optimizers.update_order import Values
+from nacre.optimizers.variable_list import VariableList
 
 
 def _check_optimizer(who: str, value: Any) -> Optimizer:
@@ -192,9 +193,10 @@ class MultiOptimizer(Optimizer):
         return list(self.optimizer_map) if isinstance(self.optimizer_map, OptimizerMap) else []
 
     @property
-    def variables(self) -> list[Variable]:
+    def variables(self) -> VariableList:
         """Own variables, then those of the optimizers in use."""
-        return self._variables + [v for optimizer in self.optimizers for v in optimizer.variables]
+        of_others = [v for optimizer in self.optimizers for v in optimizer.variables]
+        return VariableList(self._variables + of_others)
 
     @property
     def moving_averages(self) -> list[Variable]:

@@ -24,6 +24,7 @@ from nacre.core.names import name_scope
 from nacre.core.program import Programs
 from nacre.core.variable import Variable
 from nacre.optimizers.by_path import Key, Paths, warn_of_unused
+from nacre.optimizers.variable_list import VariableList
 
 
 class OldReferenceKeywords(TypedDict, total=False):
@@ -120,17 +121,17 @@ class OptimizerVariables(Versioned):
             object.__setattr__(self, name, value)
 
     @property
-    def variables(self) -> list[Variable]:
+    def variables(self) -> VariableList:
         """All own variables: step, learning rate, averages, sums, then the states; then those of
         optimizers that a subclass wraps and keeps as attributes (Keras leaves those out)."""
         found = {id(v): v for v in self._variables}
         for value in vars(self).values():
             if isinstance(value, OptimizerVariables) and value is not self:
                 found |= {id(v): v for v in value.variables}
-        return list(found.values())
+        return VariableList(found.values())
 
     @property
-    def weights(self) -> list[Variable]:
+    def weights(self) -> VariableList:
         """The same (tf.keras 2 spelling)."""
         return self.variables
 

@@ -14,6 +14,8 @@ from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers import BatchNormalization, Layer
 from nacre.metrics import Mean
+from nacre.models.tf_keras import neural
+from nacre.tf.making import cast
 from nacre.tf.sizes import plain
 from nacre.tf.values import tensor
 
@@ -268,6 +270,14 @@ def local_conv1d(inputs: Any, kernel: Any, kernel_size: Any, strides: Any, data_
 def local_conv2d(inputs: Any, kernel: Any, kernel_size: Any, strides: Any, output_shape: Any, data_format: Any = None) -> Any:  # noqa: E501  # fmt: skip
     """A convolution over pictures with a kernel for each place."""
     return local_conv(2, inputs, kernel, kernel_size, strides, data_format)
+
+
+def ctc_decode(
+    y_pred: Any, input_length: Any, greedy: bool = True, beam_width: int = 100, top_paths: int = 1
+) -> tuple[list[Any], Any]:
+    """`nacre.backend.ctc_decode`, whose labels have 64 bits, as in tf.keras 2."""
+    labels, scores = neural.ctc_decode(y_pred, input_length, greedy, beam_width, top_paths)
+    return [cast(path, "int64") for path in labels], scores
 
 
 def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Any:

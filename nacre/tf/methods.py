@@ -114,6 +114,50 @@ def _host_with_numpy(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -
     return func(*_plain(args), **{key: _plain(value) for key, value in kwargs.items()})
 
 
+def _from_right(self: Any, number: np.generic, name: str) -> Any:
+    """An operator of a tensor with a number of NumPy's on its left."""
+    made: Any = self
+    other: Any = number
+    if name in _OF_NUMBERS and _are_truths(self):
+        made, other = _truths_as_numbers(self, number, name)
+    return getattr(made, name)(_matched(made, other))
+
+
+# Of NumPy's, by the operators that call them where a number of NumPy's is on the left.
+_UFUNCS = {
+    np.add: "__radd__", np.subtract: "__rsub__", np.multiply: "__rmul__",
+    np.true_divide: "__rtruediv__", np.floor_divide: "__rfloordiv__", np.remainder: "__rmod__",
+    np.power: "__rpow__", np.less: "__gt__", np.less_equal: "__ge__", np.greater: "__lt__",
+    np.greater_equal: "__le__", np.equal: "__eq__", np.not_equal: "__ne__",
+}  # fmt: skip
+_BINARY = frozenset(map(dis.opmap.__getitem__, ("BINARY_OP", "COMPARE_OP")))
+
+
+def _operated(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """A tensor of the host in a function of NumPy's of each number.
+
+    `np.float32(2) * x` of a script comes here, since a number of NumPy's asks nobody else first:
+    it is the tensor's operator, which keeps its dtype. `np.multiply(np.float32(2), x)` is NumPy's.
+    """
+    if len(inputs) == 2 and isinstance(inputs[0], np.generic) and inputs[1] is self:
+        asking = sys._getframe(1)
+        code, name = asking.f_code, _UFUNCS.get(ufunc)
+        is_operator = name is not None and code.co_code[asking.f_lasti] in _BINARY
+        if name is not None and is_operator and _is_script(code.co_filename):
+            return _from_right(self, inputs[0], name)
+    arrays = [x.view(np.ndarray) if isinstance(x, HostTensor) else x for x in inputs]
+    found = getattr(ufunc, method)(*arrays, **kwargs)
+    return found if found is None or "out" in kwargs else _as_tensors(found)
+
+
+def _as_tensors(found: Any) -> Any:
+    """What a function of NumPy's gives of tensors of the host: such ones, as of any subclass."""
+    if isinstance(found, tuple):
+        return tuple(map(_as_tensors, found))
+    array = np.asarray(found, None if isinstance(found, np.ndarray | np.generic) else object)
+    return array.view(HostTensor) if type(array) is np.ndarray else array
+
+
 def _plain(value: Any) -> Any:
     """Tensors as arrays of NumPy's own, in lists and tuples too."""
     if isinstance(value, list | tuple) and type(value) in (list, tuple):
@@ -780,6 +824,7 @@ def _make_and_lend() -> None:
     _lend(TRACER, __repr__=_traced_repr, __str__=_traced_text)
     _lend(HostTensor, shape=_shape_of(np.ndarray.shape), __format__=_format)
     _lend(HostTensor, __jax_array__=_to_device, keeps_64_bits=_numbers)
+    _lend(HostTensor, __array_ufunc__=_operated)
     _lend(HostTensor, __array_function__=_host_with_numpy, __setitem__=_refuse_item)
     _lend(HostTensor, __getitem__=_with_symbols(HostTensor.__getitem__))
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)

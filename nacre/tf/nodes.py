@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 import nacre.export.importers.tensorflow.ops as _registered  # noqa: F401  (registers them)
-from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
+from nacre.core.errors import ArgumentError, DTypeError, ShapeError, TracedValueError, message
 from nacre.core.origins import passed_users_code
 from nacre.core.tracing import is_tracer
 from nacre.data import HostTensor
@@ -26,6 +26,14 @@ from nacre.tf.values import landed
 _LONG = ("int64", "uint64")
 
 
+# Which TensorFlow has for numbers alone. JAX takes truths for 0 and 1, and sums them to a truth.
+_OF_NUMBERS = frozenset((
+    "Abs AddV2 Ceil DivNoNan Exp Floor FloorDiv FloorMod Greater GreaterEqual Less LessEqual Log "
+    "Max Maximum Mean Min Minimum Mul Neg Pow Prod RealDiv Relu Relu6 Round Rsqrt Sigmoid Sign "
+    "Sqrt Square SquaredDifference Sub Sum Tanh"
+).split())  # fmt: skip
+
+
 def node(name: str) -> Callable[..., Any]:
     """The op of a name, to be called with its inputs; attributes by name.
 
@@ -35,8 +43,12 @@ def node(name: str) -> Callable[..., Any]:
     op = OPS[name]
     if op.is_shared:
         raise AssertionError(f"{name} takes a run of a graph")
+    is_of_numbers = name in _OF_NUMBERS
 
     def call(*inputs: Any, **attributes: Any) -> Any:
+        if is_of_numbers and as_dtype(inputs[0].dtype) == "bool":
+            rule, fix = "it takes numbers", "Convert them: tf.cast(x, tf.int32)."
+            raise DTypeError(message(f"tf op {name}", rule, "bool", fix))
         described = Node(name, name, {key: _attribute(v) for key, v in attributes.items()})
         is_host = op.is_host or any(map(_is_text, inputs))
         given = [_on_host(name, x) for x in inputs] if is_host else inputs

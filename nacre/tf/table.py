@@ -1155,6 +1155,7 @@ rnn = nacre.tf.keras_wide:rnn
 conv2d_transpose = nacre.tf.keras_dropped:conv2d_transpose
 binary_focal_crossentropy = nacre.tf.keras_extras:binary_focal_crossentropy
 categorical_focal_crossentropy = nacre.tf.keras_extras:categorical_focal_crossentropy
+ctc_decode = nacre.tf.keras_extras:ctc_decode
 ctc_label_dense_to_sparse = nacre.tf.keras_extras:ctc_label_dense_to_sparse
 local_conv1d = nacre.tf.keras_extras:local_conv1d
 reset_uids = nacre.core.names:reset_names

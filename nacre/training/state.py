@@ -43,7 +43,7 @@ def training_state(
             "trainable": model.trainable_variables,
             "metrics": [v for metric in metrics for v in metric.variables],
             "other": model.non_trainable_variables,
-            "optimizer": [] if optimizer is None else optimizer.variables,
+            "optimizer": [] if optimizer is None else list(optimizer.variables),
         }
     )
 

@@ -90,7 +90,7 @@ def _groups(model: Any) -> dict[str, list[Variable]]:
     return {
         "trainable_variables": model.trainable_variables,
         "non_trainable_variables": model.non_trainable_variables,
-        "optimizer_variables": [] if optimizer is None else optimizer.variables,
+        "optimizer_variables": [] if optimizer is None else list(optimizer.variables),
         "metrics_variables": model.metrics_variables,
     }
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import jax
 import numpy as np
 import pytest
 
@@ -207,3 +211,20 @@ def test_each_part_keeps_its_state_while_others_are_frozen_and_freed():
     fit(model, both)
     assert both.optimizers == [adams[0], adams[1]]
     assert [int(o.iterations) for o in both.optimizers] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optimizers.Adam(),
+        lambda: optimizers.LossScaleOptimizer(optimizers.SGD(momentum=0.9)),
+        lambda: MultiOptimizer(lambda v: SGD(momentum=0.9) if v.path == "a" else Adam()),
+    ],
+)
+def test_variables_are_a_list_that_can_be_called(make: Callable[[], Any]) -> None:
+    optimizer = make()
+    optimizer.build([Variable([1.0], name="a"), Variable([2.0], name="b")])
+    variables = optimizer.variables
+    assert variables() is variables and isinstance(variables, list)
+    assert [id(v) for v in optimizer.variables()] == [id(v) for v in optimizer.variables]
+    assert jax.tree.leaves(variables, is_leaf=lambda v: isinstance(v, Variable)) == list(variables)

@@ -69,6 +69,13 @@ def test_a_cell_of_ones_own() -> None:
     assert out.numpy().tolist() == [[12.0, 12.0]]
 
 
+def test_labels_that_ctc_finds_have_64_bits() -> None:
+    scores = np.array([[[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.7, 0.2, 0.1]]], "float32")
+    for is_greedy in (True, False):
+        labels, _ = tf.keras.backend.ctc_decode(scores, np.array([3]), greedy=is_greedy)
+        assert labels[0].dtype == "int64" and labels[0].numpy()[0, :2].tolist() == [1, 0]
+
+
 def test_metrics_and_functions() -> None:
     metric = tf.keras.metrics.MeanRelativeError([1.0, 0.0, 3.0, 2.0])
     metric.update_state([1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 5.0, 5.0])

@@ -32,6 +32,14 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("i + np.array([1, 2])", "int32", [2, 4]),
     ("np.arange(2) + i", "int32", [1, 3]),
     ("i * np.int64(3)", "int32", [3, 6]),
+    ("np.int64(3) * i", "int32", [3, 6]),
+    ("np.int64(3) - i", "int32", [2, 1]),
+    ("np.float64(3) ** i", "int32", [3, 9]),
+    ("np.float32(3) / i", "float64", [3, 1.5]),
+    ("np.float32(2.5) * i", "int32", [2, 4]),
+    ("np.int64(2) > i", "bool", [True, False]),
+    ("np.int64(2) == i", "bool", [False, True]),
+    ("np.float64(3) * x", "float32", [3, 6]),
     ("x + np.array([1., 2.])", "float32", [2, 4]),
     ("b & [True, True]", "bool", [True, False]),
     ("b == [True, True]", "bool", [True, False]),
@@ -70,6 +78,29 @@ OF_TRUTHS: list[tuple[str, str | None, Any]] = [
     ("i * b", None, None),
     ("b * x", None, None),
 ]
+
+
+def test_a_function_of_numpys_is_numpys() -> None:
+    i = values()["i"]
+    found = np.multiply(np.float32(2.5), i)
+    assert np.asarray(found).tolist() == [2.5, 5.0] and np.add.reduce(i) == 3
+    assert [np.asarray(part).tolist() for part in np.divmod(i, 2)] == [[0, 1], [1, 0]]
+    filled = np.zeros(2, np.int32)
+    assert np.add(i, 1, out=filled) is filled and filled.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("of", "reduce_sum reduce_max reduce_mean abs negative square".split())
+def test_functions_of_numbers_refuse_truths(of: str) -> None:
+    operate = getattr(tf, of)
+    for run in (operate, tf.function(operate)):
+        with pytest.raises(TypeError, match="bool"):
+            run(values()["b"])
+
+
+@pytest.mark.parametrize("of", "add multiply maximum less divide".split())
+def test_functions_of_two_numbers_refuse_truths(of: str) -> None:
+    with pytest.raises(TypeError, match="bool"):
+        getattr(tf, of)(values()["b"], values()["b"])
 
 
 @pytest.mark.parametrize("of", ["host", "device", "variable", "function"])
