@@ -28,6 +28,7 @@ from nacre.export.targets.onnx.body import Body, Drafts, Made, Stored, graphs_wi
 from nacre.export.targets.onnx.eight_bits import compute_in_8_bits, ranges_of
 from nacre.export.targets.onnx.forms import SINCE, VIEWS, lower_nodes
 from nacre.export.targets.onnx.readback import open_in_onnxruntime
+from nacre.export.targets.onnx.rows import convolve_in_pictures
 from nacre.export.targets.onnx.support import SUPPORT, USUAL_OPSET, file_version
 from nacre.export.targets.onnx.weights import SINCE_4_BITS, quantize_weights
 from nacre.export.targets.target import Request, Run
@@ -95,6 +96,9 @@ def drafted(request: Request) -> Body:
     if samples is not None:
         arrays = samples.arrays(request.graph.inputs)
         compute_in_8_bits(body, ranges_of(body, arrays, partial(_runnable, request)))
+        _live(body)
+    else:
+        convolve_in_pictures(body)
         _live(body)
     if weights in ("int8", "int4"):
         quantize_weights(body, weights)
