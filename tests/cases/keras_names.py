@@ -12,13 +12,8 @@ REFUSALS: dict[str, str] = {
     "keras.src": _INTERNAL,
 }
 
-_DEVICES = "training on several devices is not here yet"
-
 # Not here yet.
 NOT_YET: dict[str, str] = {
-    "keras.distribution": _DEVICES,
-    "keras.distribution.*": _DEVICES,
-    "keras.device": _DEVICES,
     "keras.saving.KerasFileEditor": "editing files of weights is not here yet",
 }
 
@@ -37,7 +32,8 @@ SIGNATURES: dict[str, str] = {
         "subclasses of tf.keras 2.11 to 2.15 set the rate themselves",
     ),
     "keras.export.ExportArchive": "takes what Keras's __new__ takes: its __init__ says nothing",
-    "keras.Variable": "layout belongs to keras.distribution, which is not here yet",
+    "keras.Variable": "layout: keras.distribution says it by path",
+    "keras.distribution.ModelParallel": "takes what its **kwargs take, by name",
     "keras.name_scope": "the further arguments are for Keras's own calls",
     "keras.preprocessing.image.smart_resize": "the further arguments are for Keras's own calls",
 }
