@@ -52,6 +52,7 @@ from nacre.layers.base.layer import Layer
 from nacre.layers.core.lambda_layer import Lambda
 from nacre.layers.preprocessing.hashing import Hashing
 from nacre.layers.preprocessing.host_layer import HostLayer
+from nacre.layers.preprocessing.text import TextVectorization
 from nacre.layers.preprocessing.vocabulary import IndexLookup
 from nacre.models.model import Model
 from nacre.models.trainable import Trainable
@@ -323,12 +324,23 @@ def _with_texts(call: Any) -> Any:
     def called(self: Any, *args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], SparseEntries) and _is_of_each(self):
             return args[0].with_values(called(self, args[0].values, *args[1:], **kwargs))
+        if isinstance(self, TextVectorization) and self.ragged and args:
+            texts = args[0]
+            if not isinstance(texts, KerasTensor | Ragged) and call_context() is None:
+                return _ragged_words(self, tensor(texts))
         found = call(self, *args, **kwargs)
         if type(found) not in _OF_HOST or call_context() is not None:
             return found
         return tree.map_structure(lambda x: tensor(x) if type(x) is np.ndarray else x, found)
 
     return called
+
+
+def _ragged_words(layer: TextVectorization, texts: Any) -> Any:
+    """Rows of indices as long as texts are; of one text alone they are a tensor."""
+    values, splits = layer.ragged_indices(texts if texts.ndim else np.asarray(texts)[None])
+    rows = Ragged(values.astype(np.int64), splits)
+    return rows if texts.ndim else tensor(np.asarray(rows.values))
 
 
 def _is_of_each(layer: Any) -> bool:

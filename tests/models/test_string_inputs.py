@@ -560,7 +560,13 @@ def test_functions_standardize_and_split() -> None:
 
 
 NOT_HERE = [
-    (lambda: layers.TextVectorization(ragged=True), "ragged=True"),
+    (lambda: layers.TextVectorization(ragged=True, output_mode="count"), "ragged=True"),
+    (lambda: layers.TextVectorization(ragged=True, output_sequence_length=3), "ragged=True"),
+    (lambda: layers.TextVectorization(ragged=True, vocabulary=["a"])(["a"]), "ragged=True"),
+    (
+        lambda: layers.TextVectorization(ragged=True)(layers.Input((), dtype="string")),
+        "ragged=True",
+    ),
     (lambda: layers.StringLookup(oov_method="md5"), "oov_method.*'md5'"),
     (lambda: layers.StringLookup(salt="x"), "salt must be an int or two ints. Got 'x'"),
 ]

@@ -31,7 +31,7 @@ class Masked(ExtensionType):
 
 class Pencil(ExtensionType):
     color: str = "black"
-    length: Tensor = 1.0
+    length: Tensor = 1.0  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     tags: tuple[int, ...] = ()
 
 

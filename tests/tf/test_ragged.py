@@ -278,3 +278,20 @@ def test_rows_of_nested_partitions_and_of_sparse_tensors() -> None:
     assert cls.from_sparse(sparse).to_list() == [[b"a"], [], [b"b", b"c"]]
     with pytest.raises(ArgumentError, match="without gaps"):
         cls.from_sparse(tf.SparseTensor([[0, 1]], [1], [1, 2]))
+
+
+def test_texts_give_rows_as_long_as_they_are() -> None:
+    layer = tf.keras.layers.TextVectorization(ragged=True)
+    layer.adapt(["a b c", "b c", "c"])
+    rows = layer(["a b", "c c c a", ""])
+    assert isinstance(rows, tf.RaggedTensor) and rows.dtype == tf.int64
+    assert rows.to_list() == [[4, 3], [2, 2, 2, 4], []]
+    assert layer(tf.constant([["a"], ["b zz"]])).to_list() == [[4], [3, 1]]
+    assert layer("a c").numpy().tolist() == [4, 2]
+    texts = tf.data.Dataset.from_tensor_slices(["a b", "c", "b b b"]).batch(2)
+    assert [x.to_list() for x in texts.map(layer)] == [[[4, 3], [2]], [[3, 3, 3]]]
+    (padded, _) = texts.map(lambda x: layer(x).to_tensor())
+    assert padded.numpy().tolist() == [[4, 3], [2, 0]]
+    again = tf.keras.layers.TextVectorization.from_config(layer.get_config())
+    again.set_vocabulary(layer.get_vocabulary())
+    assert again(["c a"]).to_list() == [[2, 4]]

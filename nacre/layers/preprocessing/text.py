@@ -59,7 +59,8 @@ class TextVectorization(HostLayer):
         vocabulary: The tokens, or a text file with one a line.
         idf_weights: Weights for 'tf_idf'.
         sparse: Kept in the config; outputs are dense arrays, and one batch of them must fit.
-        ragged: Accepted as False only.
+        ragged: Whether texts give rows as long as they are. They do in scripts of TensorFlow, to
+            calls on texts and in data sets; in models outputs are dense.
         encoding: Of bytes; what cannot be read in it becomes U+FFFD.
     Shapes:
         inputs (batch,) or (batch, 1) strings
@@ -96,15 +97,10 @@ class TextVectorization(HostLayer):
         kwargs.pop("has_input_vocabulary", None)
         super().__init__(name=name, **kwargs)
         self.sparse = accepted_sparse(self, sparse)
-        if ragged:
-            raise ArgumentError(
-                message(
-                    self._who(),
-                    "ragged must be False, as outputs are dense arrays",
-                    "ragged=True",
-                    "Texts are padded with 0; Embedding(..., mask_zero=True) passes over it.",
-                )
-            )
+        if ragged and (output_mode != "int" or output_sequence_length is not None):
+            rule = "rows as long as texts must be of output_mode 'int' without a length"
+            got = f"ragged=True, output_mode={output_mode!r}, a length of {output_sequence_length}"
+            raise ArgumentError(message(self._who(), rule, got))
         self._check_choice("standardize", standardize, _STANDARDIZE)
         self._check_choice("split", split, _SPLIT)
         if output_sequence_length is not None:
@@ -211,6 +207,8 @@ class TextVectorization(HostLayer):
 
     def call(self, inputs: Any) -> Any:
         """Indices or vectors for texts."""
+        if self.ragged:
+            raise self._no_ragged_outputs()
         if is_rows(inputs):
             return self._of_rows(inputs)
         texts = host_array(self, inputs)
@@ -231,6 +229,24 @@ class TextVectorization(HostLayer):
             kept = document[:width]
             row[: len(kept)] = self._indices_of(kept)
         return jnp.asarray(rows)
+
+    def _no_ragged_outputs(self) -> ArgumentError:
+        rule, got = "outputs are dense arrays here", "ragged=True"
+        fix = "Leave it out: texts are padded with 0, which Embedding(mask_zero=True) passes over."
+        return ArgumentError(message(self._who(), rule, got, fix))
+
+    def ragged_indices(self, inputs: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The indices of all texts one after another, and where those of each begin and end.
+
+        Args:
+            inputs: Texts, (batch,) or (batch, 1).
+        """
+        self._lookup_layer._ready_tokens(self._who())
+        texts = host_array(self, inputs)
+        self._check_shape(texts.shape)
+        documents = self._documents(texts)
+        splits = np.cumsum([0, *map(len, documents)], dtype=np.int64)
+        return self._indices_of([token for document in documents for token in document]), splits
 
     def _of_rows(self, rows: Any) -> Any:
         """Rows of texts that are not split: their indices, filled up with 0."""
@@ -280,6 +296,8 @@ class TextVectorization(HostLayer):
     def compute_output_spec(self, inputs: Any) -> Any:
         """The symbolic output: indices or vectors."""
         refuse_other_than_symbolic_strings(self, inputs)
+        if self.ragged:
+            raise self._no_ragged_outputs()
         shape = tuple(inputs.shape)
         self._check_shape(shape)
         if self.output_mode != "int":
