@@ -95,8 +95,8 @@ class Checkpoint:
         ArgumentError: Something that has no variables, or a name that is the checkpoint's own.
     Source:
         TensorFlow 2.15, tf.train.Checkpoint. Differs: variables that the file has nothing for are
-        told at once, or when they are made; what is put into a list after `restore` takes nothing;
-        iterators of data sets are not saved, which a warning says.
+        told at once, or when they are made; iterators of data sets are not saved, which a warning
+        says.
     Example:
         >>> import tempfile
         >>> step = Variable(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,63 @@ def test_attributes_that_come_after_restore_take_their_values(tmp_path: Path) ->
     status.assert_consumed()
     part.bias = tf.Variable(9.0)  # in place of what has its values: it keeps its own
     assert float(part.bias.numpy()) == 9.0
+
+
+def holders() -> list[Any]:
+    return [tf.train.Checkpoint(), tf.Module()]
+
+
+@pytest.mark.parametrize("of", [0, 1])
+@pytest.mark.parametrize("is_set_before", [True, False])
+def test_lists_and_dicts_that_grow_after_restore(
+    of: int, is_set_before: bool, tmp_path: Path
+) -> None:
+    saved = holders()[of]
+    saved.row = [tf.Variable(1.0), tf.Variable(2.0), tf.Variable(3.0)]
+    saved.named = {"one": saved.row[0], "inner": [tf.Variable([4.0, 5.0])]}
+    path = tf.train.Checkpoint(of=saved).save(tmp_path / "ckpt")
+    made, start = holders()[of], tf.Variable(0.0)
+    if is_set_before:
+        made.row, made.named = [start], {"inner": []}
+    tf.train.Checkpoint(of=made).restore(path)
+    if not is_set_before:
+        made.row, made.named = [start], {"inner": []}
+    made.row.append(tf.Variable(0.0))
+    made.row += [tf.Variable(0.0)]
+    made.named["inner"].append(tf.Variable([0.0, 0.0]))
+    assert [float(v) for v in made.row] == [1.0, 2.0, 3.0]
+    assert made.named["inner"][0].numpy().tolist() == [4.0, 5.0]
+    made.row.append(tf.Variable(7.0))  # the file has none
+    assert float(made.row[3]) == 7.0 and made.row[0] is start
+    with pytest.raises(WeightsMismatchError, match="inner/0"):
+        tf.train.Checkpoint(of=made).restore(saved_with_other_shapes(of, tmp_path))
+
+
+def saved_with_other_shapes(of: int, folder: Path) -> str:
+    saved = holders()[of]
+    saved.named = {"inner": [tf.Variable([4.0])]}
+    return tf.train.Checkpoint(of=saved).save(folder / "other")
+
+
+def test_a_dict_takes_values_as_it_grows_and_is_copied_plain(tmp_path: Path) -> None:
+    saved = tf.Module()
+    saved.named = {"a": tf.Variable(1.0), "b": tf.Variable(2.0), "c": tf.Variable(3.0)}
+    path = tf.train.Checkpoint(of=saved).save(tmp_path / "ckpt")
+    made = tf.Module()
+    made.named = {}
+    status = tf.train.Checkpoint(of=made).restore(path)
+    made.named.update(a=tf.Variable(0.0))
+    found = made.named.setdefault("b", tf.Variable(0.0))
+    with pytest.raises(AssertionError, match="named/c"):
+        status.assert_consumed()
+    made.named |= {"c": tf.Variable(0.0)}
+    status.assert_consumed()
+    assert found is made.named["b"] and [float(v) for v in made.named.values()] == [1.0, 2.0, 3.0]
+    with tf.GradientTape() as tape:
+        total = sum(v * v for v in made.named.values())
+    assert {k: float(v) for k, v in tape.gradient(total, made.named).items()} == {
+        "a": 2.0, "b": 4.0, "c": 6.0,
+    }  # fmt: skip
+    assert type(copy.copy(made.named)) is dict
+    again = tf.train.Checkpoint(of=made).save(tmp_path / "again")
+    assert dict(tf.train.list_variables(again))["of/named/c/.ATTRIBUTES/VARIABLE_VALUE"] == []

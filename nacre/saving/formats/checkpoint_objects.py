@@ -23,6 +23,7 @@ from nacre.saving.checkpoint_graph import Checkpoint
 from nacre.saving.checkpoint_optimizer import state_of_node, trained_places
 from nacre.saving.formats.checkpoint import _IN_ORDER, _Plan, _plan_layer, _plan_model
 from nacre.saving.formats.checkpoint_writer import _children, _optimizer_of, is_kept
+from nacre.saving.formats.growing import GrowingDict, GrowingList
 from nacre.saving.legacy_layout import layer_variables, settle
 from nacre.saving.weights import LoadStep, run_steps
 
@@ -96,8 +97,9 @@ class _Reader:
             self._optimizer_of(thing, place, path)
         else:
             if hasattr(type(thing), "_when_given"):
-                thing._when_given = partial(self._given, place, path)
+                thing._when_given = partial(self._given, thing, place, path)
             self._holder(thing, place, path)
+            self._watch_all(thing, place, path)
 
     def take(self) -> None:
         """Set what is planned; optimizers wait until all that they trained is there."""
@@ -116,13 +118,45 @@ class _Reader:
         nodes = enumerate(self._file.nodes)
         return [node.key for at, node in nodes if node.key and at not in taken]
 
-    def _given(self, place: int, path: str, name: str, child: Any) -> None:
-        """What an object gets as an attribute after it was restored takes its values."""
+    def _given(self, thing: Any, place: int, path: str, name: str, child: Any) -> None:
+        """What an object gets as an attribute after it was restored takes its values, and what a
+        list or a dict gets as an element."""
         at = self._file.nodes[place].children.get(name)
-        if at is not None and at not in self._bound and is_kept(child):
-            with untraced():
-                self.object(child, at, f"{path}/{name}" if path else name)
-                self.take()
+        if at is None or at in self._bound or not (is_kept(child) or type(child) in (list, dict)):
+            return
+        inner = f"{path}/{name}" if path else name
+        with untraced():
+            self.object(child, at, inner)
+            self._watch(thing, name, child, at, inner)
+            self.take()
+
+    def _watch_all(self, thing: Any, place: int, path: str) -> None:
+        """Watch the lists and dicts that an object holds, and those within."""
+        places = self._file.nodes[place].children
+        for name, child in _containers(thing):
+            if name in places:
+                inner = f"{path}/{name}" if path else name
+                self._watch(thing, name, child, places[name], inner)
+
+    def _watch(self, thing: Any, name: str, child: Any, place: int, path: str) -> None:
+        """Put a list that tells of its growth where an object, or a list, holds a plain one; so
+        with dicts."""
+        if type(child) not in (list, dict) or not self._file.nodes[place].children:
+            return
+        made: Any = None
+
+        def given(name: str, value: Any) -> None:
+            self._given(made, place, path, name, value)
+
+        made = GrowingList(child, given) if type(child) is list else GrowingDict(child, given)
+        self._seen[id(made)] = made
+        if isinstance(thing, GrowingList):
+            list.__setitem__(thing, int(name), made)
+        elif isinstance(thing, GrowingDict):
+            dict.__setitem__(thing, next(key for key in thing if str(key) == name), made)
+        else:
+            vars(thing)[name] = made
+        self._watch_all(made, place, path)
 
     def _wait_for(self, layer: Any, place: int, path: str) -> None:
         """Take a layer's values when it is built; those of the layers within when they are."""
@@ -241,6 +275,17 @@ class _Reader:
                 optimizer.build(known)
         self.of_optimizers |= set(_within(self._file, place))
         return state_of_node(optimizer, self._file, self._file.nodes[place], places)
+
+
+def _containers(thing: Any) -> list[tuple[str, Any]]:
+    """The plain lists and dicts that an object, a list or a dict holds."""
+    if isinstance(thing, GrowingList):
+        held = list(enumerate(thing))
+    elif isinstance(thing, GrowingDict):
+        held = list(thing.items())
+    else:
+        held = list(vars(thing).items()) if hasattr(type(thing), "_when_given") else []
+    return [(str(name), child) for name, child in held if type(child) in (list, dict)]
 
 
 def warn_of_missing(who: str, names: list[str]) -> None:
