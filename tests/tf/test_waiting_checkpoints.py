@@ -239,3 +239,37 @@ def test_a_dict_takes_values_as_it_grows_and_is_copied_plain(tmp_path: Path) -> 
     assert type(copy.copy(made.named)) is dict
     again = tf.train.Checkpoint(of=made).save(tmp_path / "again")
     assert dict(tf.train.list_variables(again))["of/named/c/.ATTRIBUTES/VARIABLE_VALUE"] == []
+
+
+def made_when_called() -> Any:
+    class Summed(tf.keras.layers.Layer):
+        """A layer whose first call makes its variable and a layer."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.total, self.inner = None, None
+
+        def call(self, x: Any) -> Any:
+            if self.total is None:
+                self.total = tf.Variable(tf.zeros([2]), trainable=False)
+                self.inner = tf.keras.layers.Dense(2, kernel_initializer="zeros")
+            self.total.assign_add(tf.reduce_sum(x, 0))
+            return self.inner(x) + self.total
+
+    return Summed()
+
+
+@pytest.mark.parametrize("is_within", [False, True])
+def test_what_the_first_call_of_a_layer_makes_takes_its_values(
+    is_within: bool, tmp_path: Path
+) -> None:
+    saved, made = made_when_called(), made_when_called()
+    saved(X)
+    saved.inner.kernel.assign([[1.0, 2.0], [3.0, 4.0]])
+    path = tf.train.Checkpoint(of=[saved]).save(tmp_path / "ckpt")
+    status = tf.train.Checkpoint(of=[made]).restore(path)
+    called = tf.keras.Sequential([made]) if is_within else made
+    found, wanted = called(X), saved(X)
+    status.assert_consumed()
+    np.testing.assert_allclose(found, wanted)
+    np.testing.assert_array_equal(made.total, saved.total)

@@ -59,6 +59,7 @@ class PartHolder(Operation):
         "_warned_random",
         "_warned_untracked",
         "_when_built",
+        "_when_given",
     )
 
     _adapter: Adapter | None
@@ -91,6 +92,7 @@ class PartHolder(Operation):
         self._warned_untracked = False
         self._warned_random = False
         self._when_built: Callable[[], object] | None = None  # once, such as to take stored values
+        self._when_given: Callable[[str, Any], object] | None = None  # what its call makes, too
 
     def _who(self) -> str:
         return f"{type(self).__name__} '{self._path if '/' in self._path else self.name}'"
@@ -117,6 +119,8 @@ class PartHolder(Operation):
         if name.endswith(("_regularizer", "_constraint")):
             self._sync_weight_attribute(name, vars(self).get(name), value)
         super().__setattr__(name, value)
+        if not is_ours and self._is_ready and self._when_given is not None:
+            self._when_given(name, value)
 
     def _is_set_anew(self, name: str) -> bool:
         """Whether `Layer.__init__`, which comes later, sets it whatever it is now, as in tf.keras.

@@ -141,7 +141,8 @@ class _Reader:
     def _watch(self, thing: Any, name: str, child: Any, place: int, path: str) -> None:
         """Put a list that tells of its growth where an object, or a list, holds a plain one; so
         with dicts."""
-        if type(child) not in (list, dict) or not self._file.nodes[place].children:
+        is_plain = type(child) in (list, dict) and not isinstance(thing, Layer)
+        if not is_plain or not self._file.nodes[place].children:
             return
         made: Any = None
 
@@ -178,11 +179,19 @@ class _Reader:
             if self._is_made_of_attributes(layer, place):
                 self._parts(layer, place, path)
                 self._none_for(layer, place, path)
+                self._wait_for_attributes(layer, place, path)
             else:
                 self._layer(layer, place, path)
             self.take()
         if self.missing[known:]:
             warn_of_missing(self._who, self.missing[known:])
+
+    def _wait_for_attributes(self, layer: Any, place: int, path: str) -> None:
+        """Variables and layers that the first call of a user's layer makes are set as attributes
+        after it counts as built."""
+        places = self._file.nodes[place].children.values()
+        if not self._bound.issuperset(places):
+            layer._when_given = partial(self._given, layer, place, path)
 
     def _parts(self, layer: Any, place: int, path: str) -> None:
         places = self._file.nodes[place].children
