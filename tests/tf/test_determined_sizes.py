@@ -69,6 +69,20 @@ def test_a_size_that_nothing_determines_stays_open(tmp_path: Path) -> None:
         assert loaded(x).numpy().tolist() == compute(x).numpy().tolist()
 
 
+def test_a_table_that_is_cut_to_an_open_size_is_long_enough_for_it(tmp_path: Path) -> None:
+    table = kernel(300, 4)
+
+    def placed(x: Any) -> Any:
+        return x + table[tf.newaxis, : tf.shape(x)[1]]
+
+    compute, loaded = saved(placed, tmp_path / "m", (None, None, 4))
+    for length in (2, 5, 300):
+        x = tf.ones((3, length, 4))
+        np.testing.assert_allclose(loaded(x), compute(x))
+    with pytest.raises(NacreError):
+        loaded(tf.ones((3, 301, 4)))
+
+
 def test_weights_that_contradict_one_another_are_an_error(tmp_path: Path) -> None:
     one, other = kernel(4), kernel(5)
     with pytest.raises(NacreError):

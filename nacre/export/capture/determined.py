@@ -18,6 +18,7 @@ _NUMBER = re.compile(r"-?\d+")
 _LINEAR = re.compile(
     r"(?:(?P<times>\d+)\*)?(?P<name>[A-Za-z_]\w*)(?: (?P<sign>[+-]) (?P<plus>\d+))?"
 )
+_LEAST = re.compile(r"min\((?:(\d+), ([A-Za-z_]\w*)|([A-Za-z_]\w*), (\d+))\)")
 _TOLD = re.compile(r"must be (\d+)")
 
 
@@ -48,6 +49,18 @@ def equations(error: Exception) -> Iterator[tuple[str, int]]:
             for size in reversed(shape):
                 found += _solved(size, number)
     yield from dict.fromkeys(found)
+
+
+def bounds(error: Exception) -> list[str]:
+    """What must hold for sizes that a slice of a table cut off: `table[:length]` is as long as both
+    allow, and where the step that failed needs all of `length`, the table is long enough.
+
+    Example:
+        >>> bounds(ValueError("Got (1, x_1, 8) and (1, min(512, x_1), 8)."))
+        ['x_1 <= 512']
+    """
+    pairs = (match.groups() for match in _LEAST.finditer(str(error).partition("\n")[0]))
+    return [f"{one or other} <= {number or most}" for number, one, other, most in pairs]
 
 
 def with_size(specs: Sequence[Spec], naming: Naming, name: str, number: int) -> tuple[Spec, ...]:
@@ -108,4 +121,4 @@ def _solved(one: str, other: str) -> Iterator[tuple[str, int]]:
         yield match["name"], number
 
 
-__all__ = ["equations", "with_size"]
+__all__ = ["bounds", "equations", "with_size"]

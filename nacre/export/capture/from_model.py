@@ -25,7 +25,7 @@ from nacre.core.variable import Variable, value_of
 from nacre.export.capture import jaxpr
 from nacre.export.capture import rules as rules  # fills the tables of rules
 from nacre.export.capture.decisions import Decision, noted
-from nacre.export.capture.determined import equations, with_size
+from nacre.export.capture.determined import bounds, equations, with_size
 from nacre.export.capture.lower import KEY_VALUE, Lowering, refuse_missing
 from nacre.export.capture.signature import (
     NAMINGS,
@@ -183,6 +183,7 @@ class _Call:
         self.structure: Any = None
         self.updated: list[Variable] = []
         self.decisions: dict[Decision, None] = {}
+        self.bounds: list[str] = []  # of open sizes
 
     def captured(self, name: str) -> Captured:
         """The graph, with what belongs to it."""
@@ -246,6 +247,9 @@ class _Call:
             return self._under_names(NAMINGS[:_OF_ANY_SIZE])
         except _OF_SIZES as error:
             if isinstance(self.target, Function):
+                if more := [bound for bound in bounds(error) if bound not in self.bounds]:
+                    self.bounds += more
+                    return self._with_sizes(count)
                 open_specs = self.specs
                 for size, number in equations(error) if count else ():
                     self.specs = with_size(open_specs, NAMINGS[0], size, number)
@@ -266,7 +270,7 @@ class _Call:
         """The trace under the first naming of sizes that does."""
         first: Exception | None = None
         for naming in namings if self._is_varying() else namings[:1]:
-            given = abstract(self.specs, naming)
+            given = abstract(self.specs, naming, self.bounds)
             self.decisions = {}
             try:
                 with noted(self.decisions):

@@ -145,9 +145,15 @@ def _of_axis(multiple: int) -> Naming:
 NAMINGS: tuple[Naming, ...] = (_own_name, _of_axis(1), _of_axis(2), _of_axis(8), _of_axis(32))
 
 
-def abstract(specs: Sequence[Spec], naming: Naming) -> list[Any]:
-    """Shapes and dtypes for JAX, with symbolic sizes; texts are arrays that stand for them."""
-    scope = jax.export.SymbolicScope()
+def abstract(specs: Sequence[Spec], naming: Naming, bounds: Sequence[str] = ()) -> list[Any]:
+    """Shapes and dtypes for JAX, with symbolic sizes; texts are arrays that stand for them.
+
+    Args:
+        specs: Of the inputs.
+        naming: How open sizes are named.
+        bounds: What is known of these, such as 'x_1 <= 512'.
+    """
+    scope = jax.export.SymbolicScope(bounds)
     found: list[Any] = []
     for spec in specs:
         texts = (
