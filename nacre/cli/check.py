@@ -34,13 +34,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.symbols is not None:
         return _list_symbols(arguments.symbols, arguments.quiet)
-    files = [file for path in arguments.paths for file in _programs(Path(path))]
+    named = [file for path in arguments.paths for file in _programs(Path(path))]
+    files = _with_imported(named)
     if not files:
         raise FileNotFoundError("there are no scripts or notebooks in what was named")
     ready = 0
     for file in files:
         try:
-            found = check(_text(file))
+            found = check(_text(file), file.parent)
         except (ValueError, OSError) as error:
             found = Findings(broken=str(error))
         ready += _report(file, found, arguments.quiet)
@@ -95,6 +96,27 @@ def _programs(path: Path) -> list[Path]:
     )
     found = sorted([*path.rglob("*.py"), *path.rglob("*.ipynb")])
     return [file for file in found if not hidden(file)]
+
+
+def _with_imported(named: list[Path]) -> list[Path]:
+    """Programs, each followed by the modules beside it that it imports, and those that they do."""
+    from nacre.tf.checking import imported_files
+
+    found: dict[Path, Path] = {}
+    seen = {file.resolve() for file in named}
+    for program in named:
+        left = [program]
+        while left:
+            file = left.pop(0)
+            found.setdefault(file.resolve(), file)
+            try:
+                more = imported_files(_text(file), program.parent, file.parent)
+            except (ValueError, OSError):  # told when the file is checked
+                continue
+            new = [other for other in more if other.resolve() not in seen]
+            seen |= {other.resolve() for other in new}
+            left += new
+    return list(found.values())
 
 
 def _text(file: Path) -> str:
