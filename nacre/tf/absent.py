@@ -68,7 +68,7 @@ _BY_REASON: dict[str, str] = {
     "profiler.experimental.server graph_util types.experimental.distributed "
     "experimental.DynamicRaggedShape "
     "experimental.ExtensionTypeBatchEncoder "
-    "experimental.Optional experimental.RowPartition "
+    "experimental.RowPartition "
     "experimental.StructuredTensor experimental.async_clear_error experimental.async_scope "
     "experimental.dispatch_for_binary_elementwise_assert_apis "
     "experimental.dlpack experimental.dtensor "

@@ -1016,6 +1016,7 @@ ROWS["experimental"] = """
 BatchableExtensionType = nacre.tf.extension_types:BatchableExtensionType
 ExtensionType = nacre.tf.extension_types:ExtensionType
 ExtensionTypeSpec = nacre.tf.extension_types:ExtensionTypeSpec
+Optional = nacre.tf.data_experimental:Optional
 dispatch_for_api = nacre.tf.dispatching:dispatch_for_api
 dispatch_for_binary_elementwise_apis = nacre.tf.dispatching:dispatch_for_binary_elementwise_apis
 dispatch_for_unary_elementwise_apis = nacre.tf.dispatching:dispatch_for_unary_elementwise_apis

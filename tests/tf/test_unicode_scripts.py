@@ -34,5 +34,7 @@ def test_an_iterator_tells_whether_there_is_a_next_element() -> None:
     assert first.has_value()
     assert first.get_value().numpy() == 0
     assert not last.has_value()
+    assert tf.experimental.Optional.from_value(3).get_value() == 3
+    assert not tf.experimental.Optional.empty(tf.TensorSpec([])).has_value()
     with pytest.raises(tf.errors.InvalidArgumentError, match="must have a value"):
         last.get_value()
