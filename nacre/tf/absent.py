@@ -140,7 +140,7 @@ _BY_REASON: dict[str, str] = {
     ),
     "nd": "fftnd ifftnd rfftnd irfftnd signal.fftnd signal.ifftnd signal.rfftnd signal.irfftnd",
     "picture": "image.decode_jxl image.decode_webp io.decode_jxl io.decode_webp",
-    "protos": "io.decode_proto io.encode_proto io.RaggedFeature "
+    "protos": "io.decode_proto io.encode_proto "
     "io.parse_sequence_example data.experimental.SqlDataset",
     "sparse_parts": "sparse.bincount sparse.fill_empty_rows sparse.mask sparse.reset_shape "
     "sparse.split",

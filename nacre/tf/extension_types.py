@@ -10,6 +10,7 @@ import collections
 import functools
 import inspect
 import itertools
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -163,7 +164,7 @@ class _Kind(type):
         if not any(isinstance(base, _Kind) for base in bases):
             cls._fields = {}
             return
-        cls._fields = _fields_of(cls)
+        cls._fields = _fields_of(cls, sys._getframe(1))
         parameters = [
             inspect.Parameter(
                 field,
@@ -182,8 +183,10 @@ class _Kind(type):
             cls.Spec.__qualname__ = f"{name}.Spec"  # type: ignore[attr-defined]
 
 
-def _fields_of(cls: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(cls, localns={cls.__name__: cls})
+def _fields_of(cls: type, around: types.FrameType) -> dict[str, Any]:
+    """The annotations, those that are texts read where the class stands."""
+    names = {**around.f_globals, **around.f_locals, cls.__name__: cls}
+    hints = typing.get_type_hints(cls, localns=names)
     fields = {field: kind for field, kind in hints.items() if not field.startswith("_")}
     for field, kind in fields.items():
         if field in ("Spec", "self"):

@@ -316,7 +316,7 @@ class Generator:
     Example:
         >>> generator = Generator.from_seed(1)
         >>> [round(float(x), 4) for x in generator.uniform([2])]
-        [0.3441, 0.9108]
+        [0.7875, 0.3907]
     """
 
     def __init__(self, copy_from: Any = None, state: Any = None, alg: Any = None) -> None:

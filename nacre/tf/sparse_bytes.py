@@ -137,6 +137,30 @@ class SparseFeature(NamedTuple):
     already_sorted: bool = False
 
 
+class RaggedFeature(NamedTuple):
+    """A feature with any number of values: a tensor of one example, ragged rows of several.
+
+    Args:
+        dtype: 'float32', 'int64' or 'string'.
+        value_key: The feature's name; by default that under which it is asked for.
+        partitions: None: values that other features part into rows are not here.
+        row_splits_dtype: The dtype of the row splits.
+        validate: Accepted for compatibility.
+
+    Example:
+        >>> from nacre.data import Example
+        >>> data = [Example({"n": n}).SerializeToString() for n in ([1, 2], [3])]
+        >>> parse_example(data, {"n": RaggedFeature("int64")})["n"].to_list()
+        [[1, 2], [3]]
+    """
+
+    dtype: Any
+    value_key: str | None = None
+    partitions: Any = ()
+    row_splits_dtype: Any = "int32"
+    validate: bool = False
+
+
 def parse_single_example(
     serialized: Any, features: Mapping[str, Any], example_names: Any = None, name: Any = None
 ) -> dict[str, Any]:
@@ -188,11 +212,13 @@ def _read(
     """The tensors of features, the parts of sparse ones read by themselves."""
     if not isinstance(features, Mapping):
         return read(features)  # which is refused there
-    sparse = {k: f for k, f in features.items() if isinstance(f, SparseFeature)}
+    sparse = {k: f for k, f in features.items() if isinstance(f, SparseFeature | RaggedFeature)}
     found = read({key: f for key, f in features.items() if key not in sparse})
     made: dict[str, Any] = {}
     for key, feature in features.items():
-        if key in sparse:
+        if isinstance(feature, RaggedFeature):
+            made[key] = _ragged(key, feature, read)
+        elif key in sparse:
             parts = dict.fromkeys(_index_keys(feature), parsing.VarLenFeature("int64"))
             columns = read(parts)
             values = read({feature.value_key: parsing.VarLenFeature(feature.dtype)})
@@ -201,6 +227,20 @@ def _read(
             is_sparse = type(feature).__name__ == "VarLenFeature"
             made[key] = _sparse(found[key]) if is_sparse else found[key]
     return made
+
+
+def _ragged(
+    key: str, feature: RaggedFeature, read: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> Any:
+    if feature.partitions:
+        rule = "partitions must be left out: values are parted by their examples alone"
+        raise ArgumentError(message(f"tf.io.RaggedFeature, feature {key!r}", rule, "some"))
+    name = feature.value_key or key
+    found = read({name: parsing.VarLenFeature(feature.dtype)})[name]
+    if not isinstance(found, Ragged):
+        return found
+    splits = np.asarray(found.row_splits).astype(as_dtype(feature.row_splits_dtype).as_numpy_dtype)
+    return Ragged(found.values, splits)
 
 
 def _index_keys(feature: SparseFeature) -> list[str]:
@@ -250,6 +290,7 @@ def _sparse(rows: Any) -> SparseTensor:
 
 
 __all__ = [
-    "SparseFeature", "deserialize_many_sparse", "parse_example", "parse_single_example",
-    "parse_single_sequence_example", "serialize_many_sparse", "serialize_sparse",
+    "RaggedFeature", "SparseFeature", "deserialize_many_sparse", "parse_example",
+    "parse_single_example", "parse_single_sequence_example", "serialize_many_sparse",
+    "serialize_sparse",
 ]  # fmt: skip

@@ -545,6 +545,7 @@ FixedLenFeature = nacre.data:FixedLenFeature
 FixedLenSequenceFeature = nacre.data:FixedLenSequenceFeature
 VarLenFeature = nacre.data:VarLenFeature
 SparseFeature = nacre.tf.sparse_bytes:SparseFeature
+RaggedFeature = nacre.tf.sparse_bytes:RaggedFeature
 parse_example = nacre.tf.sparse_bytes:parse_example
 parse_single_example = nacre.tf.sparse_bytes:parse_single_example
 parse_single_sequence_example = nacre.tf.sparse_bytes:parse_single_sequence_example

@@ -93,6 +93,19 @@ def test_classes_are_checked_when_they_are_made() -> None:
             type("Wrong", (base,), fields)
 
 
+def test_annotations_that_are_texts_are_read_where_the_class_stands() -> None:
+    local: Any = tf.Tensor
+
+    class Inner(tf.experimental.ExtensionType):
+        values: "local"  # noqa: UP037  # type: ignore[valid-type]  # pyright: ignore
+        next: "Inner | None" = None  # noqa: UP037
+
+    inner: Any = Inner([1.0], Inner([2.0]))
+    assert float(inner.next.values[0]) == 2
+    with pytest.raises(TypeError, match="must be Inner or NoneType"):
+        Inner([1.0], 3)
+
+
 def test_objects_are_equal_by_shapes_and_values() -> None:
     x = masked()
     assert bool(x == masked()) and isinstance(x == x, tf.Tensor) and not bool(x != masked())

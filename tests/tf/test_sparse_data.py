@@ -118,6 +118,18 @@ def test_places_and_values_of_an_example_are_one_sparse_tensor() -> None:
             tf.io.parse_single_example(tf.train.Example(wrong).SerializeToString(), wanted)
 
 
+def test_a_ragged_feature_gives_rows_of_several_examples() -> None:
+    records = [tf.train.Example({"v": v}).SerializeToString() for v in ([4, 5], [], [6])]
+    wanted = {"w": tf.io.RaggedFeature(tf.int64, value_key="v"), "v": tf.io.RaggedFeature(tf.int64)}
+    found = tf.io.parse_example(records, wanted)
+    assert found["w"].to_list() == found["v"].to_list() == [[4, 5], [], [6]]
+    assert found["w"].row_splits.dtype == tf.int32
+    assert tf.io.parse_single_example(records[0], wanted)["w"].numpy().tolist() == [4, 5]
+    parted = {"v": tf.io.RaggedFeature(tf.int64, partitions=[1])}
+    with pytest.raises(ValueError, match="partitions must be left out"):
+        tf.io.parse_example(records, parted)
+
+
 def test_they_are_bytes_and_tensors_again() -> None:
     for array in (DENSE, np.array([["a", ""], ["", "b"]], object)):
         x = sparse(array)
