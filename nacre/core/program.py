@@ -11,6 +11,9 @@ state: read anew at each run, and committed when the code assigns to them.
 # A leading underscore is private to the folder, not to the class.
 # pyright: reportPrivateUsage=false
 
+# Results are of any kind: type() leaves what they hold unknown.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import contextlib
@@ -19,6 +22,7 @@ import gc
 import os
 import time
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
 from typing import Any, Protocol
 
@@ -42,6 +46,33 @@ _SHORT_SEARCH = 0.15  # seconds; what looking for cycles takes in a process of n
 _SEARCHING = 0.1  # of a process's time: what longer searches take beyond that is no more ...
 _SEARCHED_AT = 4  # ... until there are so many times as many
 _MANY_SHAPES = 12  # after so many shapes the user is warned that each one is compiled
+
+
+def _in_order(result: Any) -> Any:
+    """A result whose dicts are OrderedDicts where their code did not make them in sorted order.
+
+    JAX would sort those: it keeps the order of an OrderedDict alone.
+    """
+    if type(result) in (list, tuple):
+        return type(result)([_in_order(part) for part in result])
+    if type(result) is not dict:
+        return result
+    parts = {key: _in_order(part) for key, part in result.items()}
+    try:
+        is_sorted = list(parts) == sorted(parts)
+    except TypeError:  # keys that cannot be compared, which JAX refuses in its own words
+        is_sorted = True
+    return parts if is_sorted else OrderedDict(parts)
+
+
+def _as_made(result: Any) -> Any:
+    """A result with plain dicts again."""
+    kind = type(result)
+    if kind is dict or kind is OrderedDict:
+        return {key: _as_made(part) for key, part in result.items()}
+    if kind is tuple or (kind is list and result and isinstance(result[0], list | tuple | dict)):
+        return kind([_as_made(part) for part in result])
+    return result
 
 
 class Program:
@@ -80,6 +111,7 @@ class Program:
         self._numbers_read: tuple[tuple[Variable, Any], ...] = ()
         self._is_tracing = False
         self._calls_host = False
+        self._orders_dicts = False  # whether dicts of the result come back as OrderedDicts
         self._checks = RunChecks() if checks is None else checks
         self._run: Any = self._jitted() if compiled else self._run_eagerly
         if compiled:
@@ -116,7 +148,7 @@ class Program:
         if self._calls_host:
             jax.block_until_ready(result)
             self._checks.raise_failed()
-        return result
+        return _as_made(result) if self._orders_dicts else result
 
     def _run_new(self, values: Values, *arguments: Any) -> Any:
         """Run it with arguments of forms that it was not traced for yet."""
@@ -210,6 +242,10 @@ class Program:
                 owners = left.called.values()
                 moved.warn_where_decisive(left.changed, drawn, left.taken, owners, again)
             leftovers.warn_where_taken(left)
+            in_order = _in_order(result)
+            if jax.tree.structure(in_order) != jax.tree.structure(result):
+                self._orders_dicts = True
+            return in_order
         return result
 
     def _trace_again(self, values: Values, *arguments: Any) -> Any:

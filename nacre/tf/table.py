@@ -1148,6 +1148,7 @@ list_local_devices = nacre.tf.machine:list_local_devices
 """
 
 ROWS["keras.backend"] = """
+backend() = 'tensorflow'
 get_session = nacre.tf.session_settings:get_session
 set_session = nacre.tf.session_settings:set_session
 shape(x) = shape(x, int32)

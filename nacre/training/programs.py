@@ -26,6 +26,7 @@ import numpy as np
 from nacre.core import leftovers
 from nacre.core.kinds import is_dict
 from nacre.core.layout import Layout
+from nacre.core.older import is_older_meant
 from nacre.core.program import Program
 from nacre.core.protocols import TrainedModel
 from nacre.core.scope import StatelessScope
@@ -281,9 +282,11 @@ def host_logs(logs: dict[str, Any]) -> dict[str, Any]:
     """Logs fetched from the device: Python floats, arrays where there are several numbers.
 
     They are sorted by name, as in Keras: in the history, in what callbacks see, in `evaluate`.
+    Scripts of tf.keras 2 have them as they were made, the loss first.
     """
     start_fetching(logs)
-    fetched = {name: np.asarray(value) for name, value in sorted(logs.items())}
+    in_order = logs.items() if is_older_meant() else sorted(logs.items())
+    fetched = {name: np.asarray(value) for name, value in in_order}
     return {n: float(v) if np.ndim(v) == 0 else v for n, v in fetched.items()}
 
 
