@@ -109,10 +109,14 @@ def _line(line: str) -> str:
 def run_cells(path: Path, main: ModuleType) -> None:
     """Run all cells in the module; a value at the end of one is printed."""
     from nacre.tf.conversion.percents import with_shapes_as_one
+    from nacre.tf.generation import note_source
 
     scope = vars(main)
     scope["display"] = _display
-    for number, cell in code_cells(path):
+    cells = list(code_cells(path))
+    for _, cell in cells:
+        note_source(as_python(cell))
+    for number, cell in cells:
         name, text = f"{path}, cell {number}", as_python(cell)
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         tree = ast.parse(text, name)

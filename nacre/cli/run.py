@@ -67,8 +67,11 @@ def _compiled(path: Path) -> CodeType:
     import ast
 
     from nacre.tf.conversion.percents import with_shapes_as_one
+    from nacre.tf.generation import note_source
 
-    tree = ast.parse(path.read_bytes(), str(path))
+    source = path.read_bytes()
+    note_source(source.decode("utf-8", "replace"))
+    tree = ast.parse(source, str(path))
     with_shapes_as_one(tree)
     return compile(tree, str(path), "exec", dont_inherit=True)
 

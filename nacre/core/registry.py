@@ -475,7 +475,7 @@ def _object_data(obj: Any) -> dict[str, Any]:
         if build is not None:
             data["build_config"] = plain_config(build)
     if getattr(obj, "compiled", False) and hasattr(obj, "get_compile_config"):
-        data["compile_config"] = obj.get_compile_config()
+        data["compile_config"] = plain_config(obj.get_compile_config())
     table = identity.numbers()
     if table is not None and identity.has_identity(obj):
         data[identity.KEY] = table.of(obj)

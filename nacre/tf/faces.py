@@ -32,6 +32,7 @@ CONSTANTS: dict[str, object] = {
     "version.GIT_VERSION": "nacre",
     "version.COMPILER_VERSION": "XLA",
     "keras.__version__": "2.15.0",
+    "keras.version": "=nacre.tf.generation:keras_version",
     "hub.__version__": "0.15.0",
     "tfds.__version__": "4.9.4",
     "tfds.core.ReadInstruction": "=nacre.tf.tfds_splits:ReadInstruction",

@@ -12,6 +12,7 @@ from nacre.core.errors import NotThereError, nearest
 from nacre.tf.absent import ABSENT, REASONS
 from nacre.tf.faces import CONSTANTS, MODULES
 from nacre.tf.former_names import FORMER_NAMES
+from nacre.tf.generation import version_of
 from nacre.tf.listing import in_second_version
 from nacre.tf.rows import home_of, made, rows_of
 from nacre.tf.table import ROWS
@@ -104,17 +105,19 @@ class Namespace(ModuleType):
         super().__init__(f"tensorflow.{path}" if path else "tensorflow")
         self.__path__ = []  # it may have submodules
         self._path = path
-        version = f"{path}.__version__" if path else "__version__"
-        if version in CONSTANTS:
-            self.__version__ = CONSTANTS[version]
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__version__":
+            full = f"{self._path}.__version__" if self._path else name
+            if full in CONSTANTS:
+                return version_of(self._path, str(CONSTANTS[full]))
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         found = find(self._path, name)
         if type(found) not in (Namespace, str, type(None)):  # as `tf.__version__` is a str
             _lend()
-        setattr(self, name, found)
+        if f"{self._path}.{name}" != "version.VERSION":  # which the script's text may change yet
+            setattr(self, name, found)
         return found
 
     def __dir__(self) -> list[str]:
@@ -196,6 +199,8 @@ def find(path: str, name: str) -> Any:
 
 def _constant(full: str) -> Any:
     value = CONSTANTS[full]
+    if full == "version.VERSION":
+        return version_of(full, str(value))
     if isinstance(value, str) and value.startswith("="):
         place, _, attribute = value[1:].partition(":")
         found = importlib.import_module(place)
