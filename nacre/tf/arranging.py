@@ -93,6 +93,31 @@ def joined(values: Any, axis: Any) -> Any:
     return node("ConcatV2")(*same(*values), ints(axis))
 
 
+def joined_sizes(prefix: Any, suffix: Any, static: bool) -> Any:
+    """The sizes of two parts of a shape one after another, as cells make shapes of states.
+
+    Args:
+        prefix, suffix: A size, a shape, or a tensor of one or several sizes.
+        static: Whether a `TensorShape` is wanted, in which sizes may be open; else a tensor.
+    """
+    parts = [
+        part if hasattr(part, "dtype") else TensorShape(_as_list(part)) for part in (prefix, suffix)
+    ]
+    if static:
+        known = [
+            p if isinstance(p, TensorShape) else TensorShape(_as_list(plain(p))) for p in parts
+        ]
+        return known[0].concatenate(known[1])
+    rows = [
+        reshape(tensor(list(p), "int32") if isinstance(p, TensorShape) else p, [-1]) for p in parts
+    ]
+    return joined(rows, 0)
+
+
+def _as_list(sizes: Any) -> list[Any]:
+    return list(sizes) if isinstance(sizes, list | tuple) else [sizes]
+
+
 def split(x: Any, parts: Any, axis: Any) -> list[Any]:
     """Equal parts, or parts of told sizes."""
     found = plain(parts)

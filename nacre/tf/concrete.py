@@ -77,6 +77,29 @@ class ConcreteFunction(Compiled[Any]):
             raise DTypeError(message(self.function._who, rule, have.name, fix))
         return value
 
+    def pretty_printed_signature(self, verbose: bool = True) -> str:
+        """What it takes and gives, line by line.
+
+        Args:
+            verbose: Whether names of arguments and shapes are told; else names alone.
+        """
+        by_place, by_name = self.structured_input_signature
+        bound = inspect.signature(self.function.python_function).bind(*by_place, **by_name)
+        if not verbose:
+            return f"{self.function.python_function.__name__}({', '.join(bound.arguments)})"
+        kinds = bound.signature.parameters
+        taken = [
+            f"  {name} ({kinds[name].kind.name}): {_described(value)}"
+            for name, value in bound.arguments.items()
+        ]
+        given = _described(self.structured_outputs)
+        return "\n".join(
+            ["Input Parameters:", *(taken or ["  None"]), "Output Type:", f"  {given}"]
+        )
+
+    def __str__(self) -> str:
+        return f"ConcreteFunction {self.pretty_printed_signature()}"
+
     @property
     def inputs(self) -> list[TensorSpec]:
         """Specs of the tensors it takes."""
@@ -133,6 +156,11 @@ def _in_full(function: Any, signature: tuple[Any, Any]) -> tuple[Any, Any]:
     for name, value in bound.arguments.items():
         bound.arguments[name] = tree.map_structure(lambda leaf, n=name: _spec(leaf, n), value)
     return bound.args, bound.kwargs
+
+
+def _described(value: Any) -> str:
+    is_plain = isinstance(value, int | float | str | bytes | None)
+    return f"Literal[{value!r}]" if is_plain and value is not None else repr(value)
 
 
 def _spec(leaf: Any, name: str) -> Any:

@@ -39,6 +39,24 @@ class SignatureError(ShapeError, TypeError):
     """An argument is none that an `input_signature` says; TensorFlow raises a TypeError."""
 
 
+_PLAIN = (int, float, bool, str, bytes, type(None))
+
+
+def _key_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Arguments as a key: specs of tensors, and values of Python's; None where others are there."""
+    leaves: list[Any] = []
+    for leaf in tree.flatten([list(args), kwargs]):
+        if hasattr(leaf, "shape") and hasattr(leaf, "dtype") and not isinstance(leaf, Variable):
+            shape = None if leaf.shape is None else tuple(leaf.shape)
+            name = leaf.name if isinstance(leaf, TensorSpec) else None
+            leaves.append((shape, as_dtype(leaf.dtype).name, name))
+        elif type(leaf) in _PLAIN:
+            leaves.append((type(leaf), repr(leaf)))  # 1, 1.0 and True, 0.0 and -0.0 are equal
+        else:
+            return None
+    return repr(tree.map_structure(lambda _: 0, [list(args), kwargs])), tuple(leaves)
+
+
 class Function(Compiled[..., Any]):
     """A function that is compiled, or runs as it stands where that cannot be.
 
@@ -50,7 +68,7 @@ class Function(Compiled[..., Any]):
 
     # Bookkeeping, on which no program depends; `_seen` has the shapes and dtypes of the arguments
     # it was traced for.
-    __slots__ = ("_has_data_loop", "_is_plain", "_of_tensors", "_seen")
+    __slots__ = ("_concrete", "_has_data_loop", "_is_plain", "_of_tensors", "_seen")
 
     def __init__(
         self,
@@ -60,6 +78,7 @@ class Function(Compiled[..., Any]):
     ) -> None:
         self._has_data_loop, self._is_plain, self._seen = False, False, None
         self._of_tensors: Function | None = None
+        self._concrete: dict[Any, ConcreteFunction] = {}
         super().__init__(python_function, input_signature)
         self._autograph = autograph
 
@@ -134,7 +153,12 @@ class Function(Compiled[..., Any]):
         if not kwargs and leaves and all(map(_is_ranked, leaves)):
             specs = [TensorSpec(x.shape, as_dtype(x.dtype).name) for x in leaves]
             self._keep(tree.pack_sequence_as(list(args), specs))
-        return ConcreteFunction(self, (args, kwargs))
+        key = _key_of(args, kwargs)
+        if key is None:
+            return ConcreteFunction(self, (args, kwargs))
+        if key not in self._concrete:
+            self._concrete[key] = ConcreteFunction(self, (args, kwargs))
+        return self._concrete[key]
 
     @property
     def known_signature(self) -> Any:

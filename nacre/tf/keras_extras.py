@@ -13,6 +13,7 @@ from nacre.core.config import standardize_data_format
 from nacre.core.errors import ArgumentError, ShapeError, message
 from nacre.core.registry import register
 from nacre.layers import BatchNormalization, Layer
+from nacre.layers.merging.merge import Merge
 from nacre.metrics import Mean
 from nacre.models.tf_keras import neural
 from nacre.tf.making import cast
@@ -288,6 +289,18 @@ def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Any:
     lengths = np.asarray(plain(tensor(label_lengths))).ravel()
     places = np.argwhere(np.arange(rows.shape[1]) < lengths[:, None])
     return SparseTensor(places, rows[tuple(places.T)], rows.shape)
+
+
+class MergeOfScripts(Merge):
+    """The base of merging layers in tf.keras 2, whose subclasses join tensors in
+    `_merge_function`."""
+
+    def _merge(self, tensors: list[Any]) -> Any:
+        return self._merge_function(tensors)
+
+    def _merge_function(self, inputs: list[Any]) -> Any:
+        """The joined tensor; subclasses define it."""
+        return super()._merge(inputs)
 
 
 def is_tf_random_generator_enabled() -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import nacre.export.importers.tensorflow.ops as _registered  # noqa: F401  (registers them)
 from nacre.core.errors import ArgumentError, DTypeError, ShapeError, TracedValueError, message
 from nacre.core.origins import passed_users_code
-from nacre.core.tracing import is_tracer
+from nacre.core.tracing import is_tracer, is_tracing
 from nacre.data import HostTensor
 from nacre.data.dataset.elements import sealed
 from nacre.export.importers.tensorflow.registry import OPS, DataType, Node
@@ -49,6 +49,13 @@ def node(name: str) -> Callable[..., Any]:
         if is_of_numbers and as_dtype(inputs[0].dtype) == "bool":
             rule, fix = "it takes numbers", "Convert them: tf.cast(x, tf.int32)."
             raise DTypeError(message(f"tf op {name}", rule, "bool", fix))
+        if inputs and is_tracing() and all(map(_is_whole_constant, inputs)) and is_of_numbers:
+            # What a program takes from no argument is known: a size may come of it.
+            with jax.ensure_compile_time_eval():
+                return landed(np.asarray(computed(inputs, attributes)))
+        return computed(inputs, attributes)
+
+    def computed(inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Any:
         described = Node(name, name, {key: _attribute(v) for key, v in attributes.items()})
         is_host = op.is_host or any(map(_is_text, inputs))
         given = [_on_host(name, x) for x in inputs] if is_host else inputs
@@ -70,6 +77,11 @@ def node(name: str) -> Callable[..., Any]:
         return _result(found, stays)
 
     return call
+
+
+def _is_whole_constant(value: Any) -> bool:
+    """Whether it is an array of whole numbers on the host."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "iu"
 
 
 def _is_text(value: Any) -> bool:

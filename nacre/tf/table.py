@@ -1139,6 +1139,10 @@ TensorLike = nacre.tf.values:Tensor
 """
 
 # Second names of layers and losses.
+ROWS["python.rnn_cell_impl"] = """
+_concat(prefix, suffix, static=False) = joined_sizes(prefix, suffix, static)
+"""
+
 ROWS["python.convolutions"] = """
 Conv = nacre.layers.convolution.sliding:SlidingLayer
 """
@@ -1213,6 +1217,7 @@ ROWS["keras.layers"] = """
 RandomHeight = nacre.tf.keras_dropped:RandomHeight
 RandomWidth = nacre.tf.keras_dropped:RandomWidth
 AbstractRNNCell = nacre.tf.keras_extras:AbstractRNNCell
+_Merge = nacre.tf.keras_extras:MergeOfScripts
 LocallyConnected1D = nacre.tf.keras_extras:LocallyConnected1D
 LocallyConnected2D = nacre.tf.keras_extras:LocallyConnected2D
 AvgPool1D = nacre.layers:AveragePooling1D

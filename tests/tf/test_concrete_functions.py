@@ -87,3 +87,63 @@ def test_they_are_signatures_of_folders_and_become_files_of_litert(tmp_path: Pat
     fixed = line.__call__.get_concrete_function(tf.TensorSpec([1, 2], tf.float32))
     content = tf.lite.TFLiteConverter.from_concrete_functions([fixed], line).convert()
     assert content[4:8] == b"TFL3"
+
+
+def test_the_same_is_asked_for_twice() -> None:
+    spec = lambda kind="float32", **named: tf.TensorSpec([None], kind, **named)
+    function = _function()
+    asked = function.get_concrete_function
+    first = asked(spec())
+    assert asked(spec()) is first and asked(spec(), training=False) is not first
+    others = [
+        asked(spec("int32")), asked(spec(), 1), asked(spec(), 1.0), asked(spec(), True),
+        asked(spec(name="other")), asked(tf.TensorSpec([2], "float32")), asked(tf.TensorSpec([], "float32")),
+    ]  # fmt: skip
+    assert len({id(one) for one in (first, *others)}) == len(others) + 1
+    assert _function().get_concrete_function(spec()) is not first
+    x = tf.constant([1.0, 2.0])
+    assert first(x)["out"].numpy().tolist() == [4.0, 6.0]
+    assert asked(spec(), 1.0)(x)["out"].numpy().tolist() == [3.0, 5.0]
+
+
+def test_a_variable_that_changes_holds_in_the_same_function() -> None:
+    scale = tf.Variable(2.0)
+    function = tf.function(lambda x: x * scale)
+    first = function.get_concrete_function(tf.TensorSpec([], "float32"))
+    assert float(first(tf.constant(3.0))) == 6.0
+    scale.assign(5.0)
+    again = function.get_concrete_function(tf.TensorSpec([], "float32"))
+    assert again is first and float(again(tf.constant(3.0))) == 15.0
+
+
+def test_a_signature_is_printed() -> None:
+    @tf.function
+    def power(base, exponent=2, *, name=None):
+        return base**exponent
+
+    found = power.get_concrete_function(tf.TensorSpec([None], "float32"), exponent=3)
+    text = found.pretty_printed_signature()
+    for line in (
+        "  base (POSITIONAL_OR_KEYWORD): TensorSpec(shape=(None,), dtype=tf.float32, name='base')",
+        "  exponent (POSITIONAL_OR_KEYWORD): Literal[3]",
+        "  name (KEYWORD_ONLY): None",
+        "Output Type:\n  TensorSpec(shape=(None,), dtype=tf.float32, name=None)",
+    ):
+        assert line in text
+    assert str(found) == f"ConcreteFunction {text}"
+    assert found.pretty_printed_signature(verbose=False) == "power(base, exponent, name)"
+
+
+def test_what_is_computed_of_constants_is_a_size_in_a_compiled_function() -> None:
+    edges = tf.constant([[0, 1], [1, 2], [0, 3]])
+    traces = []
+
+    @tf.function
+    def summed(x):
+        traces.append(x)
+        count = tf.reduce_max(edges[:, 0]) + 1
+        return tf.math.unsorted_segment_sum(x, edges[:, 0], num_segments=count)
+
+    for _ in range(3):
+        assert summed(tf.constant([1.0, 2.0, 4.0])).numpy().tolist() == [5.0, 2.0]
+    assert len(traces) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,24 @@ def test_locally_connected_layers_take_the_global_data_format() -> None:
         backend.set_image_data_format("channels_last")
     with pytest.raises(ValueError, match="data_format"):
         layers.LocallyConnected1D(5, 2, data_format="first")
+
+
+def test_layers_merge_by_a_function_of_a_subclass() -> None:
+    class Between(tf.keras.layers._Merge):
+        def _merge_function(self, inputs):
+            return 0.25 * inputs[0] + 0.75 * inputs[1]
+
+    x, y = np.ones((2, 3), "float32"), np.full((2, 3), 5.0, "float32")
+    first, second = tf.keras.Input((3,)), tf.keras.Input((3,))
+    model = tf.keras.Model([first, second], Between()([first, second]))
+    np.testing.assert_allclose(Between()([x, y]), np.full((2, 3), 4.0))
+    np.testing.assert_allclose(model.predict([x, y], verbose=0), np.full((2, 3), 4.0))
+    with pytest.raises(ShapeError, match="one size"):
+        Between()([x, np.ones((2, 4), "float32")])
+
+
+def test_sizes_of_states_are_joined() -> None:
+    join = importlib.import_module("nacre.tf.rows").made("python.rnn_cell_impl", "_concat")
+    assert join(2, [3, 4]).numpy().tolist() == [2, 3, 4] and join(2, [3]).dtype == tf.int32
+    assert join(tf.constant(2), tf.TensorShape([3])).numpy().tolist() == [2, 3]
+    assert join(None, [3], static=True).as_list() == [None, 3]
