@@ -27,6 +27,7 @@ from nacre.core.errors import (
 from nacre.core.kinds import is_dict, is_list
 from nacre.core.names import free_name
 from nacre.core.numbers import number
+from nacre.core.older import is_older_meant
 from nacre.core.protocols import TrainingOptimizer, overrides
 from nacre.core.registry import is_builtin
 from nacre.core.terminal import show
@@ -287,12 +288,20 @@ class CompiledTraining:
         return [self.loss_tracker, *self._trackers()]
 
     def named_metrics(self, model: Any) -> list[tuple[str, Metric]]:
-        """(name in logs, metric), in the order of `metrics`."""
+        """(name in logs, metric), in the order of `metrics`.
+
+        Scripts of tf.keras 2 have the outputs' losses before the metrics, as they unpack them.
+        """
         if overrides(model, "metrics"):  # the user's own list is all there is to report
             return _with_free_names((m.name, m) for m in model.metrics)
         named: list[tuple[str, Metric]] = [("loss", self.loss_tracker)]
-        named.extend(self._asked_for())
-        named.extend((tracker.name, tracker) for tracker in self._trackers())
+        asked = self._asked_for()
+        trackers = self._trackers()
+        if is_older_meant():
+            places = {id(output.tracker): n for n, output in enumerate(self.outputs or ())}
+            trackers.sort(key=lambda tracker: places.get(id(tracker), len(places)))
+        losses = [(tracker.name, tracker) for tracker in trackers]
+        named.extend([*losses, *asked] if is_older_meant() else [*asked, *losses])
         known = {id(m) for _, m in named}
         named.extend((m.name, m) for m in model.metrics if id(m) not in known)
         return _with_free_names(named)

@@ -69,6 +69,38 @@ def test_history_and_logs_stand_as_they_were_made(capsys: pytest.CaptureFixture[
         assert found["mae"] == found["error"]
 
 
+def test_evaluate_gives_the_losses_of_outputs_before_their_metrics() -> None:
+    inputs = tf.keras.Input((3,))
+    outputs = [
+        tf.keras.layers.Dense(2, name="b")(inputs),
+        tf.keras.layers.Dense(1, name="a")(inputs),
+    ]
+    model = tf.keras.Model(inputs, outputs)
+    model.compile("sgd", ["mse", "mae"], metrics=[["mae"], ["mse"]])
+    targets = [np.zeros((8, 2)), Y]
+    names = ["loss", "b_loss", "a_loss", "b_mae", "a_mse"]
+    history = model.fit(X, targets, verbose=0, validation_data=(X, targets)).history
+    assert list(history) == [*names, *(f"val_{name}" for name in names)]
+    assert model.metrics_names == names
+    first, second = (np.asarray(part) for part in model.predict(X, verbose=0))
+    wanted = [np.mean(first**2), np.mean(abs(second - Y))]
+    wanted = [sum(wanted), *wanted, np.mean(abs(first)), np.mean((second - Y) ** 2)]
+    np.testing.assert_allclose(model.evaluate(X, targets, verbose=0), wanted, rtol=1e-5)
+    np.testing.assert_allclose(model.test_on_batch(X, targets), wanted, rtol=1e-5)
+
+
+def test_losses_of_named_outputs_stand_in_the_order_of_their_names() -> None:
+    inputs = tf.keras.Input((3,))
+    first, second = tf.keras.layers.Dense(2)(inputs), tf.keras.layers.Dense(1)(inputs)
+    model = tf.keras.Model(inputs, {"scores": first, "boxes": second})
+    model.compile("sgd", {"scores": "mse", "boxes": "mae"}, metrics={"scores": "mae"})
+    targets = {"scores": np.zeros((8, 2)), "boxes": Y}
+    found = model.evaluate(X, targets, verbose=0)
+    predicted = model.predict(X, verbose=0)
+    wanted = [np.mean(abs(predicted["boxes"] - Y)), np.mean(predicted["scores"] ** 2)]
+    np.testing.assert_allclose(found[:3], [sum(wanted), *wanted], rtol=1e-5)
+
+
 def test_logs_of_an_own_step_stand_as_it_made_them() -> None:
     class Stepping(tf.keras.Model):
         def __init__(self) -> None:
