@@ -58,6 +58,7 @@ from nacre.models.model import Model
 from nacre.models.trainable import Trainable
 from nacre.tf.data_experimental import get_next_as_optional
 from nacre.tf.dtypes import DType, as_dtype, as_dtype_or_none
+from nacre.tf.generation import is_keras_3
 from nacre.tf.older_attributes import OF_LAYERS, OF_SYMBOLS, OF_TENSORS
 from nacre.tf.older_numpy import names_taken_away
 from nacre.tf.ragged_methods import RAGGED
@@ -252,13 +253,31 @@ def _value_that_is_called(old: Any) -> property:
     return property(get, getattr(old, "__set__", None))
 
 
+def _is_of_keras_3(value: Any) -> bool:
+    """Whether a variable or a symbolic tensor is told of as Keras 3 does: its own name, 'kernel',
+    and the text 'float32' for its dtype. A `tf.Variable` is TensorFlow's in every generation."""
+    from nacre.tf.variable import Variable as OfTensorFlow
+
+    # Not isinstance: any variable is an instance of that one in scripts.
+    return is_keras_3() and OfTensorFlow not in type(value).__mro__
+
+
+def _dtype_of_variables(old: Any) -> Callable[[Any], Any]:
+    read = old.__get__
+    return lambda self: read(self) if _is_of_keras_3(self) else _dtype_for_scripts(read(self))
+
+
+def _shown_by_generation(old: Any) -> Callable[[Any], str]:
+    return lambda self: old(self) if _is_of_keras_3(self) else shown_variable(self)
+
+
 def _name_of_variables() -> property:
     """The name of a variable, which is an attribute of its own."""
     frame, known = sys._getframe, _asks
 
     def get(self: Any) -> Any:
         file = frame(1).f_code.co_filename
-        if known.get(file) is not False and _is_script(file):
+        if known.get(file) is not False and _is_script(file) and not _is_of_keras_3(self):
             return name_in_tensorflow(self)
         try:
             return vars(self)["name"]
@@ -704,7 +723,9 @@ def _kept_dtype() -> property:
         except KeyError:
             raise AttributeError("dtype") from None
         is_script = _is_script(sys._getframe(1).f_code.co_filename)
-        return _dtype_for_scripts(found) if is_script else found
+        if not is_script or (isinstance(self, KerasTensor) and is_keras_3()):
+            return found
+        return _dtype_for_scripts(found)
 
     return property(get, lambda self, dtype: vars(self).__setitem__("dtype", dtype))
 
@@ -828,8 +849,9 @@ def _make_and_lend() -> None:
             _lend(kind, __call__=_giving_tensors(vars(kind)["__call__"]))
     for name in ("__neg__", "__abs__", "__invert__"):
         _lend(Variable, **{name: _of_sign(getattr(Variable, name), name)})
-    for cls in (ARRAY, TRACER, HostTensor, Variable, Ragged):
+    for cls in (ARRAY, TRACER, HostTensor, Ragged):
         _lend(cls, dtype=_for_scripts(cls.dtype, _dtype_read_by(cls.dtype)))
+    _lend(Variable, dtype=_for_scripts(Variable.dtype, _dtype_of_variables(Variable.dtype)))
     for cls in (KerasTensor, TensorSpec):
         _lend(cls, dtype=_kept_dtype())
     _lend(ARRAY, numpy=_numpy, __repr__=_repr, __str__=_text, __array_function__=_with_numpy)
@@ -842,7 +864,7 @@ def _make_and_lend() -> None:
     _lend(HostTensor, __repr__=_repr, __str__=_text, ref=_ref, get_shape=_get_shape)
     _lend(Variable, shape=_shape_of(Variable.shape), get_shape=_get_shape, ref=_ref)
     _lend(Variable, value=_value_that_is_called(Variable.value), name=_name_of_variables())
-    _lend(Variable, __repr__=shown_variable)
+    _lend(Variable, __repr__=_shown_by_generation(Variable.__repr__))
     _lend(nacre.layers.Layer, submodules=property(_submodules), name_scope=_scope_of_names)
     _lend(Variable, __getitem__=noting(Variable.__getitem__), **OF_VARIABLES)
     _lend(

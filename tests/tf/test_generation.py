@@ -49,3 +49,39 @@ def test_a_notebook_is_told_it_from_its_first_cell_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "nacre", "run", "-q", str(path)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["3"]
+
+
+OBJECTS = """
+import keras, tensorflow as tf
+from keras import layers
+{sign}
+layer = layers.Dense(2, name="last")
+layer.build((None, 3))
+x, own = keras.Input((2,)), tf.Variable([1.0], name="own")
+print([v.name for v in layer.weights], own.name)
+print(layer.kernel.dtype, x.dtype, own.dtype, str(layer.bias)[:13], str(own)[:12])
+print(x.dtype == "float32", x.dtype == tf.float32, layer.kernel.dtype == tf.float32)
+print(tf.cast(own, layer.kernel.dtype).dtype == tf.float32, layer.kernel.numpy().shape)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sign", "told"),
+    [
+        (
+            "keras.ops",
+            "['kernel', 'bias'] own:0\nfloat32 float32 <dtype: 'float32'> <Variable pat <tf.Variable\n",
+        ),
+        (
+            "",
+            "['last/kernel:0', 'last/bias:0'] own:0\n<dtype: 'float32'> <dtype: 'float32'> "
+            "<dtype: 'float32'> <tf.Variable  <tf.Variable\n",
+        ),
+    ],
+)
+def test_variables_are_told_of_as_the_generation_does(sign: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.py"
+    path.write_text(OBJECTS.format(sign=sign))
+    command = [sys.executable, "-m", "nacre", "run", "-q", str(path)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout == f"{told}True True True\nTrue (3, 2)\n"
