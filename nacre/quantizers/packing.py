@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, DTypeError, message
+from nacre.core.halves import in_bytes
 
 _DTYPES = ("int8", "uint8")
 
@@ -36,10 +37,7 @@ def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[
     size = lines.shape[0]
     if size % 2:
         lines = jnp.pad(lines, [(0, 1), *[(0, 0)] * (lines.ndim - 1)])
-    # In uint8, as shifts of signed numbers would carry the sign into the other half.
-    halves = lines.astype("uint8") & 0xF
-    packed = (halves[0::2] | (halves[1::2] << 4)).astype(dtype)
-    packed = jnp.moveaxis(packed, 0, axis)
+    packed = jnp.moveaxis(in_bytes(lines).astype(dtype), 0, axis)
     return packed, tuple(packed.shape), size
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nacre.core.errors import ArgumentError, UnsupportedOpError, listed, message
+from nacre.core.halves import in_bytes_as_stored
 from nacre.core.regions import Content
 from nacre.core.wire.tflite import (
     IDENTIFIER,
@@ -30,7 +31,6 @@ from nacre.export.targets.target import Request
 SIGNATURE = "serving_default"
 # `deprecated_builtin_code` holds a byte: what is beyond has this number there.
 _LAST_OLD_CODE = 127
-_HALVES = np.array([1, 16], "u1")
 
 
 def write(request: Request) -> Mapping[str, Content]:
@@ -224,10 +224,7 @@ class _File:
 
 def _stored(tensor: Tensor) -> np.ndarray:
     """The numbers as bytes hold them: of 4 bits two in each, the first in the lower half."""
-    if tensor.dtype != "int4":
-        return tensor.numbers
-    halves = tensor.numbers.reshape(-1).view("u1") & 15
-    return np.append(halves, np.zeros(halves.size % 2, "u1")).reshape(-1, 2) @ _HALVES
+    return in_bytes_as_stored(tensor.numbers) if tensor.dtype == "int4" else tensor.numbers
 
 
 def _tensors(body: Body) -> list[Tensor]:

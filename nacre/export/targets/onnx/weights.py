@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from nacre.core.halves import in_bytes_as_stored
 from nacre.export.targets.onnx.body import Array, Body, Made, Stored, graphs_within
 
 Bits: TypeAlias = Literal["int8", "int4"]
@@ -76,7 +77,7 @@ class _Quantizing:
         how = _scaled_as(made, place, data, is_short)
         numbers, scales = quantized(data, 4 if is_short else 8, how.axis, how.block)
         scale = shared.own(f"{name}_scale")
-        packed = packed_in_halves(numbers) if is_short else numbers
+        packed = in_bytes_as_stored(numbers) if is_short else numbers
         shared.stored[name] = Stored(name, packed, "int4" if is_short else "", numbers.shape)
         shared.stored[scale] = Stored(scale, scales)
         attributes: dict[str, Any] = {}
@@ -143,23 +144,10 @@ def quantized(
     return numbers, scales if block else scales.reshape(() if axis is None else -1)
 
 
-def packed_in_halves(numbers: Array) -> Array:
-    """Numbers of 4 bits, two in a byte, the first in the low half; an odd one is followed by 0.
-
-    Source: https://onnx.ai/onnx/technical/int4.html.
-    Example:
-        >>> packed_in_halves(np.int8([1, -1, 3])).tolist()
-        [241, 3]
-    """
-    flat = np.append(numbers.ravel(), np.zeros(numbers.size % 2, "int8")).view("uint8") & 15
-    return flat[::2] | flat[1::2] << 4
-
-
 __all__ = [
     "SINCE_4_BITS",
     "Bits",
     "filters_of",
-    "packed_in_halves",
     "quantize_weights",
     "quantized",
 ]

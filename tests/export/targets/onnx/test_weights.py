@@ -11,8 +11,9 @@ import pytest
 import nacre
 from nacre import layers
 from nacre.core.errors import ArgumentError, FileFormatError
+from nacre.core.halves import in_bytes_as_stored
 from nacre.export.targets.onnx import weights
-from nacre.export.targets.onnx.weights import packed_in_halves, quantized
+from nacre.export.targets.onnx.weights import quantized
 from tests.contracts.test_target_contract import writable
 
 onnx = pytest.importorskip("onnx", reason="what reads the files is not installed")
@@ -153,6 +154,6 @@ def test_each_number_is_within_half_a_step(bits: int, axis: int | None, block: i
 
 def test_halves_of_bytes_are_read_back() -> None:
     numbers = np.arange(-7, 8, dtype="int8")
-    packed = packed_in_halves(numbers)
+    packed = in_bytes_as_stored(numbers)
     both = np.stack([packed & 15, packed >> 4], -1).ravel()[: numbers.size].astype("int8")
     np.testing.assert_array_equal(np.where(both > 7, both - 16, both), numbers)
