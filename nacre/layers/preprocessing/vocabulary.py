@@ -672,10 +672,27 @@ class IntegerLookup(IndexLookup):
             return token % self.num_oov_indices
         return super()._bucket(token)
 
+    def call(self, inputs: Any) -> Any:
+        """Indices or vectors for integers; integers for indices when inverted."""
+        if self.invert and is_tracer(inputs):
+            return self._traced_tokens(inputs)
+        return super().call(inputs)
+
     def _indices(self, inputs: Any) -> Any:
         if not is_tracer(inputs):
             return super()._indices(inputs)
         return self._traced_indices(inputs)
+
+    def _traced_tokens(self, inputs: jax.Array) -> jax.Array:
+        """The integers of indices inside a compiled program."""
+        self._ready_tokens()
+        tokens = np.array([*self.get_vocabulary(), self.oov_token], "int64")
+        refuse_wide_integers(tokens, f"{self._who()}, vocabulary, inside a compiled model")
+        tokens = tokens.astype("int32")
+        unknown = len(tokens) - 1
+        indices = inputs.astype("int32")
+        known = (indices >= 0) & (indices < unknown)
+        return jnp.asarray(tokens)[jnp.where(known, indices, unknown)]
 
     def _traced_indices(self, inputs: jax.Array) -> jax.Array:
         """The same inside a compiled program, where unknown integers cannot be refused."""

@@ -14,6 +14,7 @@ import pytest
 
 import nacre
 from nacre.core import tree
+from nacre.core.errors import DTypeError
 from nacre.core.symbolic import KerasTensor
 from nacre.export.capture import Captured, capture
 from nacre.export.graph.evaluate import evaluate
@@ -121,6 +122,24 @@ def test_integers_are_looked_up_by_one_search_of_any_dtype(dtype: str) -> None:
     given = np.array([[3, 9, 5], [0, 7, 9]], dtype)
     (found,) = evaluate(graph, [given]).outputs.values()
     np.testing.assert_array_equal(found, [[2, 1, 3], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("arguments", [{}, {"mask_token": 0}, {"num_oov_indices": 3}])
+def test_integers_of_indices_are_those_that_the_layer_gives_alone(arguments: Any) -> None:
+    lookup = nacre.layers.IntegerLookup(
+        vocabulary=[9, -3, 5], invert=True, oov_token=-7, **arguments
+    )
+    model = nacre.Sequential([nacre.Input((3,), dtype="int32"), lookup])
+    given = np.array([[0, 1, 2], [3, 4, 5], [6, -1, 2**31 - 1]], "int32")
+    (found,) = evaluate(capture(model).graph, [given]).outputs.values()
+    np.testing.assert_array_equal(found, lookup(given))
+    np.testing.assert_array_equal(model.predict(given, verbose=0), found)
+
+
+def test_integers_of_indices_wider_than_32_bits_have_no_form_in_a_graph() -> None:
+    lookup = nacre.layers.IntegerLookup(vocabulary=[2**40, 3], invert=True)
+    with pytest.raises(DTypeError, match="vocabulary, inside a compiled model"):
+        capture(nacre.Sequential([nacre.Input((3,), dtype="int32"), lookup]))
 
 
 def test_all_that_has_no_form_is_told_at_once_with_its_layer() -> None:

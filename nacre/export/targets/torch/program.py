@@ -165,8 +165,10 @@ class Program:
             # By axes of size 1 alone, which says nothing of how long the others must be.
             gone = [axis for axis, n in enumerate(old) if n == 1]
             come = [axis for axis, n in enumerate(new) if n == 1]
-            squeezed = "".join(f".squeeze({axis})" for axis in reversed(gone))
-            return tensor + squeezed + "".join(f".unsqueeze({axis})" for axis in come)
+            # squeeze would keep the axis where a trace does not know that its size is 1: in a loop
+            # PyTorch gives sizes of weights symbols too, and what is cut of them `s - 1` rows.
+            taken = "".join(f".select({axis}, 0)" for axis in reversed(gone))
+            return tensor + taken + "".join(f".unsqueeze({axis})" for axis in come)
         return f"{tensor}.reshape({self.sizes(new)})"
 
     # --- arrays -----------------------------------------------------------------------------------
