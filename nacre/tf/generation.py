@@ -66,4 +66,16 @@ def keras_version() -> str:
     return _KERAS_3["keras"]
 
 
-__all__ = ["is_keras_3", "keras_version", "note_source", "version_of"]
+def backend() -> str:
+    """`keras.backend.backend()`: 'jax' where the script chose it, for steps written for it.
+
+    Else 'tensorflow', by which scripts that use its functions choose.
+
+    Example:
+        >>> backend()
+        'tensorflow'
+    """
+    return "jax" if os.environ.get("KERAS_BACKEND") == "jax" else "tensorflow"
+
+
+__all__ = ["backend", "is_keras_3", "keras_version", "note_source", "version_of"]

@@ -1152,7 +1152,7 @@ list_local_devices = nacre.tf.machine:list_local_devices
 """
 
 ROWS["keras.backend"] = """
-backend() = 'tensorflow'
+backend = nacre.tf.generation:backend
 get_session = nacre.tf.session_settings:get_session
 set_session = nacre.tf.session_settings:set_session
 shape(x) = shape(x, int32)

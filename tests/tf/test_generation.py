@@ -41,6 +41,16 @@ def test_a_script_is_told_the_version_it_is_written_for(
     assert tf.keras.version().startswith("3.")
 
 
+@pytest.mark.parametrize(
+    ("chosen", "told"), [("jax", "jax"), ("tensorflow", "tensorflow"), ("", "tensorflow")]
+)
+def test_a_script_that_chose_jax_is_told_so(
+    chosen: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", chosen)
+    assert tf.keras.backend.backend() == told
+
+
 def test_a_notebook_is_told_it_from_its_first_cell_on(tmp_path: Path) -> None:
     texts = ["import keras\nprint(keras.__version__[0])", "from keras import ops"]
     cells = [{"cell_type": "code", "source": text} for text in texts]
