@@ -93,7 +93,7 @@ def joined(values: Any, axis: Any) -> Any:
     return node("ConcatV2")(*same(*values), ints(axis))
 
 
-def joined_sizes(prefix: Any, suffix: Any, static: bool) -> Any:
+def joined_sizes(prefix: Any, suffix: Any, static: bool = False) -> Any:
     """The sizes of two parts of a shape one after another, as cells make shapes of states.
 
     Args:

@@ -1140,7 +1140,7 @@ TensorLike = nacre.tf.values:Tensor
 
 # Second names of layers and losses.
 ROWS["python.rnn_cell_impl"] = """
-_concat(prefix, suffix, static=False) = joined_sizes(prefix, suffix, static)
+_concat = nacre.tf.arranging:joined_sizes
 """
 
 ROWS["python.convolutions"] = """

@@ -127,7 +127,7 @@ def test_layers_merge_by_a_function_of_a_subclass() -> None:
 
 
 def test_sizes_of_states_are_joined() -> None:
-    join = importlib.import_module("nacre.tf.rows").made("python.rnn_cell_impl", "_concat")
+    join = importlib.import_module("nacre.tf.namespaces").find("python.rnn_cell_impl", "_concat")
     assert join(2, [3, 4]).numpy().tolist() == [2, 3, 4] and join(2, [3]).dtype == tf.int32
     assert join(tf.constant(2), tf.TensorShape([3])).numpy().tolist() == [2, 3]
     assert join(None, [3], static=True).as_list() == [None, 3]
