@@ -116,7 +116,7 @@ def test_strings_of_layers_are_tensors_outside_of_models() -> None:
     assert tf.strings.reduce_join(words).numpy() == b"ab[UNK]"
     inputs = tf.keras.Input((1,), dtype="int64")
     model = tf.keras.Model(inputs, back(inputs))
-    assert np.asarray(model.predict(np.array([[2]]), verbose=0)).ravel().tolist() == ["b"]
+    assert np.asarray(model.predict(np.array([[2]]), verbose=0)).ravel().tolist() == [b"b"]
 
 
 def test_strategies_tell_where_the_code_is() -> None:
