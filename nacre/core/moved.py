@@ -76,15 +76,15 @@ def warn_where_decisive(
         owners: The layers that were called, to say whose it is.
         trace: Traces the code once more and gives its program, a closed jaxpr.
     """
+    owners = list(owners)
     names = [_name(reading, then, owners) for reading, then in changed]
     counted = [reading for reading, _ in changed]
-    with _put_back(counted):
+    with _put_back(counted), _numbers_kept(owners):
         try:
             before, first = _numbers(counted), _content(trace())
             after, second = _numbers(counted), _content(trace())
             if first == second:
-                _move_on(before, after)
-                second = _content(trace())
+                second = _elsewhere(before, after, counted, trace, first)
         except Exception:
             # Of code that bears one call alone: the next trace says so, where there is one.
             first, second = taken, []
@@ -99,21 +99,132 @@ def warn_where_decisive(
 
 
 _FAR = 25_200  # a multiple of the numbers to 10 and of 12, 16, 20, 25, 50 and 100
+_MOST_PLACES = 6  # that are traced because code compares a count with them
 
 
-def _move_on(before: list[_Number], after: list[_Number]) -> None:
-    """Set what a trace counted to where it may decide: a script's `if self.count % 10 == 0`, or
-    `if self.count > 1000`, is the same at the first calls.
+def _elsewhere(
+    before: list[_Number],
+    after: list[_Number],
+    counted: list[Any],
+    trace: Callable[[], Any],
+    first: Any,
+) -> Any:
+    """The program where what a trace counted has gone on: another one than the first, if there is.
+
+    A script's `if self.count > 1000` is the same at the first calls, and so is
+    `if self.count == 500`: what it compares with is noted on the way, and tried.
 
     Args:
-        before, after: The numbers around a trace. The next one counts to `_FAR`.
+        before, after: The numbers around a trace.
+        counted: Where they are.
+        trace: Traces the code once more.
+        first: The program as the first calls give it.
     """
     if len(before) != len(after):
-        return
-    for earlier, now in zip(before, after, strict=True):
-        step = now.value - earlier.value
-        if step and now.value < _FAR:
-            now.set(_FAR - step)
+        return first
+    steps = [now.value - then.value for then, now in zip(before, after, strict=True)]
+    starts = {
+        at: _FAR - step
+        for at, step in enumerate(steps)
+        if step and after[at].value < _FAR  # else it has counted so far by itself
+    }
+
+    def traced_from(starts: dict[int, int]) -> Any:
+        numbers = _numbers(counted)
+        for at, start in starts.items():
+            numbers[at].set(start)
+        return _content(trace())
+
+    places: list[tuple[int, int]] = []
+    try:
+        found = traced_from({at: _Counted(start, 0, at, places) for at, start in starts.items()})
+    except Exception:  # something takes plain numbers alone
+        places.clear()
+        found = traced_from(starts)
+    to_come = [
+        (at, start)
+        for at, start in dict.fromkeys(places)
+        if (ahead := (start - after[at].value) / steps[at]) >= 0 and ahead.is_integer()
+    ]
+    for at, start in to_come[:_MOST_PLACES]:
+        if found != first:
+            break
+        with contextlib.suppress(Exception):  # code may raise there
+            found = traced_from({at: start})
+    return found
+
+
+class _Counted(int):
+    """A number that notes what it, a sum with it or its remainder is compared with."""
+
+    _shift: int
+    _at: int
+    _places: list[tuple[int, int]]
+
+    def __new__(cls, value: int, shift: int, at: int, places: list[tuple[int, int]]) -> _Counted:
+        """One of a value.
+
+        Args:
+            value: The value.
+            shift: What was added to the number that was set.
+            at: Which number that is.
+            places: Where (at, number to set) is added, that makes a comparison another one.
+        """
+        made = super().__new__(cls, value)
+        made._shift, made._at, made._places = shift, at, places
+        return made
+
+    def _moved(self, value: int) -> _Counted:
+        return _Counted(value, self._shift + value - int(self), self._at, self._places)
+
+    def _note(self, *others: Any) -> None:
+        for other in others:
+            if isinstance(other, int | float) and other == other // 1:
+                self._places.append((self._at, int(other) - self._shift))
+
+    def __add__(self, other: int) -> int:
+        return self._moved(int(self) + other) if type(other) is int else int(self) + other
+
+    def __sub__(self, other: int) -> int:
+        return self._moved(int(self) - other) if type(other) is int else int(self) - other
+
+    def __mod__(self, other: int) -> int:
+        return self._moved(int(self) % other) if type(other) is int else int(self) % other
+
+    __radd__ = __add__
+
+    def __eq__(self, other: object) -> bool:
+        self._note(other)
+        return int(self) == other
+
+    def __ne__(self, other: object) -> bool:
+        self._note(other)
+        return int(self) != other
+
+    def __lt__(self, other: float) -> bool:
+        self._note(other)
+        return int(self) < other
+
+    def __ge__(self, other: float) -> bool:
+        self._note(other)
+        return int(self) >= other
+
+    def __le__(self, other: float) -> bool:
+        self._note(other, other + 1)
+        return int(self) <= other
+
+    def __gt__(self, other: float) -> bool:
+        self._note(other, other + 1)
+        return int(self) > other
+
+    def __bool__(self) -> bool:
+        self._note(0)
+        return int(self) != 0
+
+    __hash__ = int.__hash__
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        return int, (int(self),)  # copies note nothing
 
 
 def iterators_of(owner: Any) -> list[tuple[Any, str, Any]]:
@@ -234,6 +345,19 @@ def _put_back(moved: list[Any]) -> Generator[None]:
     finally:
         for step in undo:
             step()
+
+
+@contextlib.contextmanager
+def _numbers_kept(owners: list[Any]) -> Generator[None]:
+    """A block after which plain attributes of layers are what they are: `self.last = count`."""
+    kept = [(vars(owner), dict(vars(owner))) for owner in owners]
+    try:
+        yield
+    finally:
+        for held, before in kept:
+            for name, value in before.items():
+                if isinstance(value, readings.PLAIN) and isinstance(held.get(name), readings.PLAIN):
+                    held[name] = value
 
 
 def _keep(value: Any, undo: list[Callable[[], object]], depth: int = _DEPTH) -> None:

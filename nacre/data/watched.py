@@ -1,8 +1,10 @@
 """Whether a user's arrays were changed in place while somebody keeps a copy of them.
 
-A sum of all bytes is taken, at the speed of the memory (188 MB in 14 ms, where comparing with a
-copy takes 46 and CRC-32 71), and only where code of the user's may run in between. It consists of
-many sums, of numbers that lie a prime number apart: so it tells apart rows in another order too.
+A sum of all bytes is taken, near the speed of the memory (188 MB in 10 ms, where comparing with a
+copy takes 32 and CRC-32 27), and only where code of the user's may run in between. It consists of
+many sums, of numbers that lie a prime number apart, and of as many for another prime: numbers that
+change places without changing the sums of the one lie in other sums of the other, as a block is
+shorter than what both primes divide.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-_LANES = 1021  # a prime: rows whose size it divides are not to be expected
-_BLOCK_BYTES = 4 << 20  # summed at once, so that numbers that move far are seen to move
+_LANES = (1021, 1019)  # primes
+_BLOCK_BYTES = 4 << 20  # summed at once; less than 1021 * 1019 numbers of 8 bytes
 
 
 class WatchedArrays:
@@ -56,16 +58,15 @@ def _sums(array: np.ndarray) -> list[bytes]:
 
 
 def _sums_of_bytes(data: np.ndarray) -> list[bytes]:
-    line_bytes = _LANES * 8
-    step = _BLOCK_BYTES // line_bytes * line_bytes
     found: list[bytes] = []
-    for first in range(0, len(data), step):
-        part = data[first : first + step]
-        whole = len(part) // line_bytes * line_bytes
-        if whole:
-            numbers = part[:whole].view(np.uint64).reshape(-1, _LANES)
-            found.append(np.add.reduce(numbers, axis=0).tobytes())
-        found.append(part[whole:].tobytes())
+    for first in range(0, len(data), _BLOCK_BYTES):
+        part = data[first : first + _BLOCK_BYTES]
+        for lanes in _LANES:
+            whole = len(part) // (lanes * 8) * (lanes * 8)
+            if whole:
+                numbers = part[:whole].view(np.uint64).reshape(-1, lanes)
+                found.append(np.add.reduce(numbers, axis=0).tobytes())
+            found.append(part[whole:].tobytes())
     return found
 
 

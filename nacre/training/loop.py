@@ -210,7 +210,7 @@ class TrainRun(ResumableRun):
                 self._restore(resumed)  # the epoch had begun
                 self._done, reported = resumed.step, dict(resumed.logs)
                 self._is_batch_open = resumed.is_batch_open
-            if self._flags.changed() and any(map(changes_trainable, runner.callbacks)):
+            if self._flags.changed() and self._follows_flags():
                 self._take_flags()
             self._flags.warn_of_changes(self.who)
             self._take_changed_data()
@@ -241,6 +241,10 @@ class TrainRun(ResumableRun):
         if self._resumed is not None:  # nothing was left to train
             self._restore(self._resumed)
             self._epoch, self._done = self._resumed.epoch, self._resumed.step
+
+    def _follows_flags(self) -> bool:
+        """Whether training goes on, from the next epoch, with what callbacks make trainable."""
+        return any(map(changes_trainable, self.runner.callbacks))
 
     def _refuse_another_compile(self) -> None:
         if self.model._trainer is not self.trainer:
@@ -421,6 +425,8 @@ class TrainRun(ResumableRun):
             self.sync()
             self._is_exact = False
             self.runner.on_train_batch_begin(step)
+            if not self._follows_flags():
+                self._flags.warn_of_changes(self.who)
 
     def _execute(self, dispatch: Dispatch) -> None:
         """Run the steps, keep their result; first check that the values are still finite."""

@@ -323,7 +323,7 @@ class ModelPrograms:
 
 
 class TrainableFlags:
-    """The `trainable` flags of a model when a training begins.
+    """The `trainable` flags of a model's layers and variables when a training begins.
 
     Args:
         model: The model.
@@ -331,20 +331,25 @@ class TrainableFlags:
 
     def __init__(self, model: TrainedModel) -> None:
         self._version = trainable_flags_version()
-        self._flags = [(layer, layer._trainable) for layer in model._inventory().layers]
+        layers = model._inventory().layers
+        self._flags = [(layer, layer._trainable) for layer in layers]
+        self._of_variables = [(v, v.trainable) for v in model._inventory().lists().variables]
 
     def changed(self) -> list[str]:
-        """The names of layers whose flag was changed since."""
-        if self._version == trainable_flags_version():  # of no layer at all
+        """The names of layers, and paths of variables, whose flag was changed since."""
+        if self._version == trainable_flags_version():  # of nothing at all
             return []
-        return [layer.name for layer, flag in self._flags if layer._trainable != flag]
+        return [
+            *[layer.name for layer, flag in self._flags if layer._trainable != flag],
+            *[v.path for v, flag in self._of_variables if v.trainable != flag],
+        ]
 
     def warn_of_changes(self, who: str) -> None:
         """Warn, once, when a flag was changed since."""
         changed = self.changed()
         if not changed:
             return
-        self._flags = []
+        self._flags, self._of_variables = [], []
         warn(
             message(
                 who,

@@ -349,6 +349,11 @@ LATER = {
     "every third": lambda held: int(held.next() % 3 == 0),
     "every hundredth": lambda held: int(held.next() % 100 == 0),
     "rarely": lambda held: 1 / (1 + held.next() // 500),
+    "at the 500th": lambda held: int(held.next() == 500),
+    "but at the 500th": lambda held: int(held.next() - 1 != 499),
+    "at some": lambda held: int(held.next() in (71, 90)),
+    "every thousandth": lambda held: int(not held.next() % 1000),
+    "after 50000": beyond(50_000),
 }
 
 
@@ -361,6 +366,32 @@ def test_a_counter_that_decides_later_is_told_of(name: str, kind: Callable[[], A
     with pytest.warns(UserWarning, match="held.count.*stands still"):
         fit(nacre.Model, layer)
     assert 0 < layer.held.count < 10
+
+
+LATER_AND_FOR_NOTHING = {
+    "a print": lambda held: print() if held.next() == 500 else None,
+    "a number it never has": lambda held: float(held.next() == -1),
+    "a name": lambda held: f"call_{held.next()}",
+    "an error": lambda held: 1 // (held.next() != 500),
+}
+
+
+@pytest.mark.parametrize("name", LATER_AND_FOR_NOTHING)
+def test_a_counter_that_decides_nothing_later_is_not_told_of(name: str) -> None:
+    class Remembers(Holding):
+        last = 0
+
+        def call(self, inputs: Any) -> Any:
+            LATER_AND_FOR_NOTHING[name](self.held)
+            self.last = self.held.count
+            return inputs
+
+    layer = Remembers(Counter(), lambda held: 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(nacre.Model, layer)
+    assert type(layer.held.count) is type(layer.last) is int
+    assert 0 < layer.held.count < 10 and 0 < layer.last < 10
 
 
 CALLS = np.zeros((), "int64")

@@ -105,6 +105,17 @@ def test_arrays_of_any_form_are_read_again(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("numbers_apart", [1021, 1019, 2042, 1021 * 8, 1019 * 3, 1 << 16, 1021**2])
+def test_rows_that_change_places_are_seen_however_far_they_are_moved(numbers_apart: int) -> None:
+    array = np.random.default_rng(0).integers(0, 9, numbers_apart + 2)  # of 8 bytes
+    array[[0, -2]] = 10, 20
+    watched = WatchedArrays([array])
+    array[[0, -2]] = array[[-2, 0]]
+    assert watched.have_changed()
+    array[:] = array.copy()
+    assert not watched.have_changed()
+
+
 def test_shuffled_rows_stay_with_their_targets() -> None:
     def change(arrays: Arrays) -> None:
         arrays["x"] += 1

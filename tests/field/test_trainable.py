@@ -7,6 +7,8 @@ object that is compiled again go on counting.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -233,6 +235,37 @@ def test_flags_changed_by_a_callback_hold_from_the_next_fit_and_are_told():
     with pytest.warns(UserWarning, match=r"`trainable` is read when fit begins.*base"):
         found = moved(model, lambda: model.fit(X, Y, epochs=3, verbose=0, callbacks=[Unfreeze()]))
     assert found == ["head", "norm"]
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_begin", "on_train_batch_end"])
+@pytest.mark.parametrize("what", ["layer", "variable"])
+def test_flags_changed_within_an_epoch_are_told_in_it(hook, what):
+    model = make()
+    model.compile("sgd", "mse")
+    base = model.get_layer("base")
+    flagged = base if what == "layer" else base.kernel
+
+    def freeze(step, logs=None):
+        flagged.trainable = flagged.trainable and step < 1
+
+    callback = nacre.callbacks.LambdaCallback(**{hook: freeze})
+    with pytest.warns(UserWarning, match=r"`trainable` is read when fit begins.*base") as told:
+        model.fit(X, Y, batch_size=2, epochs=2, verbose=0, callbacks=[callback])
+    assert len(told) == 1
+
+
+def test_flags_changed_for_a_moment_within_an_epoch_are_not_told():
+    model = make()
+    model.compile("sgd", "mse")
+
+    def freeze(step, logs=None):
+        model.trainable = False
+        model.trainable = True
+
+    callback = nacre.callbacks.LambdaCallback(on_train_batch_begin=freeze)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, Y, batch_size=2, epochs=2, verbose=0, callbacks=[callback])
 
 
 def test_a_model_frozen_whole_after_it_was_trained_is_refused_as_one_frozen_in_part():
