@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from functools import partial
 from typing import Any, Protocol
@@ -217,6 +218,9 @@ def _product(
     summed = form.axes_summed(x.ndim)
     if isinstance(quantizer, AbsMaxQuantizer):
         rounded, scale_x = quantizer(x, axis=summed)
+    elif "axis" in inspect.signature(quantizer).parameters:  # one of a user's, called as by Keras
+        axes_of_it = tuple(summed)
+        rounded, scale_x = quantizer(x, axis=axes_of_it[0] if len(axes_of_it) == 1 else axes_of_it)
     else:
         rounded, scale_x = quantizer(x)
     sums = jnp.einsum(form.equation, rounded, numbers, preferred_element_type="int32")

@@ -63,6 +63,8 @@ class Quantized(Adapter):
             self.stored.append(self._replace(weight))
         layer._adapter = self
         layer.quantization_config = config
+        # Keras's name for it, past what layers track: it is in the config already.
+        object.__setattr__(layer, "inputs_quantizer", config.activation_quantizer)
         if layer.quantization_mode is None:
             layer.dtype_policy = get_policy(f"{policy}_from_{layer._policy.name}")
         self.float_shape = self.form.weights()[0].shape
