@@ -22,10 +22,10 @@ products: ours of float32, of bfloat16, and XLA's forward product of bfloat16:
 | 32, 784, 128          | 0.023 / 0.017 / 0.10 | 0.046 / 0.02 | 0.024 / 0.02 |
 
 So oneDNN, a dependency of 50 MB, would gain less than 1.15 times, but for kernels packed before,
-which training has only for one step. Nor would kernels that `predict` and `generate` keep packed gain
-that much: this kernel reads few rows' factor where it lies, and with one packed before takes 0.83 of
-the time for (8, 1024, 1024), 0.92 for (8, 384, 1536), 0.94 for (128, 1024, 1024), 0.97 to 0.99 for
-2048 rows; so a copy of every kernel, which can go stale, is not kept.
+which training has only for one step. Nor would kernels that `predict` and `generate` keep
+packed gain that much: for few rows they are read where they lie, and those packed before take 0.83
+of the time for (8, 1024, 1024), 0.92 for (8, 384, 1536), 0.94 for (128, 1024, 1024), 0.97 to 0.99
+for 2048 rows; so a copy of every kernel, which can go stale, is not kept.
 
 Without a compiler, autodiff writes the kernel's gradient as a transposed product,
 d_kernel = (d_yᵀ · x)ᵀ. XLA folds the transpose into the product and then reads its inputs along the
