@@ -209,6 +209,15 @@ def recurrences():
                 )
 
 
+def nibbles():
+    rng = np.random.default_rng(0)
+    for rows, features, units, block in [(1, 64, 130, 128), (7, 130, 64, 64), (3, 5, 7, 2)]:
+        blocks = -(-features // block)
+        packed = rng.integers(-128, 128, (features, (units + 1) // 2), dtype="int8")
+        zero = rng.integers(-8, 8, (blocks, units), dtype="int8")
+        quantized.int4_product(draw(0, rows, features), packed, draw(1, blocks, units), zero, block)
+
+
 def updates():
     sizes = [(3,), (70001,), (1,), (16, 16), (17,)]
     old, new, slopes = ([draw(10 * i + j, *s) for j, s in enumerate(sizes)] for i in range(3))
@@ -350,6 +359,7 @@ def drivers(tmp_path_factory):
         (library.POOLING, pools),
         (library.RECURRENT, recurrences),
         (library.QUANTIZED, bytes_products),
+        (library.NIBBLES, nibbles),
         (library.ADAM, updates),
         (library.GUARD, choices),
     ],

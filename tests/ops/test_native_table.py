@@ -46,6 +46,11 @@ def bytes_product(rows=3, features=64, units=64, dtype="float32", scale=64, **op
     return table.QuantizedWork(x, numbers, sized(scale), **options)
 
 
+def nibbles(rows=3, features=64, units=128, dtype="float32", zeros=128):
+    x, packed = sized(rows, features, dtype=dtype), sized(features, units // 2, dtype="int8")
+    return table.NibblesWork(x, packed, sized(2, units), sized(2, zeros, dtype="int8"))
+
+
 def layer_norm(*shape, size=None, is_last=True, dtype="float32"):
     scale = sized(shape[-1] if size is None else size, dtype=dtype)
     return table.LayerNormWork(sized(*shape, dtype=dtype), scale, None, is_last)
@@ -153,6 +158,17 @@ ROWS = [
             bytes_product(rows=SYMBOL),
             bytes_product(dtype="bfloat16"),
             bytes_product(features=63),
+        ],
+    ),
+    (
+        table.NIBBLES,
+        nibbles(),
+        [
+            nibbles(zeros=64),
+            nibbles(rows=SYMBOL),
+            nibbles(dtype="bfloat16"),
+            nibbles(rows=65),
+            nibbles(features=63),
         ],
     ),
     (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -19,6 +21,7 @@ from nacre.layers.adapters.weights import (
     unpacked,
 )
 from nacre.layers.base.adapting import register_adapter
+from nacre.ops.kernels.quantized import int4_product, is_compiled_of_4_bits
 from nacre.quantizers import Int4QuantizationConfig
 
 
@@ -68,6 +71,17 @@ class Int4Stored:
         )
         return matrix.reshape(self.weight.shape).astype(dtype)
 
+    def product(self, inputs: Any) -> Any:
+        """Few rows of floats by a matrix in blocks: by a compiled kernel where it can be used."""
+        weight = self.weight
+        is_usual = weight.pack_axis == 1 and weight.group_axis == 0 and weight.has_output_columns
+        if self.block_size == -1 or not is_usual:
+            return None
+        arrays = [variable.value for variable in self.variables[:3]]
+        if not is_compiled_of_4_bits(inputs, *arrays):
+            return None
+        return _product_of_blocks(weight, self.block_size, inputs, *arrays)
+
     def rows(self, indices: Any) -> Any:
         """The float rows at `indices`; NaN for an index outside the table."""
         flat = outside_as(indices, self.weight.shape[0]).reshape(-1)
@@ -80,6 +94,22 @@ class Int4Stored:
             self.weight, unpacked(self.weight, packed), scale, zero, self.block_size
         )
         return found.reshape(*indices.shape, -1)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _product_of_blocks(
+    weight: Weight, block_size: int, inputs: Any, packed: Any, scale: Any, zero: Any
+) -> Any:
+    """The product by a compiled kernel; its derivative is that by the float weight."""
+    return int4_product(inputs, packed, scale, zero, block_size)
+
+
+@_product_of_blocks.defjvp
+def _product_of_blocks_jvp(weight: Weight, block_size: int, primals: Any, tangents: Any) -> Any:
+    _, packed, scale, zero = primals
+    matrix = int4_values(weight, unpacked(weight, packed), scale, zero, block_size)
+    outputs = _product_of_blocks(weight, block_size, *primals)
+    return outputs, jnp.matmul(tangents[0], matrix)
 
 
 class Int4(Quantized):

@@ -74,7 +74,7 @@ class ProductForm:
             outputs = integer_product(self, quantizer, inputs, numbers[0], numbers[1], bias)
             return layer.activation(outputs)
         if numbers is None:
-            outputs = jnp.einsum(self.equation, inputs, kernel.values(inputs.dtype))
+            outputs = self._float_product(kernel, inputs)
         else:
             outputs = integer_product(self, quantizer, inputs, *numbers)
         if low_rank is not None:
@@ -82,6 +82,17 @@ class ProductForm:
         if bias is not None:
             outputs = outputs + bias
         return layer.activation(outputs)
+
+    def _float_product(self, kernel: Any, inputs: Any) -> Any:
+        """The product with the float weight that is stored."""
+        shape = self.weight.shape
+        axes = matrix_axes(self.equation, inputs.ndim, len(shape))
+        if axes:
+            leading = inputs.shape[: inputs.ndim - axes]
+            outputs = kernel.product(inputs.reshape(*leading, -1))
+            if outputs is not None:
+                return outputs.reshape(*leading, *shape[axes:])
+        return jnp.einsum(self.equation, inputs, kernel.values(inputs.dtype))
 
     def low_rank_outputs(self, inputs: Any, low_rank: LowRank) -> Any:
         """What the low-rank change adds: through the small rank where the labels allow it."""

@@ -41,6 +41,11 @@ class Stored(Protocol):
         """The float rows at `indices`."""
         ...
 
+    def product(self, inputs: Any) -> Any:
+        """Rows of floats, joined over the axes that are summed, by the weight as a matrix: where
+        there is a faster way than by `values`, else None."""
+        ...
+
 
 class Quantized(Adapter):
     """Weights kept as whole numbers; the float weights are gone.

@@ -116,6 +116,12 @@ LAYER_NORM = Library(
     ("layer_norm_forward", "layer_norm_backward"),
     companions=("attention", "dense", "activation", "adam", "classes"),
 )
+NIBBLES = Library(
+    "nibbles",
+    ("nibbles.cc", "handler.h"),
+    ("nibbles_product",),
+    companions=("layer_norm", "attention", "activation"),
+)
 POOLING = Library(
     "pooling",
     ("pooling.cc", "sliding.h", "handler.h"),
@@ -145,6 +151,7 @@ LIBRARIES = (
     GUARD,
     HALVES,
     LAYER_NORM,
+    NIBBLES,
     POOLING,
     QUANTIZED,
     RECURRENT,

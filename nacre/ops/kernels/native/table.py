@@ -43,6 +43,7 @@ FEWEST_ELEMENTS = 2**12  # of an activation or a normalisation: fewer cost less 
 FEWEST_ROWS = 8
 FEWEST_PRODUCTS = 2**13  # fewer cost less than a call
 FEWEST_BYTES = 2**12  # of an int8 kernel: fewer cost less than a call
+MOST_ROWS_OF_4_BITS = 64  # of 128 it takes as long to make the kernel float once for all
 FEWEST_SCORES = 2**12  # fewer cost less than a call
 MANY_ARRAYS = 32  # XLA makes the choice of fewer in the loops of their update
 
@@ -200,6 +201,17 @@ class QuantizedWork:
 
 
 @dataclass(frozen=True)
+class NibblesWork:
+    """Inputs (*batch, features), 4-bit numbers (features, units), two columns in a byte of int8,
+    and scales and zero points (blocks, units)."""
+
+    x: Array | jax.ShapeDtypeStruct
+    packed: Array | jax.ShapeDtypeStruct
+    scale: Array | jax.ShapeDtypeStruct
+    zero: Array | jax.ShapeDtypeStruct
+
+
+@dataclass(frozen=True)
 class ActivationWork:
     """What an activation is taken of."""
 
@@ -297,6 +309,19 @@ def _quantized_dtypes(work: QuantizedWork) -> bool:
         return work.x.dtype == work.numbers.dtype == jnp.int8
     beside = [work.scale, *(() if work.bias is None else (work.bias,))]
     return work.numbers.dtype == jnp.int8 and _are_float32(work.x, *beside)
+
+
+def _nibbles_fit(work: NibblesWork) -> bool:
+    if work.x.ndim < 2 or work.packed.ndim != 2 or work.scale.ndim != 2:
+        return False
+    units = work.scale.shape[1]
+    sizes = work.x.shape[-1], (units + 1) // 2
+    return work.packed.shape == sizes and work.zero.shape == work.scale.shape
+
+
+def _nibbles_dtypes(work: NibblesWork) -> bool:
+    are_whole = work.packed.dtype == work.zero.dtype == jnp.int8
+    return are_whole and _are_float32(work.x, work.scale)
 
 
 def _norm_fits(work: LayerNormWork) -> bool:
@@ -471,6 +496,24 @@ QUANTIZED: Kernel[QuantizedWork] = Kernel(
         ),
     ),
 )
+NIBBLES: Kernel[NibblesWork] = Kernel(
+    "int4 products",
+    "layers quantized to int4 in blocks, of few rows, as in generate",
+    library.NIBBLES,
+    (
+        Condition("sizes that fit each other", _nibbles_fit),
+        Condition(_KNOWN, lambda w: _are_known(w.x, w.packed)),
+        Condition("float32 by int4", _nibbles_dtypes),
+        Condition(
+            f"{MOST_ROWS_OF_4_BITS} rows at most",
+            lambda w: w.x.size <= MOST_ROWS_OF_4_BITS * w.x.shape[-1],
+        ),
+        Condition(
+            f"{FEWEST_BYTES} bytes of a kernel or more",
+            lambda w: w.packed.size >= FEWEST_BYTES,
+        ),
+    ),
+)
 ACTIVATION: Kernel[ActivationWork] = Kernel(
     "activation",
     "gelu in both forms and silu",
@@ -539,6 +582,7 @@ KERNELS = (
     DENSE,
     HALVES,
     QUANTIZED,
+    NIBBLES,
     HIGHEST,
     CROSS_ENTROPY,
     ACTIVATION,
