@@ -105,7 +105,7 @@ def test_a_model_that_is_loaded_and_one_whose_weights_are_set_compute_anew(tmp_p
     model.save(tmp_path / "model.keras")
     loaded = nacre.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), before)
-    scale = model.layers[0]._adapter.stored[0].variables[1]
+    (scale,) = (w for w in model.layers[0].weights if w.name == "kernel_scale")
     scale.assign(scale * 2)
     bias = model.layers[0].bias
     changed = model.predict(x, verbose=0)
