@@ -162,7 +162,7 @@ def _know_views(shared: Drafts, graph: Graph) -> None:
 
 def _needed_opset(graph: Graph) -> int:
     """The usual one, or what ops need that cannot be opened."""
-    least = [since for node in graph.all_nodes() if (since := _since_of_texts(node))]
+    least = [max(_since_of_texts(node), _since_of_dtypes(node)) for node in graph.all_nodes()]
     return max([USUAL_OPSET, *least])
 
 
@@ -172,12 +172,18 @@ def _since_of_texts(node: Node) -> int:
     return 19 if is_text and node.inputs[0].dtype == "string" else 0  # type: ignore[union-attr]
 
 
+def _since_of_dtypes(node: Node) -> int:
+    """There are floats of 8 bits since 19."""
+    values = [value for value in (*node.inputs, *node.outputs) if value is not None]
+    return 19 if any(value.dtype.startswith("float8") for value in values) else 0
+
+
 def _opened_for(graph: Graph, opset: int) -> Graph:
     """The graph in ops that a version of ONNX has."""
 
     def lacks(node: Node) -> bool:
-        needed = max(SINCE.get(node.op, 0), _since_of_texts(node), _since_of_kind(node))
-        return needed > opset
+        least = _since_of_texts(node), _since_of_kind(node), _since_of_dtypes(node)
+        return max(SINCE.get(node.op, 0), *least) > opset
 
     graph = cleaned(opened(graph, lambda n: SUPPORT.has(n) and not lacks(n)))
     missing = sorted({n.op for n in graph.all_nodes() if lacks(n)})
