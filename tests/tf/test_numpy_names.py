@@ -15,8 +15,8 @@ from nacre.tf import numpy_names as tnp  # a face of `tensorflow.experimental.nu
 def test_it_is_a_module_of_tensorflow() -> None:
     assert tf.experimental.numpy.sum([1, 2]).numpy() == 3
     assert tf.experimental.numpy.random.randn(2, 3).shape == (2, 3)
-    with pytest.raises(AttributeError, match="ExtensionType"):
-        tf.experimental.ExtensionType  # noqa: B018
+    with pytest.raises(AttributeError, match="StructuredTensor"):
+        tf.experimental.StructuredTensor  # noqa: B018
 
 
 def test_numbers_of_the_host_have_64_bits_as_in_numpy() -> None:
