@@ -14,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
+import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -88,16 +90,60 @@ def _others_train() -> bool:
     return bool(_trainers - {threading.get_ident()})
 
 
+_running: weakref.WeakSet[RunningTraining] = weakref.WeakSet()
+_halted: list[RunningTraining] = []  # whose locks are held while this process is forked
+_PATIENCE_SECONDS = 5.0
+
+
+def _halt_trainings() -> None:
+    """Let trainings of other threads stand at a step while the process is forked, with the newest
+    values in their variables: those threads are not in the new process, and would end no step.
+
+    Not for ever, as code that forks may be what such a step waits for.
+    """
+    end = time.monotonic() + _PATIENCE_SECONDS
+    for training in list(_running):
+        if training.lock.acquire(timeout=max(0.0, end - time.monotonic())):
+            _halted.append(training)
+            training.commit_newest()
+    for training in _halted:
+        for variable in training.variables:
+            value = vars(variable).get("_value")
+            while not _is_there(value) and time.monotonic() < end:
+                time.sleep(0.001)
+
+
+def _is_there(value: Any) -> bool:
+    try:
+        return value is None or isinstance(value, np.ndarray) or bool(value.is_ready())
+    except RuntimeError:  # it was donated
+        return True
+
+
+def _go_on_with_trainings() -> None:
+    while _halted:
+        _halted.pop().lock.release()
+
+
 def _forget_other_threads() -> None:
     """In a forked process there are none."""
     global _changed
+    _go_on_with_trainings()
+    for training in list(_running):
+        if training.thread != threading.get_ident():
+            training.lock = threading.RLock()
+            training.end()
     _changed = threading.Condition()
     _standing[:] = [one for one in _standing if one[0] == threading.get_ident()]
     _trainers.intersection_update({threading.get_ident()})
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget_other_threads)
+    os.register_at_fork(
+        before=_halt_trainings,
+        after_in_parent=_go_on_with_trainings,
+        after_in_child=_forget_other_threads,
+    )
 
 
 class Copies:
@@ -322,6 +368,8 @@ class State:
         """
         training = RunningTraining(threading.get_ident(), commit_newest)
         variables = [v for group in self.groups.values() for v in group]
+        training.variables = variables
+        _running.add(training)
         before = self._begin(who, training, variables)
         is_inner = any(before)
         outer, self._training = self._training, training
@@ -330,6 +378,7 @@ class State:
         finally:
             self._training = outer
             training.end()
+            _running.discard(training)
             for variable in self.groups[OUTSIDE]:  # what was found meanwhile
                 if variable.trained_by is training:
                     variable.trained_by = outer

@@ -97,14 +97,18 @@ class RunningTraining:
     Args:
         thread: The thread that trains.
         commit_newest: Commits the newest values to the variables.
+
+    Attributes:
+        variables: What it trains, and what else its steps change.
     """
 
-    __slots__ = ("commit_newest", "lock", "thread")
+    __slots__ = ("__weakref__", "commit_newest", "lock", "thread", "variables")
 
     def __init__(self, thread: int, commit_newest: Callable[[], None]) -> None:
         self.lock = threading.RLock()
         self.thread = thread
         self.commit_newest = commit_newest
+        self.variables: list[Variable] = []
 
     def end(self) -> None:
         """Commit nothing any more, as the variables have the newest values.
@@ -112,7 +116,7 @@ class RunningTraining:
         Who trained is let go of with its data: it refers to this, and would stay until Python looks
         for cycles.
         """
-        self.commit_newest = _nothing
+        self.commit_newest, self.variables = _nothing, []
 
     def value_of(self, variable: Variable, is_kept: bool = True) -> jax.Array:
         """A variable's array as the last step left it.

@@ -66,6 +66,8 @@ class Adagrad(Optimizer):
         0.1
     """
 
+    arguments_of_state = (*Optimizer.arguments_of_state, "initial_accumulator_value")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -99,6 +99,8 @@ class Adam(Optimizer):
 
     is_plain_update: bool = True
 
+    arguments_of_state = (*Optimizer.arguments_of_state, "amsgrad")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -88,6 +88,8 @@ class Ftrl(Optimizer):
         0.0
     """
 
+    arguments_of_state = (*Optimizer.arguments_of_state, "initial_accumulator_value")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

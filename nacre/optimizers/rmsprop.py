@@ -70,6 +70,8 @@ class RMSprop(Optimizer):
         0.8
     """
 
+    arguments_of_state = (*Optimizer.arguments_of_state, "momentum", "centered")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -61,6 +61,8 @@ class SGD(Optimizer):
         array([0.9], dtype=float32)
     """
 
+    arguments_of_state = (*Optimizer.arguments_of_state, "momentum")
+
     def __init__(
         self,
         learning_rate: Any = 0.01,

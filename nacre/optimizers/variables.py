@@ -106,6 +106,30 @@ class OptimizerVariables(Versioned):
 
     use_ema: bool = False
     gradient_accumulation_steps: int | None = None
+    # Arguments that decide which variables there are, or what they begin with. A subclass adds its.
+    arguments_of_state: tuple[str, ...] = ("use_ema", "gradient_accumulation_steps")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.arguments_of_state and name in vars(self) and self.built:
+            self._check_state_argument(name, vars(self)[name], value)
+        super().__setattr__(name, value)
+
+    def _check_state_argument(self, name: str, before: Any, value: Any) -> None:
+        """Refuse what the variables that were made cannot follow; another number of steps or share
+        of the momentum they can."""
+        is_first_value = name.startswith("initial_")
+        if before == value or (not is_first_value and bool(before) == bool(value)):
+            return
+        # A share of 0 needs none, and does no harm to what is there.
+        if name == "momentum" and (not value or any(s == name for _, _, s in self._made_for)):
+            return
+        rule = f"{name} decides which variables it has, so it must be set before they are made"
+        if is_first_value:
+            rule = f"{name} is what its variables begin with, so it must be set before"
+        fix = f"Make another one, {type(self).__name__}({name}={value!r}), and compile with it."
+        raise ArgumentError(
+            message(f"optimizer '{self.name}'", rule, f"{value!r} after {before!r}", fix)
+        )
 
     def _structure(self) -> tuple[Any, ...]:
         constraints = [variable.constraint for variable in self._trainable_variables]

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from nacre import losses, metrics
 from nacre.core import tree
-from nacre.core.errors import LossInputError, message
+from nacre.core.errors import ArgumentError, LossInputError, message
 from nacre.core.kinds import is_dict, is_list
 from nacre.core.names import called_name, free_name
 from nacre.core.protocols import TrainingOptimizer
@@ -193,7 +194,23 @@ def _name_in_logs(prefix: str, label: str, taken: list[str], uses_weights: bool)
 
 
 def _build_metric(metric: Metric, y: Any, y_pred: Any) -> None:
-    """Some metrics make their variables from shapes; they must exist before a step is traced."""
+    """Some metrics make their variables from shapes; they must exist before a step is traced.
+
+    Raises:
+        ArgumentError: It is one of values, as `Mean`: Keras takes the predictions for weights.
+    """
+    parameters = list(inspect.signature(metric.update_state).parameters)
+    if parameters[1:2] == ["sample_weight"]:
+        kind = type(metric).__name__
+        raise ArgumentError(
+            message(
+                f"metric '{metric.name}'",
+                "metrics given to compile() compare targets with predictions",
+                f"{kind}, which takes values: update_state({', '.join(parameters)})",
+                "Pass a function of both, metrics=[lambda y_true, y_pred: ...], whose mean is "
+                f"shown; or keep the {kind} in the model and update it in train_step.",
+            )
+        )
     metric._check_predictions(y_pred)
     build = getattr(metric, "build", None)
     if build is not None and y is not None and not getattr(metric, "built", False):

@@ -157,6 +157,53 @@ os.wait()
     assert text == "read"
 
 
+WHILE_ANOTHER_THREAD_TRAINS = """
+import os, signal, threading, time, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+import nacre
+
+x, y = np.ones((512, 16), "float32"), np.ones((512, 1), "float32")
+model = nacre.Sequential([nacre.Input((16,)), nacre.layers.Dense(64), nacre.layers.Dense(1)])
+model.compile("adam", "mse")
+model.fit(x, y, verbose=0)
+is_over = []
+
+class Stops(nacre.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = bool(is_over)
+
+training = threading.Thread(
+    target=lambda: model.fit(x, y, epochs=100_000, verbose=0, callbacks=[Stops()])
+)
+training.start()
+time.sleep(0.3)
+ends = []
+for turn in range(6):
+    time.sleep(0.007)
+    child = os.fork()
+    if not child:
+        signal.alarm(5)
+        finite = all(np.isfinite(w).all() for w in model.get_weights())
+        model.optimizer.get_weights()
+        os._exit(0 if finite else 3)
+    ends.append(os.waitpid(child, 0)[1])
+is_over.append(True)
+training.join()
+assert ends == [0] * 6, ends
+"""
+
+
+def test_weights_are_read_in_a_process_forked_while_another_thread_trains():
+    done = subprocess.run(
+        [sys.executable, "-c", WHILE_ANOTHER_THREAD_TRAINS],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_process_forked_before_jax_starts_computes():
     text, _ = run(
         """

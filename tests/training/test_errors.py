@@ -200,3 +200,15 @@ def test_a_function_that_returns_several_things_is_told_to_return_one_tensor(wha
         errors.LossInputError, match=r"must return one tensor\. Got a (dict|tuple) of 2"
     ):
         model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+
+
+def test_a_metric_of_values_is_refused_where_targets_are_compared():
+    for kind in (keras.metrics.Mean, keras.metrics.Sum, "mean"):
+        entry = kind if isinstance(kind, str) else kind()
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        for given in ("metrics", "weighted_metrics"):
+            model.compile("sgd", "mse", **{given: [entry]})
+            with pytest.raises(
+                errors.ArgumentError, match=r"targets with predictions\. Got (Mean|Sum)"
+            ):
+                model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)

@@ -38,7 +38,8 @@ print(g.element_spec, [(a["x"].numpy(), b.numpy()) for a, b in g])
 it = iter(ds.batch(4))
 print(next(it).numpy().tolist(), it.get_next().numpy().tolist(), [b.shape for b in it])
 lines = "a,b,c\n1,2.5,x\n3,,y\n"
-open("t.csv", "w").write(lines)
+with open("t.csv", "w") as table:
+    table.write(lines)
 show("text", tf.data.TextLineDataset("t.csv").skip(1))
 csv = tf.data.experimental.make_csv_dataset("t.csv", batch_size=2, label_name="c", num_epochs=1, shuffle=False)
 for f, l in csv:

@@ -46,7 +46,8 @@ h = m.fit(x, y, epochs=4, batch_size=8, validation_split=0.25, verbose=0, shuffl
           callbacks=[Dots(), StopAt(1.1), lh, rs, LearningRateScheduler(step_decay, verbose=0), cp, tb, CSVLogger("t.log", separator=";", append=False), TerminateOnNaN(), ReduceLROnPlateau(patience=1, cooldown=1, min_delta=1e-4), EarlyStopping(patience=20, mode="min", baseline=None), BackupAndRestore("bk"), History(), ProgbarLogger() if False else Dots()])
 print()
 print(len(lh.losses), [round(v, 4) for v in lh.lr], rs.pred.shape, len(glob.glob("ck/*")), sorted(os.listdir(log_dir)))
-print(open("t.log").readline().strip().split(";")[:3], sorted(set(h.history) - {"lr", "learning_rate"}))
+with open("t.log") as log_file:
+    print(log_file.readline().strip().split(";")[:3], sorted(set(h.history) - {"lr", "learning_rate"}))
 m2 = build()
 batch_print = LambdaCallback(on_batch_begin=lambda batch, logs: print(batch, end=" "), on_epoch_begin=lambda e, l: print("E", e, end=" "))
 m2.fit(x, y, epochs=1, batch_size=16, verbose=0, callbacks=[batch_print])

@@ -57,4 +57,5 @@ frame = ratings.groupby("item")["rating"].mean()
 print(len(frame), both.predict([ratings["user"][:3], ratings["item"][:3]], verbose=0).shape)
 for name in ("users", "items"):
     np.savetxt(f"{name}.tsv", both.get_layer(name).get_weights()[0], delimiter="\t")
-print(len(open("users.tsv").readlines()), tf.keras.metrics.MeanAbsoluteError()([1.0, 2.0], [1.5, 2.0]).numpy())
+with open("users.tsv") as users_file:
+    print(len(users_file.readlines()), tf.keras.metrics.MeanAbsoluteError()([1.0, 2.0], [1.5, 2.0]).numpy())

@@ -83,5 +83,6 @@ print(path, int(ckpt.step), len(manager.checkpoints), optimizer.iterations.numpy
 status = ckpt.restore(manager.latest_checkpoint)
 status.assert_existing_objects_matched()
 print(tf.train.latest_checkpoint("./ckpts") == manager.latest_checkpoint, [n for n, s in tf.train.list_variables("./ckpts") if n.startswith("step")])
-print(open("steps.txt").read().split()[:4])
+with open("steps.txt") as steps_file:
+    print(steps_file.read().split()[:4])
 print(f"{float(norm):.1f}" != "nan", train_step.experimental_get_tracing_count() >= 1)

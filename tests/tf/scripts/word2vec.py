@@ -58,6 +58,7 @@ for number in sorted(inverse):
     out_m.write(inverse[number] + "\n")
 out_v.close()
 out_m.close()
-print(len(open("vectors.tsv").readlines()), open("words.tsv").read().split()[:3])
+with open("vectors.tsv") as vectors_file, open("words.tsv") as words_file:
+    print(len(vectors_file.readlines()), words_file.read().split()[:3])
 normed = tf.nn.l2_normalize(vectors, axis=1)
 print("nearest to itself", int(tf.argmax(tf.linalg.matvec(normed, normed[2]))))
