@@ -333,7 +333,7 @@ class TrainableFlags:
         self._version = trainable_flags_version()
         layers = model._inventory().layers
         self._flags = [(layer, layer._trainable) for layer in layers]
-        self._of_variables = [(v, v.trainable) for v in model._inventory().lists().variables]
+        self._of_variables = [(v, v._trainable) for v in model._inventory().lists().variables]
 
     def changed(self) -> list[str]:
         """The names of layers, and paths of variables, whose flag was changed since."""
@@ -341,7 +341,7 @@ class TrainableFlags:
             return []
         return [
             *[layer.name for layer, flag in self._flags if layer._trainable != flag],
-            *[v.path for v, flag in self._of_variables if v.trainable != flag],
+            *[v.path for v, flag in self._of_variables if v._trainable != flag],
         ]
 
     def warn_of_changes(self, who: str) -> None:
