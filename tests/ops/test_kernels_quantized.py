@@ -207,6 +207,50 @@ def test_a_quantized_layer_has_the_bits_of_its_plain_form(name, mode):
         np.testing.assert_array_equal(y, jax.jit(lambda x: layer(x))(x))
 
 
+def _rounding_inputs():
+    """4 bits by whole columns, with inputs of 8 bits: float16 has no int8 mode."""
+    config = nacre.quantizers.Int4QuantizationConfig(block_size=-1)
+    config.activation_quantizer = AbsMaxQuantizer()
+    return config
+
+
+@pytest.mark.parametrize(
+    ("policy", "mode"),
+    [("mixed_bfloat16", "int8"), ("bfloat16", "int8"), ("mixed_float16", "int4")],
+)
+def test_inputs_of_16_bits_take_the_kernel_with_the_bits_of_the_plain_form(policy, mode):
+    layer, x = _dense(70, 80, dtype=policy), draw(0, 6, 70)
+    layer.quantize(mode, config=_rounding_inputs() if mode == "int4" else None)
+    with own_program():
+        assert program_of(layer, x).count("quantized_dense") == 1
+        y = jax.jit(lambda x: layer(x))(x)
+        moved = jax.jit(jax.grad(lambda x: jnp.sum(layer(x).astype("float32") ** 2)))(x)
+    assert y.dtype == layer.compute_dtype
+    with plain_xla():
+        np.testing.assert_array_equal(y, jax.jit(lambda x: layer(x))(x))
+    numbers, scale = layer._adapter.stored[0].numbers()
+    inputs = np.asarray(jnp.asarray(x, layer.compute_dtype), "float32")
+    bias = np.asarray(layer.bias.value, "float32")
+    exact = expected(inputs, np.asarray(numbers), np.asarray(scale, "float32"), bias)
+    np.testing.assert_allclose(np.asarray(y, "float32"), exact, rtol=2**-8, atol=1e-3)
+    assert np.isfinite(np.asarray(moved)).all() and np.asarray(moved).any()
+
+
+@pytest.mark.parametrize("place", [own_program, plain_xla])
+def test_small_inputs_of_float16_are_not_lost(place):
+    # 127 / 0.001 is more than float16 holds: divided by such a scale a product was 0.
+    layer, x = layers.Dense(80, dtype="mixed_float16", use_bias=False), draw(0, 6, 70)
+    layer.build((None, 70))
+    layer.kernel.assign(16 * layer.kernel.numpy())
+    layer.quantize("int4", config=_rounding_inputs())
+    with place():
+        small = jax.jit(lambda x: layer(x))(np.float32(2**-12) * x)
+        large = jax.jit(lambda x: layer(x))(x)
+    assert np.asarray(large).any()
+    expected_ = np.asarray(large, "float32") * 2**-12
+    np.testing.assert_allclose(np.asarray(small, "float32"), expected_, rtol=0.02, atol=2e-5)
+
+
 def test_a_table_of_the_way_back_has_the_bits_of_its_plain_form():
     x = draw(0, 3, 48)
     for tie_weights in (True, False):
@@ -283,9 +327,6 @@ def test_elsewhere_the_plain_form_runs():
     with own_program():
         assert uses(x)
         assert not uses(x[:0])
-        with_bfloat16 = _dense(70, 80, dtype="mixed_bfloat16")
-        with_bfloat16.quantize("int8")
-        assert not uses(x, with_bfloat16)
         assert not uses(x[:, :30], small)
         assert not uses(x, own)
         with plain_xla():

@@ -182,10 +182,20 @@ def _is_compiled(quantizer: Any, axes: int, x: Any, numbers: Any, scale: Any, bi
         ((units,), scale),
     ]
     shapes += [] if bias is None else [((units,), bias)]
-    arrays = [jax.ShapeDtypeStruct(shape, array.dtype) for shape, array in shapes]
+    arrays = [jax.ShapeDtypeStruct(shape, _wide(array.dtype)) for shape, array in shapes]
     x, numbers, scale, *rest = arrays
     bias = rest[0] if rest else None
     return quantized.is_compiled(x, numbers, scale, bias, _rounding(quantizer) is not None)
+
+
+def _wide(dtype: Any) -> Any:
+    """The dtype in which numbers of this one are rounded and divided by scales."""
+    return jnp.float32 if dtype in (jnp.bfloat16, jnp.float16) else dtype
+
+
+def _widened(array: Any) -> Any:
+    """Floats of 16 bits as float32."""
+    return array if array is None else array.astype(_wide(array.dtype))
 
 
 def _rounding(quantizer: Any) -> quantized.Rounding | None:
@@ -213,6 +223,10 @@ def _product(
     bias: Any,
 ) -> Any:
     """The product; by the compiled kernel where `axes` says how many axes are summed over."""
+    dtype, scale = x.dtype, _widened(scale)
+    if isinstance(quantizer, AbsMaxQuantizer):
+        # A scale of 16 bits costs digits, and in float16 is infinite for inputs below 0.002.
+        x, bias = _widened(x), _widened(bias)
     if axes is not None:
         rounding = _rounding(quantizer)
         assert rounding is not None  # `_is_compiled` has asked
@@ -225,7 +239,7 @@ def _product(
             None if bias is None else bias.reshape(-1),
             rounding,
         )
-        return outputs.reshape(*leading, *numbers.shape[axes:])
+        return outputs.reshape(*leading, *numbers.shape[axes:]).astype(dtype)
     summed = form.axes_summed(x.ndim)
     if isinstance(quantizer, AbsMaxQuantizer):
         rounded, scale_x = quantizer(x, axis=summed)
@@ -239,7 +253,7 @@ def _product(
         scale = scale.reshape(scale.shape + (1,) * (sums.ndim - scale.ndim))
     wide = sums.astype("float32") / (form.align_with_outputs(scale_x).astype("float32") * scale)
     outputs = wide.astype(x.dtype)
-    return outputs if bias is None else outputs + bias
+    return (outputs if bias is None else outputs + bias).astype(dtype)
 
 
 @_product.defjvp
