@@ -56,6 +56,9 @@ def check(rows, features, units):
         y = np.asarray(quantized.quantized_dense(x, numbers, scale, given_bias, ROUNDING))
         exact = expected(x, numbers, scale, given_bias)
         np.testing.assert_array_equal(y.view("int32"), exact.view("int32"))
+        table = np.ascontiguousarray(numbers.T)
+        y = np.asarray(quantized.quantized_dense(x, table, scale, given_bias, ROUNDING, True))
+        np.testing.assert_array_equal(y.view("int32"), exact.view("int32"))
     whole = draw_bytes(4, rows, features)
     sums = quantized.int8_matmul(whole, numbers)
     assert sums.dtype == jnp.int32
@@ -180,6 +183,10 @@ LAYERS = {
         lambda: layers.EinsumDense("abc,cde->abde", (None, 4, 20), bias_axes="e"),
         (2, 9, 64),
     ),
+    "of a kernel by rows": (
+        lambda: layers.EinsumDense("abc,dc->abd", (None, 80), bias_axes="d"),
+        (2, 9, 70),
+    ),
     "of heads": (
         lambda: layers.EinsumDense("abcd,cde->abe", (None, 80), bias_axes="e"),
         (2, 9, 4, 20),
@@ -187,8 +194,13 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("mode", ["int8", "int4/-1"])
+# In 4 bits a kernel by rows has a scale for each input, which sums of ints do not allow.
+BY_ROWS = "of a kernel by rows"
+MODES = [("int8", name) for name in LAYERS]
+MODES += [("int4/-1", name) for name in LAYERS if name != BY_ROWS]
+
+
+@pytest.mark.parametrize(("mode", "name"), MODES)
 def test_a_quantized_layer_has_the_bits_of_its_plain_form(name, mode):
     make, shape = LAYERS[name]
     layer, x = make(), draw(0, *shape)
@@ -200,7 +212,8 @@ def test_a_quantized_layer_has_the_bits_of_its_plain_form(name, mode):
         config.activation_quantizer = AbsMaxQuantizer()
     layer.quantize(mode.partition("/")[0], config=config)
     with own_program():
-        assert program_of(layer, x).count("quantized_dense") == 1
+        handler = "quantized_table" if name == BY_ROWS else "quantized_dense"
+        assert program_of(layer, x).count(handler) == 1
         y = jax.jit(lambda x: layer(x))(x)
     with plain_xla():
         assert "ffi_call" not in program_of(layer, x)
@@ -258,7 +271,9 @@ def test_a_table_of_the_way_back_has_the_bits_of_its_plain_form():
         layer.build((None,))
         layer.quantize("int8")
         back = lambda x: layer(x, reverse=True)  # noqa: B023
+        handler = "quantized_table" if tie_weights else "quantized_dense"
         with own_program():
+            assert program_of(back, x).count(handler) == 1
             y = jax.jit(lambda x: back(x))(x)  # noqa: B023
         with plain_xla():
             np.testing.assert_array_equal(y, jax.jit(lambda x: back(x))(x))  # noqa: B023

@@ -178,6 +178,7 @@ def bytes_products():
         scale = jnp.abs(draw(2, units)) + 1
         for bias in (None, draw(3, units)):
             quantized.quantized_dense(x, numbers, scale, bias, rounding)
+            quantized.quantized_dense(x, jnp.array(numbers.T), scale, bias, rounding, True)
         quantized.int8_matmul(whole(4, rows, features), numbers)
 
 

@@ -162,30 +162,43 @@ def integer_product(
         y = Σ round(x · sx) · q / (sx · s) + bias; the derivative is that of Σ x · q / s + bias by x
         and bias
     """
-    axes = matrix_axes(form.equation, x.ndim, numbers.ndim)
-    units = () if axes is None else numbers.shape[axes:]
+    is_table = _is_by_rows(form.equation)
+    axes = 1 if is_table else matrix_axes(form.equation, x.ndim, numbers.ndim)
+    units = numbers.shape[:1] if is_table else () if axes is None else numbers.shape[axes:]
     is_whole = bias is None or bias.shape == units
-    if axes and _is_compiled(quantizer, axes, x, numbers, scale, bias if is_whole else None):
-        outputs = _product(form, quantizer, axes, x, numbers, scale, bias if is_whole else None)
+    beside = scale, bias if is_whole else None
+    if axes and _is_compiled(quantizer, axes, is_table, x, numbers, *beside):
+        outputs = _product(form, quantizer, axes, x, numbers, *beside)
         return outputs if is_whole else outputs + bias
     return _product(form, quantizer, None, x, numbers, scale, bias)
 
 
-def _is_compiled(quantizer: Any, axes: int, x: Any, numbers: Any, scale: Any, bias: Any) -> bool:
+def _is_by_rows(equation: str) -> bool:
+    """Whether inputs are multiplied with each row of the kernel, as in "...d,vd->...v"."""
+    before, after = equation.split("->")
+    inputs, kernel = before.split(",")
+    return len(kernel) == 2 and inputs[-1:] == kernel[1] and after == inputs[:-1] + kernel[0]
+
+
+def _is_compiled(
+    quantizer: Any, axes: int, is_table: bool, x: Any, numbers: Any, scale: Any, bias: Any
+) -> bool:
     """Whether the compiled kernel makes the product of `axes` axes of the inputs and the kernel."""
-    units = math.prod(numbers.shape[axes:])
+    units = numbers.shape[0] if is_table else math.prod(numbers.shape[axes:])
     if scale.size != units:
         return False
+    matrix = numbers.shape if is_table else (math.prod(numbers.shape[:axes]), units)
     shapes = [
         ((*x.shape[: x.ndim - axes], math.prod(x.shape[x.ndim - axes :])), x),
-        ((math.prod(numbers.shape[:axes]), units), numbers),
+        (matrix, numbers),
         ((units,), scale),
     ]
     shapes += [] if bias is None else [((units,), bias)]
     arrays = [jax.ShapeDtypeStruct(shape, _wide(array.dtype)) for shape, array in shapes]
     x, numbers, scale, *rest = arrays
     bias = rest[0] if rest else None
-    return quantized.is_compiled(x, numbers, scale, bias, _rounding(quantizer) is not None)
+    is_plain = _rounding(quantizer) is not None
+    return quantized.is_compiled(x, numbers, scale, bias, is_plain, is_table)
 
 
 def _wide(dtype: Any) -> Any:
@@ -230,16 +243,18 @@ def _product(
     if axes is not None:
         rounding = _rounding(quantizer)
         assert rounding is not None  # `_is_compiled` has asked
-        units = math.prod(numbers.shape[axes:])
+        is_table = _is_by_rows(form.equation)
+        units = numbers.shape[:1] if is_table else numbers.shape[axes:]
         leading = x.shape[: x.ndim - axes]
         outputs = quantized.quantized_dense(
             x.reshape(*leading, -1),
-            numbers.reshape(-1, units),
+            numbers if is_table else numbers.reshape(-1, math.prod(units)),
             scale.reshape(-1),
             None if bias is None else bias.reshape(-1),
             rounding,
+            is_table,
         )
-        return outputs.reshape(*leading, *numbers.shape[axes:]).astype(dtype)
+        return outputs.reshape(*leading, *units).astype(dtype)
     summed = form.axes_summed(x.ndim)
     if isinstance(quantizer, AbsMaxQuantizer):
         rounded, scale_x = quantizer(x, axis=summed)

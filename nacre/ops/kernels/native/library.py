@@ -131,7 +131,7 @@ POOLING = Library(
 QUANTIZED = Library(
     "quantized",
     ("quantized.cc", "handler.h"),
-    ("quantized_dense", "quantized_matmul"),
+    ("quantized_dense", "quantized_table", "quantized_matmul"),
     companions=("layer_norm", "attention", "activation"),
 )
 RECURRENT = Library(

@@ -161,7 +161,7 @@ void copy_row(const int8_t* x, int64_t depth, const Left& left, int64_t row) {
 
 // --- the right factor ----------------------------------------------------------------------------
 
-// (depth, columns) in memory.
+// (depth, columns) in memory; (columns, depth) of a table.
 struct Right {
   const int8_t* data;
   int64_t depth, columns;
@@ -301,6 +301,7 @@ struct Product {
   const float* bias;   // of the columns, or null
   float* floats;       // (rows, columns); null where ints are wanted
   int32_t* ints;       // the same, in their place
+  bool is_table;       // each column of the kernel lies in a row of memory
 };
 
 // Sums less what a shift of the kernel has added; both may have passed 32 bits, as ints wrap.
@@ -506,6 +507,123 @@ void piece(const Product& m, int64_t begin, int64_t end, int64_t column, int64_t
   }
 }
 
+// --- a table -------------------------------------------------------------------------------------
+
+// The columns of a table lie in rows, as an embedding's do, and each is read as a vector of groups;
+// the lanes of its sums are added up at the end, those of kWidth columns together.
+
+constexpr int64_t kNumbers = kWidth * kGroup;  // in a vector of groups
+constexpr int kBeside = 4;                     // columns of a block
+constexpr int64_t kTableColumns = 4 * kWidth;  // columns of a piece of work
+
+NACRE_INLINE Integers groups_beside(const int8_t* from) {
+#if defined(NACRE_PAIRS)
+  typedef int8_t Pairs __attribute__((vector_size(kNumbers), aligned(1), may_alias));
+  Integers wide;
+  asm("vpmovsxbw %1, %0" : "=v"(wide) : "m"(*reinterpret_cast<const Pairs*>(from)));
+  return wide;
+#else
+  if (kGroup == 4) return shifted(*reinterpret_cast<const LooseWords*>(from));
+  const Bytes bytes = *reinterpret_cast<const LooseBytes*>(from);
+  return __builtin_convertvector(bytes, Integers);
+#endif
+}
+
+// Every second lane of two vectors, from the first or the second one on.
+NACRE_INLINE Wrapping every_second(Integers low, Integers high, int from) {
+#if defined(__GNUC__) && !defined(__clang__)
+  Integers lanes;
+  for (int i = 0; i < kWidth; ++i) lanes[i] = 2 * i + from;
+  return (Wrapping)__builtin_shuffle(low, high, lanes);
+#else
+  Integers found{};
+  for (int i = 0; i < kWidth; ++i) {
+    const int at = 2 * i + from;
+    found[i] = at < kWidth ? low[at] : high[at - kWidth];
+  }
+  return (Wrapping)found;
+#endif
+}
+
+// The sum of the lanes of each vector, in a lane of its own.
+NACRE_INLINE Integers sums_of_lanes(Integers (&sums)[kWidth]) {
+#pragma GCC unroll 4
+  for (int count = kWidth / 2; count >= 1; count /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < count; ++i) {
+      const Integers low = sums[2 * i], high = sums[2 * i + 1];
+      sums[i] = (Integers)(every_second(low, high, 0) + every_second(low, high, 1));
+    }
+  return sums[0];
+}
+
+template <int R>
+NACRE_INLINE void add_beside(const int32_t* words, int64_t stride, const Integers (&right)[kBeside],
+                             Integers (&sums)[R][kBeside]) {
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+    const Integers left = *reinterpret_cast<const LooseWords*>(words + r * stride);
+#pragma GCC unroll 4
+    for (int u = 0; u < kBeside; ++u) sums[r][u] = add_products(sums[r][u], right[u], left);
+  }
+}
+
+// R rows by kWidth columns of a table; the last one stands for those beyond it.
+template <int R>
+void table_block(const Product& m, int64_t row, int64_t column) {
+  const Left left = m.left;
+  const int32_t* words = left.words + row * left.groups;
+  const int64_t depth = m.right.depth, whole = depth / kNumbers, rest = depth % kNumbers;
+  Integers kept[R][kWidth];
+  for (int first = 0; first < kWidth; first += kBeside) {
+    const int8_t* from[kBeside];
+    for (int u = 0; u < kBeside; ++u)
+      from[u] = m.right.data + std::min(column + first + u, m.right.columns - 1) * depth;
+    Integers right[kBeside], sums[R][kBeside] = {};
+    for (int64_t k = 0; k < whole; ++k) {
+#pragma GCC unroll 4
+      for (int u = 0; u < kBeside; ++u) right[u] = groups_beside(from[u] + k * kNumbers);
+      add_beside<R>(words + k * kWidth, left.groups, right, sums);
+    }
+    if (rest) {
+      for (int u = 0; u < kBeside; ++u) {
+        int8_t part[kNumbers] = {};
+        std::memcpy(part, from[u] + whole * kNumbers, rest);
+        right[u] = groups_beside(part);
+      }
+      add_beside<R>(words + whole * kWidth, left.groups, right, sums);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+      for (int u = 0; u < kBeside; ++u) kept[r][first + u] = sums[r][u];
+  }
+  int32_t totals[R][kWidth];
+  for (int r = 0; r < R; ++r) {
+    const Integers total = sums_of_lanes(kept[r]);
+    std::memcpy(totals[r], &total, sizeof total);
+  }
+  if (m.right.columns - column >= kWidth) return put_whole(m, row, column, R, 1, totals[0]);
+  for (int r = 0; r < R; ++r) put(m, row + r, column, 1, totals[r]);
+}
+
+// Rows begin ... end of some columns.
+void table_piece(const Product& m, int64_t begin, int64_t end, int64_t column) {
+  const int64_t last = std::min(m.right.columns, column + kTableColumns);
+  for (; column < last; column += kWidth)
+    for (int64_t row = begin, count; row < end; row += count) {
+      const int64_t left = end - row;
+      count = left >= 4 && kRegisters == 32 ? 4 : left >= 2 ? 2 : 1;
+      switch (count) {
+        case 4: table_block<4>(m, row, column); break;
+        case 2: table_block<2>(m, row, column); break;
+        case 1: table_block<1>(m, row, column); break;
+      }
+    }
+}
+
+// --- threads -------------------------------------------------------------------------------------
+
 // body(0) ... body(count - 1), by all threads where the work is worth it.
 template <typename Body>
 void each(const Call& call, int64_t count, bool is_worth_threads, const Body& body) {
@@ -517,7 +635,9 @@ void each(const Call& call, int64_t count, bool is_worth_threads, const Body& bo
 template <typename Fill>
 void run(const Call& call, Product m, const Fill& fill) {
   if (m.rows == 0 || m.right.columns == 0) return;
-  const int64_t groups = pieces_of(m.right.depth, kGroup);
+  // Of a table whole vectors of groups are multiplied.
+  const int64_t size = m.is_table ? kNumbers : kGroup;
+  const int64_t groups = pieces_of(m.right.depth, size) * (size / kGroup);
   Scratch memory(m.rows * (groups + 2) + 1);
   m.left.groups = groups;
   m.left.words = reinterpret_cast<int32_t*>(memory.data());
@@ -528,13 +648,21 @@ void run(const Call& call, Product m, const Fill& fill) {
     const int64_t end = std::min(m.rows, (i + 1) * kTogether);
     for (int64_t row = i * kTogether; row < end; ++row) fill(m.left, row);
   });
-  const int64_t panels = pieces_of(m.right.columns, kColumns);
   // Several pieces for each thread, as one may come late; packing is to be a small part of each.
   const int64_t chunk = m.rows > 2 * kChunk ? kChunk : m.rows;
+  const double work = static_cast<double>(m.rows) * m.right.depth * m.right.columns;
+  if (m.is_table) {
+    const int64_t parts = pieces_of(m.right.columns, kTableColumns);
+    each(call, parts * pieces_of(m.rows, chunk), work >= kWorthThreads, [&](int64_t i) {
+      const int64_t begin = i / parts * chunk, end = std::min(m.rows, begin + chunk);
+      table_piece(m, begin, end, i % parts * kTableColumns);
+    });
+    return;
+  }
+  const int64_t panels = pieces_of(m.right.columns, kColumns);
   const bool is_wide = panels >= 4 * kWide && (m.rows == 1 || groups <= kNarrow);
   const int64_t together = m.rows <= kFewRows && is_wide ? kWide : 1;
   const int64_t parts = pieces_of(panels, together);
-  const double work = static_cast<double>(m.rows) * m.right.depth * m.right.columns;
   each(call, parts * pieces_of(m.rows, chunk), work >= kWorthThreads, [&](int64_t i) {
     const int64_t begin = i / parts * chunk, end = std::min(m.rows, begin + chunk);
     piece(m, begin, end, i % parts * together * kColumns, together);
@@ -550,16 +678,13 @@ float float_of(int64_t bits) {
   return value;
 }
 
-// Arguments: inputs (*batch, features), int8 numbers (features, units), scale (units,), bias (units,)
-// or (0,). Attributes: lowest and highest whole number of the inputs, epsilon's bits as float32.
-// Result: (*batch, units).
-void dense(const Call& call) {
-  const int64_t features = call.size(1, -2), units = call.size(1, -1);
+void rounded_product(const Call& call, int64_t features, int64_t units, bool is_table) {
+  Product m{};
+  m.is_table = is_table;
   const float* inputs = call.argument(0);
   const Rounding rounding{static_cast<float>(call.attribute("low")),
                           static_cast<float>(call.attribute("high")),
                           float_of(call.attribute("epsilon"))};
-  Product m{};
   m.right = {call.argument<int8_t>(1), features, units};
   m.rows = call.count(0) / features;
   m.scale = call.argument(2), m.bias = call.count(3) ? call.argument(3) : nullptr;
@@ -568,6 +693,14 @@ void dense(const Call& call) {
     round_row(inputs + row * features, features, rounding, left, row);
   });
 }
+
+// Arguments: inputs (*batch, features), int8 numbers (features, units), scale (units,), bias (units,)
+// or (0,). Attributes: lowest and highest whole number of the inputs, epsilon's bits as float32.
+// Result: (*batch, units).
+void dense(const Call& call) { rounded_product(call, call.size(1, -2), call.size(1, -1), false); }
+
+// The same of a table (units, features).
+void table(const Call& call) { rounded_product(call, call.size(1, -1), call.size(1, -2), true); }
 
 // Arguments: int8 (*batch, features), int8 (features, units). Result: int32 (*batch, units).
 void matmul(const Call& call) {
@@ -585,4 +718,5 @@ void matmul(const Call& call) {
 }  // namespace
 
 NACRE_HANDLER(quantized_dense, dense)
+NACRE_HANDLER(quantized_table, table)
 NACRE_HANDLER(quantized_matmul, matmul)

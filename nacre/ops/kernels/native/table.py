@@ -191,6 +191,7 @@ class QuantizedWork:
 
     Args:
         is_plain: The inputs are rounded by `AbsMaxQuantizer`, one scale for each row.
+        is_table: The numbers are (units, features).
     """
 
     x: Array | jax.ShapeDtypeStruct
@@ -198,6 +199,7 @@ class QuantizedWork:
     scale: Array | jax.ShapeDtypeStruct | None = None
     bias: Array | jax.ShapeDtypeStruct | None = None
     is_plain: bool = True
+    is_table: bool = False
 
 
 @dataclass(frozen=True)
@@ -299,9 +301,10 @@ def _dense_fits(work: DenseWork) -> bool:
 
 def _quantized_fits(work: QuantizedWork) -> bool:
     beside = [a for a in (work.scale, work.bias) if a is not None]
-    is_product = work.x.ndim >= 2 and work.numbers.ndim == 2
-    is_product = is_product and work.x.shape[-1] == work.numbers.shape[0]
-    return is_product and all(a.shape == work.numbers.shape[1:] for a in beside)
+    if work.x.ndim < 2 or work.numbers.ndim != 2:
+        return False
+    features, units = work.numbers.shape[:: -1 if work.is_table else 1]
+    return work.x.shape[-1] == features and all(a.shape == (units,) for a in beside)
 
 
 def _quantized_dtypes(work: QuantizedWork) -> bool:
