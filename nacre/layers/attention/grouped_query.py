@@ -54,6 +54,8 @@ class GroupQueryAttention(ProjectedAttention):
         (2, 5, 8)
     """
 
+    arguments_of_weights = ("head_dim", "num_query_heads", "num_key_value_heads", "use_bias")
+
     def __init__(
         self,
         head_dim: int,

@@ -71,6 +71,8 @@ class MultiHeadAttention(ProjectedAttention):
         (2, 5, 8)
     """
 
+    arguments_of_weights = ("num_heads", "key_dim", "value_dim", "use_bias")
+
     def __init__(
         self,
         num_heads: int,

@@ -53,6 +53,8 @@ class Attention(Layer):
         (2, 3, 4)
     """
 
+    arguments_of_weights = ("use_scale", "score_mode")
+
     def __init__(
         self,
         use_scale: bool = False,

@@ -7,7 +7,7 @@ what its parts are found in, and what compiled programs depend on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nacre.core import changes
 from nacre.core.computed import Computed
@@ -118,9 +118,29 @@ class PartHolder(Operation):
             )
         if name.endswith(("_regularizer", "_constraint")):
             self._sync_weight_attribute(name, vars(self).get(name), value)
+        if self._is_ready and name in vars(self):
+            self._warn_of_fixed(name, value)
         super().__setattr__(name, value)
         if not is_ours and self._is_ready and self._when_given is not None:
             self._when_given(name, value)
+
+    # Arguments that decide, when the layer is made or its weights are, and change nothing later.
+    # Subclasses add theirs.
+    arguments_of_making: ClassVar[tuple[str, ...]] = ()
+    arguments_of_weights: ClassVar[tuple[str, ...]] = ()
+
+    def _warn_of_fixed(self, name: str, value: Any) -> None:
+        """Warn of an argument that is set where it changes nothing any more."""
+        is_of_weights = name in self.arguments_of_weights and self._built and not self._building
+        if not is_of_weights and name not in self.arguments_of_making:
+            return
+        before = vars(self)[name]
+        if before is value or (type(before) is type(value) and repr(before) == repr(value)):
+            return
+        when = "its weights are made" if is_of_weights else "the layer is made"
+        made = f"layers.{type(self).__name__}({name}={value!r:.60}, ...)"
+        rule = f"{name} decides when {when}, and changes nothing later"
+        warn(message(self._who(), rule, f"{value!r:.60}", f"Make another layer, {made}."))
 
     def _is_set_anew(self, name: str) -> bool:
         """Whether `Layer.__init__`, which comes later, sets it whatever it is now, as in tf.keras.

@@ -26,6 +26,15 @@ class FullConvolution(Adaptable, SlidingLayer):
         lora_alpha: Scale of that change.
     """
 
+    arguments_of_weights = (
+        "filters",
+        "groups",
+        "kernel_size",
+        "use_bias",
+        "bias_initializer",
+        "kernel_initializer",
+    )
+
     def __init__(
         self,
         filters: WholeNumber,

@@ -19,6 +19,14 @@ class DepthwiseConvolution(SlidingLayer):
         depthwise_initializer, depthwise_regularizer, depthwise_constraint: For the kernel.
     """
 
+    arguments_of_weights = (
+        "depth_multiplier",
+        "kernel_size",
+        "use_bias",
+        "bias_initializer",
+        "depthwise_initializer",
+    )
+
     def __init__(
         self,
         kernel_size: Any,

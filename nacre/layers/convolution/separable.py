@@ -23,6 +23,16 @@ class SeparableConvolution(SlidingLayer):
         pointwise_initializer, pointwise_regularizer, pointwise_constraint: For the second kernel.
     """
 
+    arguments_of_weights = (
+        "filters",
+        "depth_multiplier",
+        "kernel_size",
+        "use_bias",
+        "bias_initializer",
+        "depthwise_initializer",
+        "pointwise_initializer",
+    )
+
     def __init__(
         self,
         filters: WholeNumber,

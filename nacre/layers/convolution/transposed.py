@@ -22,6 +22,14 @@ class TransposedConvolution(SlidingLayer):
         kernel_initializer, kernel_regularizer, kernel_constraint: For the kernel.
     """
 
+    arguments_of_weights = (
+        "filters",
+        "kernel_size",
+        "use_bias",
+        "bias_initializer",
+        "kernel_initializer",
+    )
+
     def __init__(
         self,
         filters: WholeNumber,

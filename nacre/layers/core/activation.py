@@ -171,6 +171,8 @@ class PReLU(_Elementwise):
         (1, 4, 4, 3)
     """
 
+    arguments_of_weights = ("shared_axes", "alpha_initializer")
+
     def __init__(
         self,
         alpha_initializer: Any = "Zeros",

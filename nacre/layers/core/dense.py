@@ -57,6 +57,8 @@ class Dense(Adaptable, Layer):
         """Whether the activation sees each step alone."""
         return acts_on_steps(self.activation)
 
+    arguments_of_weights = ("units", "use_bias", "kernel_initializer", "bias_initializer")
+
     def __init__(
         self,
         units: WholeNumber,

@@ -167,6 +167,8 @@ class EinsumDense(Adaptable, Layer):
 
     quantizable = ("int8", "int4", "float8")
 
+    arguments_of_weights = ("bias_axes", "kernel_initializer", "bias_initializer")
+
     def __init__(
         self,
         equation: str,

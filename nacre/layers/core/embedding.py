@@ -55,6 +55,8 @@ class Embedding(Adaptable, Layer):
 
     is_stepwise = True
 
+    arguments_of_weights = ("input_dim", "output_dim", "embeddings_initializer")
+
     def __init__(
         self,
         input_dim: WholeNumber,

@@ -18,6 +18,8 @@ class AffineNormalization(Layer):
     casts_inputs = False  # statistics are taken in float32, of the inputs as they are
     _needs_only_float_range = True
 
+    arguments_of_weights = ("axis", "center", "scale", "beta_initializer", "gamma_initializer")
+
     def __init__(
         self,
         epsilon: float,

@@ -204,14 +204,18 @@ class RandomTranslation(_Affine):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor = height_factor
         self.width_factor = width_factor
-        self._rows = factor_range(self, "height_factor", height_factor, -1.0, 1.0)
-        self._columns = factor_range(self, "width_factor", width_factor, -1.0, 1.0)
+        self._ranges()
+
+    def _ranges(self) -> tuple[Any, Any]:
+        rows = factor_range(self, "height_factor", self.height_factor, -1.0, 1.0)
+        return rows, factor_range(self, "width_factor", self.width_factor, -1.0, 1.0)
 
     def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         height, width = self._size(images)
         first, second = jax.random.split(key)
-        rows = uniform(first, images, self._rows) * height
-        columns = uniform(second, images, self._columns) * width
+        of_rows, of_columns = self._ranges()
+        rows = uniform(first, images, of_rows) * height
+        columns = uniform(second, images, of_columns) * width
         return {"map": affine_map(images, 1.0, 0.0, -columns, 0.0, 1.0, -rows)}
 
 
@@ -247,17 +251,18 @@ class RandomZoom(_Affine):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor = height_factor
         self.width_factor = width_factor
-        self._rows = factor_range(self, "height_factor", height_factor, -1.0, 1e6)
-        self._columns = (
-            None
-            if width_factor is None
-            else factor_range(self, "width_factor", width_factor, -1.0, 1e6)
-        )
+        self._ranges()
+
+    def _ranges(self) -> tuple[Any, Any]:
+        rows = factor_range(self, "height_factor", self.height_factor, -1.0, 1e6)
+        width = self.width_factor
+        return rows, None if width is None else factor_range(self, "width_factor", width, -1.0, 1e6)
 
     def _draw_numbers(self, key: jax.Array, images: Any) -> dict[str, Any]:
         first, second = jax.random.split(key)
-        rows = 1 + uniform(first, images, self._rows)
-        columns = rows if self._columns is None else 1 + uniform(second, images, self._columns)
+        of_rows, of_columns = self._ranges()
+        rows = 1 + uniform(first, images, of_rows)
+        columns = rows if of_columns is None else 1 + uniform(second, images, of_columns)
         height, width = self._size(images)
         row, column = (height - 1) / 2, (width - 1) / 2
         numbers = (columns, 0.0, column * (1 - columns), 0.0, rows, row * (1 - rows))

@@ -95,6 +95,8 @@ class Dropout(Layer):
 
     is_stepwise = True
 
+    arguments_of_making = ("seed",)
+
     def __init__(
         self,
         rate: float,

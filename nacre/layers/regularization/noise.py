@@ -32,6 +32,8 @@ class GaussianNoise(Layer):
         [[1.0, 1.0]]
     """
 
+    arguments_of_making = ("seed",)
+
     def __init__(
         self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerKeywords]
     ) -> None:
@@ -70,6 +72,8 @@ class GaussianDropout(Layer):
         >>> nacre.layers.GaussianDropout(0.5)(nacre.ops.ones((1, 2))).tolist()
         [[1.0, 1.0]]
     """
+
+    arguments_of_making = ("seed",)
 
     def __init__(
         self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerKeywords]
@@ -115,9 +119,26 @@ class ActivityRegularization(Layer):
         self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[WithoutRegularizer]
     ) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
-        self.l1 = l1
-        self.l2 = l2
+        self._l1, self._l2 = l1, l2
         self.supports_masking = True
+
+    @property
+    def l1(self) -> float:
+        """Factor of the sum of absolute values."""
+        return self._l1
+
+    @l1.setter
+    def l1(self, l1: float) -> None:
+        self.activity_regularizer, self._l1 = regularizers.L1L2(l1=l1, l2=self._l2), l1
+
+    @property
+    def l2(self) -> float:
+        """Factor of the sum of squares."""
+        return self._l2
+
+    @l2.setter
+    def l2(self, l2: float) -> None:
+        self.activity_regularizer, self._l2 = regularizers.L1L2(l1=self._l1, l2=l2), l2
 
     def call(self, inputs: Shaped[Array, "*shape"]) -> Shaped[Array, "*shape"]:
         """The inputs."""

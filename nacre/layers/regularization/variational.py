@@ -65,6 +65,8 @@ class Sampling(_GaussianPair):
         [[1.0, 1.0]]
     """
 
+    arguments_of_making = ("seed",)
+
     def __init__(
         self,
         seed: int | None = None,

@@ -64,15 +64,17 @@ class _ZeroPadding(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
-        self._pairs = _pairs(self._who(), "padding", padding, self._rank)
-        self.padding: Any = self._pairs[0] if self._rank == 1 else self._pairs
+        pairs = _pairs(self._who(), "padding", padding, self._rank)
+        self.padding: Any = pairs[0] if self._rank == 1 else pairs
         self.input_spec = InputSpec(ndim=self._rank + 2)
 
     def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """The grid with zeros around it."""
         widths = [(0, 0)] * (self._rank + 2)
         start = _first_spatial(self.data_format)
-        widths[start : start + self._rank] = self._pairs
+        widths[start : start + self._rank] = _pairs(
+            self._who(), "padding", self.padding, self._rank
+        )
         return ops.pad(inputs, tuple(widths))
 
 
@@ -150,15 +152,17 @@ class _Cropping(Layer):
 
     def __init__(self, cropping: Any, **kwargs: Unpack[LayerKeywords]) -> None:
         super().__init__(**kwargs)
-        self._pairs = _pairs(self._who(), "cropping", cropping, self._rank)
-        self.cropping: Any = self._pairs[0] if self._rank == 1 else self._pairs
+        pairs = _pairs(self._who(), "cropping", cropping, self._rank)
+        self.cropping: Any = pairs[0] if self._rank == 1 else pairs
         self.input_spec = InputSpec(ndim=self._rank + 2)
 
     def call(self, inputs: Shaped[Array, "batch ..."]) -> Shaped[Array, "batch ..."]:
         """The grid without its borders."""
         start = _first_spatial(self.data_format)
         cuts = [slice(None)] * len(inputs.shape)
-        for axis, (before, after) in enumerate(self._pairs, start):
+        for axis, (before, after) in enumerate(
+            _pairs(self._who(), "cropping", self.cropping, self._rank), start
+        ):
             size = inputs.shape[axis]
             if isinstance(size, int) and before + after >= size:
                 raise ShapeError(
@@ -192,7 +196,7 @@ class Cropping1D(_Cropping):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask, cropped as the steps are."""
-        before, after = self._pairs[0]
+        before, after = _pairs(self._who(), "cropping", self.cropping, self._rank)[0]
         return None if mask is None else mask[:, before : -after if after else None]
 
 
