@@ -114,3 +114,37 @@ def test_a_model_that_is_loaded_and_one_whose_weights_are_set_compute_anew(tmp_p
     model.compile("sgd", "mse")
     model.fit(x, draw(1, 4, 130), epochs=2, verbose=0)
     assert np.abs(model.predict(x, verbose=0) - changed).max() > 0
+
+
+def weights_of_bytes(features: int, units: int) -> Any:
+    nacre.utils.set_random_seed(1)
+    layer = layers.Dense(units, bias_initializer="uniform")
+    layer.build((None, features))
+    config = nacre.quantizers.Int8QuantizationConfig(activation_quantizer=None)
+    layer.quantize("int8", config=config)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("rows", "features", "units"),
+    [(1, 64, 128), (2, 130, 64), (5, 300, 65), (8, 97, 130), (64, 70, 129), (3, 2050, 5)],
+)
+def test_few_rows_by_bytes_are_as_by_the_float_weight(rows: int, features: int, units: int) -> None:
+    layer, x = weights_of_bytes(features, units), draw(0, rows, features)
+    assert_close(*both(layer.call, x))
+    assert_close(*both(jax.grad(lambda x: jnp.sum(jnp.tanh(layer.call(x)) ** 2)), x))
+    assert_close(*both(jax.vmap(lambda row: layer.call(row[None])), x))
+
+
+def test_axes_of_an_equation_are_joined_by_bytes_too() -> None:
+    # The scale stands beside the outputs, in their order.
+    for equation, shape in (("abcd,cdef->abef", (None, 6, 16)), ("abcd,cdef->abfe", (None, 16, 6))):
+        layer = layers.EinsumDense(equation, output_shape=shape, bias_axes="ef")
+        layer.build((None, 3, 8, 16))
+        config = nacre.quantizers.Int8QuantizationConfig(activation_quantizer=None)
+        layer.quantize("int8", config=config)
+        x = draw(0, 2, 3, 8, 16)
+        with own_program():
+            found = jax.jit(lambda x: layer(x))(x)  # noqa: B023
+        with plain_xla():
+            assert_close(found, jax.jit(lambda x: layer(x))(x))  # noqa: B023

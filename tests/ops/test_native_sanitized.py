@@ -217,6 +217,8 @@ def nibbles():
         packed = rng.integers(-128, 128, (features, (units + 1) // 2), dtype="int8")
         zero = rng.integers(-8, 8, (blocks, units), dtype="int8")
         quantized.int4_product(draw(0, rows, features), packed, draw(1, blocks, units), zero, block)
+        numbers = rng.integers(-128, 128, (features, units), dtype="int8")
+        quantized.bytes_product(draw(0, rows, features), numbers, jnp.abs(draw(1, units)) + 1)
 
 
 def updates():

@@ -51,6 +51,17 @@ def nibbles(rows=3, features=64, units=128, dtype="float32", zeros=128):
     return table.NibblesWork(x, packed, sized(2, units), sized(2, zeros, dtype="int8"))
 
 
+def test_weights_of_bytes_need_no_zero_points():
+    work = table.NibblesWork(sized(3, 64), sized(64, 128, dtype="int8"), sized(128), None)
+    assert all(condition.holds(work) for condition in table.NIBBLES.conditions)
+    others = [
+        table.NibblesWork(work.x, work.packed, sized(1, 128), None),
+        table.NibblesWork(work.x, sized(64, 128, dtype="uint8"), work.scale, None),
+    ]
+    for other in others:
+        assert not all(condition.holds(other) for condition in table.NIBBLES.conditions)
+
+
 def layer_norm(*shape, size=None, is_last=True, dtype="float32"):
     scale = sized(shape[-1] if size is None else size, dtype=dtype)
     return table.LayerNormWork(sized(*shape, dtype=dtype), scale, None, is_last)

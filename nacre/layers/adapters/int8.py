@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -11,6 +12,7 @@ from nacre.core.indices import outside_as
 from nacre.layers.adapters.quantized import Quantized
 from nacre.layers.adapters.weights import Weight, int8_arrays
 from nacre.layers.base.adapting import register_adapter
+from nacre.ops.kernels.quantized import bytes_product, is_compiled_of_4_bits
 from nacre.quantizers import Int8QuantizationConfig
 
 
@@ -44,8 +46,12 @@ class Int8Stored:
         return (numbers.astype(scale.dtype) / scale).astype(dtype)
 
     def product(self, inputs: Any) -> Any:
-        """There is no faster way."""
-        return None
+        """Few rows of floats: by a compiled kernel where it can be used."""
+        numbers, scale = self.numbers()
+        matrix, scale = numbers.reshape(self.weight.matrix), scale.reshape(-1)
+        if not self.weight.has_output_columns or not is_compiled_of_4_bits(inputs, matrix, scale):
+            return None
+        return _product_of_bytes(inputs, matrix, scale)
 
     def rows(self, indices: Any) -> Any:
         """Rows divided by their scales; NaN for an index outside the table."""
@@ -53,6 +59,18 @@ class Int8Stored:
         indices = outside_as(indices, numbers.shape[0])
         found = jnp.take(scale, indices, axis=0, mode="fill")
         return jnp.take(numbers, indices, axis=0, mode="clip") / found[..., None]
+
+
+@jax.custom_jvp
+def _product_of_bytes(inputs: Any, numbers: Any, scale: Any) -> Any:
+    """The product by a compiled kernel; its derivative is that by the float weight."""
+    return bytes_product(inputs, numbers, scale)
+
+
+@_product_of_bytes.defjvp
+def _product_of_bytes_jvp(primals: Any, tangents: Any) -> Any:
+    _, numbers, scale = primals
+    return _product_of_bytes(*primals), jnp.matmul(tangents[0], numbers / scale)
 
 
 class Int8(Quantized):

@@ -119,7 +119,7 @@ LAYER_NORM = Library(
 NIBBLES = Library(
     "nibbles",
     ("nibbles.cc", "handler.h"),
-    ("nibbles_product",),
+    ("nibbles_product", "nibbles_bytes"),
     companions=("layer_norm", "attention", "activation"),
 )
 POOLING = Library(

@@ -1,5 +1,5 @@
 // Products of a few rows of floats by a kernel of 4-bit numbers in blocks of rows, each block and
-// column with a scale and a zero point.
+// column with a scale and a zero point; and by one of bytes, each column with a scale.
 //
 // Few rows wait for memory, so the kernel stays as it lies, two neighbouring columns in a byte, and
 // is made float in registers: even and odd columns are summed apart, and put side by side at the end.
@@ -186,6 +186,72 @@ void blocks_of_4_bits(const Call& call) {
   for (int64_t i = 0; i < pieces; ++i) piece(i);
 }
 
+// R rows by kColumns columns of bytes, all of which are there.
+template <int R>
+void whole_columns_of_bytes(const Product& m, int64_t row, int64_t column) {
+  constexpr int kVectors = 2 * kPairs;
+  Vector sums[R][kVectors] = {};
+  const int8_t* from = m.packed + column;
+  for (int64_t k = 0; k < m.features; ++k, from += m.columns) {
+    Vector numbers[kVectors];
+#pragma GCC unroll 4
+    for (int p = 0; p < kVectors; ++p)
+      numbers[p] = floats(widened(from + p * kWidth) << 24 >> 24);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const Vector one = fill(m.x[(row + r) * m.features + k]);
+#pragma GCC unroll 4
+      for (int p = 0; p < kVectors; ++p) sums[r][p] += one * numbers[p];
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int p = 0; p < kVectors; ++p) {
+      const int64_t at = column + p * kWidth;
+      store(m.result + (row + r) * m.columns + at, sums[r][p] / load(m.scale + at));
+    }
+}
+
+// The last columns, one by one.
+void last_columns_of_bytes(const Product& m, int64_t column) {
+  for (int64_t row = 0; row < m.rows; ++row)
+    for (int64_t at = column; at < m.columns; ++at) {
+      float sum = 0;
+      for (int64_t k = 0; k < m.features; ++k)
+        sum += m.x[row * m.features + k] * static_cast<float>(m.packed[k * m.columns + at]);
+      m.result[row * m.columns + at] = sum / m.scale[at];
+    }
+}
+
+// Arguments: inputs (*batch, features), int8 numbers (features, units), scale (units,).
+// Result: (*batch, units).
+void columns_of_bytes(const Call& call) {
+  Product m{};
+  m.features = call.size(1, 0), m.columns = call.size(1, 1);
+  m.rows = call.count(0) / m.features;
+  m.x = call.argument(0), m.packed = call.argument<int8_t>(1), m.scale = call.argument(2);
+  m.result = call.result(0);
+  const int64_t whole = m.columns / kColumns;
+  const auto piece = [&](int64_t i) {
+    if (i == whole) return last_columns_of_bytes(m, i * kColumns);
+    for (int64_t row = 0, count; row < m.rows; row += count) {
+      const int64_t left = m.rows - row;
+      count = left >= 4 && kRegisters == 32 ? 4 : left >= 2 ? 2 : 1;
+      switch (count) {
+        case 4: whole_columns_of_bytes<4>(m, row, i * kColumns); break;
+        case 2: whole_columns_of_bytes<2>(m, row, i * kColumns); break;
+        case 1: whole_columns_of_bytes<1>(m, row, i * kColumns); break;
+      }
+    }
+  };
+  const int64_t pieces = whole + (m.columns % kColumns > 0);
+  const double work = static_cast<double>(m.rows) * m.features * m.columns;
+  if (work >= kWorthThreads) return parallel(call, pieces, piece);
+  for (int64_t i = 0; i < pieces; ++i) piece(i);
+}
+
 }  // namespace
 
+NACRE_HANDLER(nibbles_bytes, columns_of_bytes)
 NACRE_HANDLER(nibbles_product, blocks_of_4_bits)

@@ -205,12 +205,13 @@ class QuantizedWork:
 @dataclass(frozen=True)
 class NibblesWork:
     """Inputs (*batch, features), 4-bit numbers (features, units), two columns in a byte of int8,
-    and scales and zero points (blocks, units)."""
+    and scales and zero points (blocks, units); or, without zero points, int8 numbers
+    (features, units) and scales (units,)."""
 
     x: Array | jax.ShapeDtypeStruct
     packed: Array | jax.ShapeDtypeStruct
     scale: Array | jax.ShapeDtypeStruct
-    zero: Array | jax.ShapeDtypeStruct
+    zero: Array | jax.ShapeDtypeStruct | None
 
 
 @dataclass(frozen=True)
@@ -315,7 +316,11 @@ def _quantized_dtypes(work: QuantizedWork) -> bool:
 
 
 def _nibbles_fit(work: NibblesWork) -> bool:
-    if work.x.ndim < 2 or work.packed.ndim != 2 or work.scale.ndim != 2:
+    if work.x.ndim < 2 or work.packed.ndim != 2:
+        return False
+    if work.zero is None:
+        return work.packed.shape == (work.x.shape[-1], *work.scale.shape)
+    if work.scale.ndim != 2:
         return False
     units = work.scale.shape[1]
     sizes = work.x.shape[-1], (units + 1) // 2
@@ -323,7 +328,7 @@ def _nibbles_fit(work: NibblesWork) -> bool:
 
 
 def _nibbles_dtypes(work: NibblesWork) -> bool:
-    are_whole = work.packed.dtype == work.zero.dtype == jnp.int8
+    are_whole = all(a is None or a.dtype == jnp.int8 for a in (work.packed, work.zero))
     return are_whole and _are_float32(work.x, work.scale)
 
 
@@ -501,12 +506,12 @@ QUANTIZED: Kernel[QuantizedWork] = Kernel(
 )
 NIBBLES: Kernel[NibblesWork] = Kernel(
     "int4 products",
-    "layers quantized to int4 in blocks, of few rows, as in generate",
+    "layers quantized to int4 in blocks, or to int8 with floats as inputs, of few rows",
     library.NIBBLES,
     (
         Condition("sizes that fit each other", _nibbles_fit),
         Condition(_KNOWN, lambda w: _are_known(w.x, w.packed)),
-        Condition("float32 by int4", _nibbles_dtypes),
+        Condition("float32 by int4 or int8", _nibbles_dtypes),
         Condition(
             f"{MOST_ROWS_OF_4_BITS} rows at most",
             lambda w: w.x.size <= MOST_ROWS_OF_4_BITS * w.x.shape[-1],
