@@ -33,6 +33,7 @@ class _BestAt(Metric):
     leaves_out_absent = True
     direction = "max"
     _argument: str
+    arguments_of_making = ("num_thresholds",)
 
     def __init__(
         self,
@@ -49,7 +50,6 @@ class _BestAt(Metric):
         if num_thresholds <= 0:
             rule = "num_thresholds must be positive"
             raise ArgumentError(message(who, rule, repr(num_thresholds)))
-        self.value = value
         setattr(self, self._argument, value)
         self.num_thresholds = num_thresholds
         self.class_id = class_id
@@ -62,6 +62,11 @@ class _BestAt(Metric):
         for count_name in Counts._fields:
             variable = self.add_variable(shape, "zeros", count_dtype(self.dtype), name=count_name)
             setattr(self, count_name, variable)
+
+    @property
+    def value(self) -> float:
+        """What the bounded rate must be at least."""
+        return getattr(self, self._argument)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch in.

@@ -54,6 +54,8 @@ class AUC(Metric):
     leaves_out_absent = True
     direction = "max"
 
+    arguments_of_making = ("num_thresholds",)
+
     def __init__(
         self,
         num_thresholds: int = 200,

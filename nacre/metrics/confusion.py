@@ -123,6 +123,11 @@ class FalseNegatives(_ConditionCount):
     _condition = "false_negatives"
 
 
+def _default_threshold(top_k: int | None) -> float:
+    """With top_k everything among the k best is positive, whatever its score."""
+    return 0.5 if top_k is None else -1e10
+
+
 class _Ratio(Metric):
     """True positives over true positives and one other count."""
 
@@ -142,8 +147,7 @@ class _Ratio(Metric):
         self.init_thresholds = thresholds
         self.top_k = top_k
         self.class_id = class_id
-        # With top_k everything among the k best is positive, whatever its score.
-        default = 0.5 if top_k is None else -1e10
+        default = _default_threshold(top_k)
         self.thresholds = threshold_list(type(self).__name__, thresholds, default)
         shape, dtype = (len(self.thresholds),), count_dtype(self.dtype)
         self.true_positives = self.add_variable(shape, "zeros", dtype, name="true_positives")
@@ -169,6 +173,11 @@ class _Ratio(Metric):
         counts: Counts = count(*chosen, self.thresholds)
         self.true_positives.assign_add(counts.true_positives)
         getattr(self, self._other).assign_add(getattr(counts, self._other))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "top_k" and self.init_thresholds is None and "thresholds" in vars(self):
+            self.thresholds = [_default_threshold(value)]
 
     def _reads_probabilities(self) -> bool:
         return self.init_thresholds is None and self.top_k is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -113,7 +113,19 @@ class Metric(Versioned):
     def _who(self) -> str:
         return f"metric '{self.name}'"
 
+    # Arguments that decide which variables there are; they cannot be set later.
+    arguments_of_making: ClassVar[tuple[str, ...]] = ()
+
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.arguments_of_making and vars(self).get(name, value) != value:
+            raise ArgumentError(
+                message(
+                    f"metric '{self.name}'",
+                    f"{name} decides which variables it has, so it cannot be set later",
+                    f"{value!r:.60} after {vars(self)[name]!r:.60}",
+                    f"Make another one, {type(self).__name__}({name}={value!r:.60}, ...).",
+                )
+            )
         if name not in Metric.__slots__ and hasattr(self, "_variables"):
             if name not in self._settings:
                 self._track(value)

@@ -10,6 +10,7 @@ import pytest
 
 import nacre
 from nacre import layers, losses, metrics
+from nacre.core.errors import ArgumentError
 
 SCORES = np.random.default_rng(0).random((8, 4)).astype("float32")
 SCORES /= SCORES.sum(axis=1, keepdims=True)
@@ -33,6 +34,9 @@ CASES: list[tuple[type, dict[str, Any], Any]] = [
     (metrics.TopKCategoricalAccuracy, {"k": 1}, (ONE_HOT, SCORES)),
     (metrics.SparseTopKCategoricalAccuracy, {"k": 1}, (LABELS, SCORES)),
     (metrics.CosineSimilarity, {"axis": 0}, (ONE_HOT, SCORES)),
+    (metrics.Precision, {"top_k": 2}, (ONE_HOT, SCORES)),
+    (metrics.Recall, {"top_k": 2}, (ONE_HOT, SCORES)),
+    (metrics.Precision, {"class_id": 2}, (ONE_HOT, SCORES)),
 ]
 IDS = [f"{made.__module__.split('.')[1]}-{made.__name__}-{next(iter(a))}" for made, a, _ in CASES]
 
@@ -54,6 +58,25 @@ def test_what_is_set_later_is_what_is_computed(
     assert value(changed, data) == expected
     assert getattr(changed, name) == getattr(kind(**argument), name)
     assert changed.get_config() == {**kind(**argument).get_config(), "name": changed.name}
+
+
+@pytest.mark.parametrize("kind", [metrics.SensitivityAtSpecificity, metrics.PrecisionAtRecall])
+def test_a_rate_that_is_set_later_is_the_one_that_counts(kind: Any) -> None:
+    (argument,) = {"specificity", "recall"} & vars(kind(0.5)).keys()
+    later = kind(0.5)
+    setattr(later, argument, 0.95)
+    truths = (SCORES + SCORES[::-1] > 0.5).astype("float32")
+    assert value(later, (truths, SCORES)) == value(kind(0.95), (truths, SCORES))
+    assert value(kind(0.5), (truths, SCORES)) != value(kind(0.95), (truths, SCORES))
+    assert later.get_config()[argument] == 0.95
+
+
+@pytest.mark.parametrize("make", [metrics.AUC, lambda: metrics.PrecisionAtRecall(0.5)])
+def test_a_number_of_thresholds_is_refused_later(make: Callable[[], Any]) -> None:
+    metric = make()
+    metric.num_thresholds = metric.num_thresholds
+    with pytest.raises(ArgumentError, match=r"num_thresholds decides.*num_thresholds=3"):
+        metric.num_thresholds = 3
 
 
 def test_a_fit_goes_on_with_what_a_callback_sets() -> None:
