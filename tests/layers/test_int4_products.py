@@ -148,3 +148,22 @@ def test_axes_of_an_equation_are_joined_by_bytes_too() -> None:
             found = jax.jit(lambda x: layer(x))(x)  # noqa: B023
         with plain_xla():
             assert_close(found, jax.jit(lambda x: layer(x))(x))  # noqa: B023
+
+
+@pytest.mark.parametrize(
+    ("mode", "policy"), [("int8", "mixed_bfloat16"), ("int4", "mixed_float16")]
+)
+def test_inputs_of_16_bits_take_the_kernel_and_keep_their_dtype(mode: str, policy: str) -> None:
+    nacre.utils.set_random_seed(1)
+    layer, x = layers.Dense(66, dtype=policy), draw(0, 4, 130)
+    layer.build((None, 130))
+    of_bytes = nacre.quantizers.Int8QuantizationConfig(activation_quantizer=None)
+    layer.quantize(mode, config=of_bytes if mode == "int8" else None)
+    with own_program():
+        assert "nacre_nibbles" in str(jax.make_jaxpr(lambda x: layer(x))(x))
+        found = jax.jit(lambda x: layer(x))(x)
+    with plain_xla():
+        plain = jax.jit(lambda x: layer(x))(x)
+    assert found.dtype == plain.dtype == layer.compute_dtype
+    found, plain = np.asarray(found, "float32"), np.asarray(plain, "float32")
+    np.testing.assert_allclose(found, plain, rtol=2**-6, atol=2**-7 * np.abs(plain).max())

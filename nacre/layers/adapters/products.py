@@ -89,9 +89,9 @@ class ProductForm:
         axes = matrix_axes(self.equation, inputs.ndim, len(shape))
         if axes:
             leading = inputs.shape[: inputs.ndim - axes]
-            outputs = kernel.product(inputs.reshape(*leading, -1))
+            outputs = kernel.product(_widened(inputs.reshape(*leading, -1)))
             if outputs is not None:
-                return outputs.reshape(*leading, *shape[axes:])
+                return outputs.reshape(*leading, *shape[axes:]).astype(inputs.dtype)
         return jnp.einsum(self.equation, inputs, kernel.values(inputs.dtype))
 
     def low_rank_outputs(self, inputs: Any, low_rank: LowRank) -> Any:
