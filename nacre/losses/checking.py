@@ -1,7 +1,8 @@
 """Do targets and predictions fit each other? Asked at trace time, before anything broadcasts.
 
 NumPy's broadcasting turns (batch,) against (batch, 1) into (batch, batch) without a word, and the
-model then learns the mean. Here shapes must be equal, but for one trailing axis of size 1.
+model then learns the mean. Here shapes must be equal, but for one trailing axis of size 1; one
+number as the target (`loss(1.0, scores)`, as of a GAN) is that of all predictions.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def paired(
 
     Args:
         who: Name of the loss or metric, for the message.
-        y_true: Targets.
+        y_true: Targets; one number for all predictions.
         y_pred: Predictions.
         axis: The axes the caller goes on to sum over.
 
@@ -153,6 +154,8 @@ def paired(
     """
     y_true, y_pred = refuse_complex(as_array(y_true)), as_float(y_pred)
     given = y_true
+    if y_true.ndim == 0:  # one number for all predictions, which can mean nothing else
+        y_true = jnp.broadcast_to(y_true, y_pred.shape)
     y_true, y_pred = same_rank(y_true, y_pred)
     if y_true.shape != y_pred.shape:
         raise LossInputError(

@@ -46,6 +46,28 @@ def test_one_trailing_axis_is_squeezed_as_in_keras(name, target, prediction):
     assert value.shape in ((), (6,))
 
 
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("shape", [(3, 1), (2, 3), (4,)])
+def test_one_number_is_the_target_of_all_predictions(name, shape):
+    loss, scores = getattr(losses, name), np.linspace(0.1, 0.9, np.prod(shape)).reshape(shape)
+    for target in (1.0, 0, np.float32(0.9), jnp.asarray(1)):
+        every = np.full(shape, np.asarray(target), "float32")
+        assert np.array_equal(loss(target, scores), loss(every, scores))
+
+
+def test_one_number_is_the_target_in_loss_and_metric_objects() -> None:
+    scores, weights = np.array([[0.2], [0.7], [0.9]], "float32"), np.array([1.0, 2.0, 4.0])
+    accuracy = metrics.BinaryAccuracy()
+    accuracy.update_state(1.0, scores)
+    accuracy.update_state(0.0, scores[:1], sample_weight=[3.0])
+    assert float(accuracy.result()) == pytest.approx(5 / 6)
+    # TensorFlow 2.15 gives 0.879620 for BinaryCrossentropy()(1.0, scores, [1., 2., 3.]).
+    weighted = losses.BinaryCrossentropy()(1.0, scores, sample_weight=[1.0, 2.0, 3.0])
+    assert float(weighted) == pytest.approx(0.879620, abs=1e-5)
+    found = jax.jit(lambda t: losses.MeanSquaredError()(t, scores, sample_weight=weights))(1.0)
+    assert float(found) == pytest.approx((0.64 + 2 * 0.09 + 4 * 0.01) / 3)
+
+
 @pytest.mark.parametrize("name", ONE_HOT)
 def test_class_indices_for_a_one_hot_loss(name):
     y = np.arange(600).reshape(600, 1) % 10
