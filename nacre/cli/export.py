@@ -12,7 +12,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, the format, where to write."""
     from nacre.export.targets import formats
 
-    parser.add_argument("file", metavar="FILE", help="A model file: .keras, .h5 or a folder.")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="A model file (.keras, .h5, .onnx, .tflite, .pt2, model.json), or its folder.",
+    )
     parser.add_argument(
         "--to", required=True, metavar="FORMAT", help=f"One of {', '.join(formats())}."
     )
@@ -49,10 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
     ending = ending_of(arguments.to) or f"_{arguments.to}"
     out = arguments.out or str(source.with_name(f"{source.stem}{ending}"))
     options = dict(map(_option, arguments.set))
-    verify: Any = False if arguments.no_verify else "auto"
-    if arguments.to == "tf_saved_model":
-        verify = not arguments.no_verify
-    model.export(out, format=arguments.to, verify=verify, **options)
+    if arguments.no_verify:
+        options["verify"] = False
+    model.export(out, format=arguments.to, **options)
     return 0
 
 

@@ -7,7 +7,11 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, and how much to show."""
-    parser.add_argument("file", metavar="FILE", help="A model file: .keras, .h5 or a folder.")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="A model file (.keras, .h5, .onnx, .tflite, .pt2, model.json), or its folder.",
+    )
     parser.add_argument(
         "--expand-nested", action="store_true", help="Show the layers of models inside the model."
     )

@@ -523,6 +523,17 @@ def _large(value: Any, number: int) -> Any:
     return number if dtype.kind in "iub" else float(number)
 
 
+def _of_numbers_alone(operate: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
+    """The same of a sign, which truths do not have in scripts."""
+
+    def operator(self: Any) -> Any:
+        if _are_truths(self) and _is_script(sys._getframe(1).f_code.co_filename):
+            _truths_as_numbers(self, None, name)
+        return operate(self)
+
+    return operator
+
+
 def _of_sign(operate: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
     """The same of an operator of the variable alone."""
 
@@ -849,6 +860,9 @@ def _make_and_lend() -> None:
             _lend(kind, __call__=_giving_tensors(vars(kind)["__call__"]))
     for name in ("__neg__", "__abs__", "__invert__"):
         _lend(Variable, **{name: _of_sign(getattr(Variable, name), name)})
+    for cls in (ARRAY, TRACER, HostTensor, Variable):
+        for name in ("__neg__", "__abs__"):
+            _lend(cls, **{name: _of_numbers_alone(getattr(cls, name), name)})
     for cls in (ARRAY, TRACER, HostTensor, Ragged):
         _lend(cls, dtype=_for_scripts(cls.dtype, _dtype_read_by(cls.dtype)))
     _lend(Variable, dtype=_for_scripts(Variable.dtype, _dtype_of_variables(Variable.dtype)))

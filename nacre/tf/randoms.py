@@ -183,20 +183,29 @@ def _uniform(source: philox.Source, shape: Any, low: Any, high: Any, dtype: Any)
     return _placed(philox.whole_between(source, sizes, least, most, kind._dtype))
 
 
-def stateless_normal(shape: Any, seed: Any, mean: Any, stddev: Any, dtype: Any) -> Any:
+def stateless_normal(
+    shape: Any, seed: Any, mean: Any, stddev: Any, dtype: Any, alg: Any = None
+) -> Any:
     """The same draws for the same two numbers of `seed`."""
+    _require_philox("tf.random.stateless_normal", alg)
     found = philox.normal(_source(seed), sizes_of(shape), as_dtype(dtype)._dtype)
     return _moved(_placed(found), stddev, mean)
 
 
-def stateless_truncated_normal(shape: Any, seed: Any, mean: Any, stddev: Any, dtype: Any) -> Any:
+def stateless_truncated_normal(
+    shape: Any, seed: Any, mean: Any, stddev: Any, dtype: Any, alg: Any = None
+) -> Any:
     """The same of the truncated normal distribution."""
+    _require_philox("tf.random.stateless_truncated_normal", alg)
     found = philox.truncated_normal(_source(seed), sizes_of(shape), as_dtype(dtype)._dtype)
     return _moved(_placed(found), stddev, mean)
 
 
-def stateless_uniform(shape: Any, seed: Any, low: Any, high: Any, dtype: Any) -> Any:
+def stateless_uniform(
+    shape: Any, seed: Any, low: Any, high: Any, dtype: Any, alg: Any = None
+) -> Any:
     """The same from an interval, or whole numbers; all there are where no limit is told."""
+    _require_philox("tf.random.stateless_uniform", alg)
     return _uniform(_source(seed), shape, low, high, dtype)
 
 

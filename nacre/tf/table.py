@@ -404,9 +404,9 @@ gamma(shape, alpha, beta=None, dtype=float32, seed=None) = gamma(shape, alpha, b
 normal(shape, mean=0.0, stddev=1.0, dtype=float32, seed=None) = normal(shape, mean, stddev, dtype, seed)
 set_seed(seed) = set_seed(seed)
 shuffle(value, seed=None) = shuffled(t(value), op_seed(seed))
-stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=float32, alg='auto_select') = stateless_normal(shape, seed, mean, stddev, dtype)
-stateless_truncated_normal(shape, seed, mean=0.0, stddev=1.0, dtype=float32, alg='auto_select') = stateless_truncated_normal(shape, seed, mean, stddev, dtype)
-stateless_uniform(shape, seed, minval=0, maxval=None, dtype=float32, alg='auto_select') = stateless_uniform(shape, seed, minval, maxval, dtype)
+stateless_normal(shape, seed, mean=0.0, stddev=1.0, dtype=float32, alg='auto_select') = stateless_normal(shape, seed, mean, stddev, dtype, alg)
+stateless_truncated_normal(shape, seed, mean=0.0, stddev=1.0, dtype=float32, alg='auto_select') = stateless_truncated_normal(shape, seed, mean, stddev, dtype, alg)
+stateless_uniform(shape, seed, minval=0, maxval=None, dtype=float32, alg='auto_select') = stateless_uniform(shape, seed, minval, maxval, dtype, alg)
 truncated_normal(shape, mean=0.0, stddev=1.0, dtype=float32, seed=None) = truncated_normal(shape, mean, stddev, dtype, seed)
 uniform(shape, minval=0, maxval=None, dtype=float32, seed=None) = uniform(shape, minval, maxval, dtype, seed)
 Algorithm = nacre.tf.randoms:Algorithm

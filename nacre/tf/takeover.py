@@ -152,7 +152,8 @@ def _tell(module: str) -> None:
     root = module.partition(".")[0]
     if not _told:
         print(
-            f"nacre: `import {root}` brings nacre here. Random numbers are not TensorFlow's.",
+            f"nacre: `import {root}` brings nacre here. Random numbers are TensorFlow's in "
+            "tf.random.Generator, stateless_uniform and stateless_normal alone.",
             file=sys.stderr,
         )
     _told.append(root)

@@ -30,6 +30,14 @@ def test_options_are_given_by_set_and_wrong_ones_told_with_their_value(saved, ca
     assert "Got weight='float16'. Did you mean 'weights'?" in capsys.readouterr().err
 
 
+def test_verify_may_be_set_as_other_options(saved, capsys):
+    given = ["export", str(saved), "--to", "npz", "--set"]
+    assert main([*given, "verify=False"]) == 0
+    assert "not verified: verify=False" in capsys.readouterr().out
+    assert main([*given, "verify=false"]) == 1
+    assert "verify must be 'auto', True or False. Got 'false'" in capsys.readouterr().err
+
+
 def test_explain_writes_nothing_and_lists_what_has_no_form(tmp_path, capsys):
     x = nacre.Input((4,))
     nacre.Model(x, nacre.ops.sort(x)).save(tmp_path / "net.keras")

@@ -120,6 +120,10 @@ def test_states_are_made_read_and_set() -> None:
         lambda: g.from_seed(1, alg="threefry"),
         lambda: g.from_state([1, 2], alg="philox"),
         lambda: g(),
+        *(
+            lambda of=of: getattr(tf.random, of)([2], [1, 2], alg="threefry")
+            for of in ("stateless_uniform", "stateless_normal", "stateless_truncated_normal")
+        ),
         lambda: tf.random.stateless_uniform([2], [1, 2, 3]),
         lambda: tf.random.stateless_uniform([2], [1, 2], 5, 5, tf.int32),
     ]

@@ -77,6 +77,8 @@ OF_TRUTHS: list[tuple[str, str | None, Any]] = [
     ("b / [1., 2.]", None, None),
     ("i * b", None, None),
     ("b * x", None, None),
+    ("-b", None, None),
+    ("abs(b)", None, None),
 ]
 
 

@@ -429,6 +429,14 @@ def test_functions_of_numpy_give_arrays_of_numpy() -> None:
     assert np.shape(scores) == (2, 2) and np.ndim(scores) == 2 and np.size(scores) == 4
 
 
+def test_truths_are_scattered_and_two_at_a_place_are_true_if_one_is() -> None:
+    def scatter() -> Any:
+        return tf.scatter_nd([[1], [0], [0]], [False, True, False], [3])
+
+    for run in (scatter, tf.function(scatter)):
+        assert run().numpy().tolist() == [True, False, False]
+
+
 def test_truths_are_counted_and_made_of_a_dtype() -> None:
     truths = tf.constant([True, False, True], tf.bool)
     assert tf.math.count_nonzero(truths).numpy() == 2

@@ -91,6 +91,9 @@ ROWS: list[Row] = [
     ("SELECT_V2", {}, [YES, K(X), K(Y[:, :1])], FLOATS),
     ("CAST", {"out_data_type": 2}, [3 * X], WHOLES), ("CAST", {"in_data_type": 2}, [WHOLE], FLOATS),
     ("BITWISE_XOR", {}, [WHOLE, K(i(3, 4, 5, 6))], WHOLES),
+    ("STABLEHLO_AND", {}, [WHOLE, K(WHOLE[::-1] + 3)], WHOLES),
+    ("STABLEHLO_AND", {}, [YES, K(np.broadcast_to(Y > 0, YES.shape))], TRUTH),
+    ("STABLEHLO_SHIFT_LEFT", {}, [WHOLE, K(WHOLE % 32)], WHOLES),
     ("RIGHT_SHIFT", {}, [WHOLE, K(i(0, 1, 2, 3))], WHOLES),
     # Reductions.
     *[(op, {"keep_dims": k}, [X, K(i(1, -1))], FLOATS) for op in REDUCED.split() for k in (0, 1)],

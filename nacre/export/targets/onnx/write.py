@@ -70,6 +70,13 @@ def drafted(request: Request) -> Body:
     """The graph in ops of ONNX, what nobody reads left out."""
     opset = request.options["opset_version"] or _needed_opset(request.graph)
     weights = request.options["weights"]
+    samples = request.options.get("representative_dataset")
+    if samples is not None and weights in ("float16", "int4"):
+        rule = (
+            "with representative_dataset weights must be 'int8' or 'float32': products have 8 bits"
+        )
+        fix = "Leave weights out, or representative_dataset."
+        raise ArgumentError(message("export", rule, f"weights={weights!r}", fix))
     if weights == "int4":
         opset = _in_4_bits(opset, is_chosen=bool(request.options["opset_version"]))
     graph = _opened_for(request.graph, opset)
@@ -92,7 +99,6 @@ def drafted(request: Request) -> Body:
         body.outputs.append((body.tensor(value), value.dtype, value.shape))
     _name_outputs(body, graph, given)
     _live(body)
-    samples = request.options.get("representative_dataset")
     if samples is not None:
         arrays = samples.arrays(request.graph.inputs)
         compute_in_8_bits(body, ranges_of(body, arrays, partial(_runnable, request)))

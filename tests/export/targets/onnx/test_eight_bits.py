@@ -137,3 +137,10 @@ def test_tensorrt_is_given_no_whole_numbers(tmp_path: Path) -> None:
         with pytest.raises(ArgumentError):
             nacre.Sequential(pictures()).export(tmp_path / "m", format="tensorrt", **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("weights", ["float16", "int4"])
+def test_samples_and_weights_of_other_bits_exclude_each_other(tmp_path: Path, weights: str) -> None:
+    with pytest.raises(ArgumentError, match=f"weights must be 'int8' or 'float32'.*'{weights}'"):
+        exported(pictures, tmp_path, PICTURES, weights=weights)
+    assert not list(tmp_path.iterdir())

@@ -102,3 +102,17 @@ def test_what_tfjs_lacks_is_told_with_its_layer(tmp_path: Any) -> None:
     for part in ("xor in", "bits", "BitwiseXor", "scatter_nd", "sums only"):
         assert part in str(raised.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_was_read_back_is_trained_and_exported_again_for_any_batch(tmp_path: Any) -> None:
+    model = nacre.Sequential([nacre.Input((4, 4, 2)), layers.Flatten(), layers.Dense(3)])
+    model.export(tmp_path / "m", format="tfjs", verify=False, verbose=False)
+    again = nacre.models.load_model(tmp_path / "m" / "model.json")
+    again.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(5, 4, 4, 2)).astype("float32")
+    again.fit(x, np.ones((5, 3)), verbose=0)
+    wanted = again.predict(x, verbose=0)
+    assert not np.allclose(wanted, model.predict(x, verbose=0))
+    report = again.export(tmp_path / "n", format="npz", samples=[[x]], verbose=False)
+    compared = {comparison.of.split(",")[0] for comparison in report.compared}
+    assert {"batch 2", "batch 1", "sample 0"} <= compared

@@ -116,6 +116,13 @@ def _divided(m: Any, x: Any, y: Any) -> Any:
     return x / y
 
 
+def _shifted_left(m: Any, x: Any, y: Any) -> Any:
+    """Nothing is left of a number that moves by its width or more, in NumPy and JAX alike."""
+    width = np.dtype(x.dtype).itemsize * 8
+    moved = m.left_shift(x, m.clip(y, 0, width - 1))
+    return m.where((y >= 0) & (y < width), moved, m.zeros_like(x))
+
+
 _BINARY: dict[str, Callable[[Any, Any, Any], Any]] = {
     "ADD": lambda m, x, y: x + y,
     "SUB": lambda m, x, y: x - y,
@@ -138,6 +145,9 @@ _BINARY: dict[str, Callable[[Any, Any, Any], Any]] = {
     "GREATER_EQUAL": lambda m, x, y: x >= y,
     "BITWISE_XOR": lambda m, x, y: m.bitwise_xor(x, y),
     "RIGHT_SHIFT": lambda m, x, y: m.right_shift(x, y),
+    "STABLEHLO_AND": lambda m, x, y: m.bitwise_and(x, y),
+    "STABLEHLO_OR": lambda m, x, y: m.bitwise_or(x, y),
+    "STABLEHLO_SHIFT_LEFT": _shifted_left,
 }
 
 

@@ -327,8 +327,9 @@ def _scatter_nd(node: Node, indices: Any, updates: Any, sizes: Any) -> Any:
     _inside(indices, full)
     if updates.dtype.kind == "O":
         return _put(np.full(full, b"", object), _places(indices, full), updates)
-    zeros = jnp.zeros(full, updates.dtype)
-    return zeros.at[_places(indices, full)].add(updates, mode="drop")
+    at = jnp.zeros(full, updates.dtype).at[_places(indices, full)]
+    put = at.max if updates.dtype.kind == "b" else at.add  # a sum of truths is whether one is true
+    return put(updates, mode="drop")
 
 
 @op(
