@@ -61,6 +61,7 @@ NAMESPACES: dict[str, tuple[str, ...]] = {
         "nacre.losses",
         "nacre.export.importers.imported",
         "nacre.tf.text_calls",
+        "nacre.tf.table_calls",
         "nacre.layers.core.metric_tap",
     ),
 }

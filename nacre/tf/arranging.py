@@ -9,6 +9,7 @@ import numpy as np
 
 from nacre import ops
 from nacre.core.errors import ArgumentError, ShapeError, message
+from nacre.core.strings import HostString
 from nacre.core.symbolic import KerasTensor
 from nacre.core.tracing import is_tracer
 from nacre.data.dataset.elements import sealed
@@ -22,7 +23,7 @@ from nacre.tf.values import are_wide, landed, same, tensor
 
 def shape(x: Any, out_type: Any = "int32") -> Any:
     """The sizes as a tensor, known numbers also while a program is traced."""
-    x = tensor(x)
+    x = x if isinstance(x, HostString) else tensor(x)
     if isinstance(x, KerasTensor) and None in tuple(x.shape):
         raise ArgumentError(
             message(

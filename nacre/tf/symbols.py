@@ -16,7 +16,7 @@ from nacre.tf.kept_sizes import KEEPING, NOT_KEPT, kept_sizes, standing_for, wit
 from nacre.tf.ragged_calls import holds_ragged, ragged_call
 from nacre.tf.sized_calls import is_of_model, note_sizes, sized_call
 from nacre.tf.sparse_calls import OF_SPARSE, sparse_among, sparse_call
-from nacre.tf.text_calls import holds_texts_of_host, takes_texts, text_call
+from nacre.tf.text_calls import holds_texts_of_host, numbers_of, takes_texts, text_call
 
 
 def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
@@ -56,10 +56,15 @@ def on_symbols(function: Callable[..., Any], path: str) -> Callable[..., Any]:
             return sized_call(path, args, kwargs)
         if not is_symbolic:
             if holds_texts_of_host(args):
+                if path == "tf.shape":  # which the host alone would compute too late for a size
+                    return function(*args, **kwargs)
                 return text_call(path, args, kwargs)
             return function(*args, **kwargs)
         if takes_texts(args, kwargs):
-            return text_call(path, args, kwargs)
+            if path != "tf.shape":
+                return text_call(path, args, kwargs)
+            # As sizes, not as what the host computes: with those nothing of such a size is made.
+            args = (numbers_of(args[0] if args else kwargs.pop("input")), *args[1:])
         kwargs.pop("name", None)
         given, attributes = op().split(args, kwargs)
         positional, named = op().leading(given)

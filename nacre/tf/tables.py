@@ -11,6 +11,7 @@ from nacre.core.tracing import is_tracer
 from nacre.tf.dtypes import as_dtype, dtype_of
 from nacre.tf.nodes import node
 from nacre.tf.sizes import plain
+from nacre.tf.table_calls import TableLookup, takes_keys
 from nacre.tf.values import landed, tensor
 
 
@@ -104,6 +105,8 @@ def _column_of(line: bytes, delimiter: str, index: int, path: str) -> bytes:
 class _Table:
     """A dict of keys, with a value for all others."""
 
+    _buckets = 0
+
     def __init__(self, key_dtype: Any, value_dtype: Any, default: Any) -> None:
         self.key_dtype, self.value_dtype = as_dtype(key_dtype), as_dtype(value_dtype)
         self._default = np.asarray(tensor(default, self.value_dtype))
@@ -127,6 +130,8 @@ class _Table:
         """
         if hasattr(keys, "row_splits"):
             return type(keys)(self.lookup(keys.values), keys.row_splits)
+        if takes_keys(keys):
+            return self._of_model(keys)
         found = self._keys(keys)
         values = [self._known.get(key, self._default) for key in found.ravel().tolist()]
         shape = (*found.shape, *self._default.shape)
@@ -141,6 +146,24 @@ class _Table:
         return landed(stacked.reshape(shape))
 
     __getitem__ = lookup
+
+    def _of_model(self, keys: Any) -> Any:
+        """The values of a model's inputs of strings, or of a batch of them."""
+        if self.key_dtype != "string":
+            rule = f"keys must be {self.key_dtype.name}"
+            raise DTypeError(message(f"tf.lookup.{self.name}.lookup", rule, "string"))
+        return TableLookup.of(self)(keys)
+
+    def as_config(self) -> dict[str, Any]:
+        """Itself as plain data: what a saved model keeps of it."""
+        keys = [key.decode(*_BYTES) if isinstance(key, bytes) else key for key in self._known]
+        told = {
+            "keys": keys,
+            "values": [_plain(value, self.value_dtype) for value in self._known.values()],
+            "default": _plain(self._default, self.value_dtype),
+        }
+        dtypes = {"key_dtype": self.key_dtype.name, "value_dtype": self.value_dtype.name}
+        return {"num_oov_buckets": self._buckets, **dtypes, **told}
 
     def _keys(self, keys: Any) -> np.ndarray:
         if is_tracer(keys):
@@ -162,6 +185,40 @@ class _Table:
     def _fill(self, keys: Any, values: Any) -> None:
         for key, value in zip(keys.ravel().tolist(), values, strict=True):
             self._known[key] = value
+
+
+# How bytes stand in a config: as text, and any byte that is not text comes back as it was.
+_BYTES = ("utf-8", "surrogateescape")
+
+
+def _plain(value: Any, dtype: Any) -> Any:
+    """A value as configs hold it."""
+    if dtype == "string":
+        texts = np.asarray(value, object)
+        decode = np.frompyfunc(lambda text: text.decode(*_BYTES), 1, 1)
+        return np.asarray(decode(texts), object).tolist()
+    return np.asarray(value).tolist()
+
+
+def from_config(config: dict[str, Any]) -> _Table:
+    """The table that `as_config` told, with the values it had."""
+
+    def made(value: Any, dtype: str) -> np.ndarray:
+        if dtype != "string":
+            return np.asarray(value, as_dtype(dtype)._dtype)
+        encode = np.frompyfunc(lambda text: text.encode(*_BYTES), 1, 1)
+        return np.asarray(encode(np.asarray(value, object)), object)
+
+    kinds = config["key_dtype"], config["value_dtype"]
+    default = made(config["default"], kinds[1])
+    if config["num_oov_buckets"]:
+        table: _Table = StaticVocabularyTable(None, config["num_oov_buckets"], kinds[0])
+    else:
+        table = MutableHashTable(*kinds, default)
+    if config["keys"]:
+        values = [made(value, kinds[1]) for value in config["values"]]
+        table._fill(made(config["keys"], kinds[0]), values)
+    return table
 
 
 class StaticHashTable(_Table):
@@ -227,6 +284,8 @@ class StaticVocabularyTable(_Table):
         """The numbers of words."""
         if hasattr(keys, "row_splits"):
             return type(keys)(self.lookup(keys.values), keys.row_splits)
+        if takes_keys(keys):
+            return self._of_model(keys)
         found = self._keys(keys)
         texts = tensor(found) if found.dtype == object else node("AsString")(tensor(found))
         hashed = node("StringToHashBucketFast")(texts, num_buckets=self._buckets)

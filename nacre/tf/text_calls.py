@@ -66,6 +66,16 @@ def text_call(path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return layer(tensors[0] if len(tensors) == 1 else tensors)
 
 
+def numbers_of(text: KerasTensor) -> KerasTensor:
+    """A symbolic tensor of numbers that has the sizes of one of strings."""
+    found = getattr(text, _NUMBERS, None)
+    if found is None:
+        found = text_call("tf.strings.length", (text,), {})
+        setattr(text, _NUMBERS, found)  # as long as the text: whose sizes a call is made with
+    return found
+
+
+_NUMBERS = "_nacre_numbers"
 _PLACE = "tensor"  # what stands for a tensor among the arguments
 _PART = "x[...]"  # the path of the function that indexes, which has no name
 _SLICE, _NEW, _REST = "slice", "newaxis", "..."
@@ -226,4 +236,11 @@ def _spec(few: np.ndarray, more: np.ndarray) -> KerasTensor:
     return KerasTensor(shape, "string" if few.dtype.kind in "OSU" else few.dtype.name)
 
 
-__all__ = ["OF_TEXT_SYMBOLS", "TextCall", "holds_texts_of_host", "takes_texts", "text_call"]
+__all__ = [
+    "OF_TEXT_SYMBOLS",
+    "TextCall",
+    "holds_texts_of_host",
+    "numbers_of",
+    "takes_texts",
+    "text_call",
+]
