@@ -11,6 +11,7 @@ from nacre.losses._define import loss_function
 from nacre.losses.checking import one_hot_pair, paired
 from nacre.losses.loss import BuiltinLoss
 from nacre.ops.kernels.extremes import largest
+from nacre.ops.kinks import larger
 
 
 def as_signs(y_true: Any) -> Any:
@@ -36,7 +37,7 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
         [0.75]
     """
     y_true, y_pred = paired("loss 'hinge'", y_true, y_pred)
-    return jnp.mean(jnp.maximum(1.0 - as_signs(y_true) * y_pred, 0.0), axis=-1)
+    return jnp.mean(larger(1.0 - as_signs(y_true) * y_pred, 0.0), axis=-1)
 
 
 @loss_function
@@ -78,7 +79,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
     y_true, y_pred = one_hot_pair("loss 'categorical_hinge'", y_true, y_pred)
     right = jnp.sum(y_true * y_pred, axis=-1)
     wrong = largest((1.0 - y_true) * y_pred, axis=-1)
-    return jnp.maximum(wrong - right + 1.0, 0.0)
+    return larger(wrong - right + 1.0, 0.0)
 
 
 @register("losses/Hinge")

@@ -13,6 +13,7 @@ from nacre.core.registry import register
 from nacre.losses._define import loss_function
 from nacre.losses.checking import paired
 from nacre.losses.loss import BuiltinLoss
+from nacre.ops.kinks import absolute
 
 
 @loss_function
@@ -52,7 +53,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
         [1.0]
     """
     y_true, y_pred = paired("loss 'mean_absolute_error'", y_true, y_pred)
-    return jnp.mean(jnp.abs(y_true - y_pred), axis=-1)
+    return jnp.mean(absolute(y_true - y_pred), axis=-1)
 
 
 @loss_function
@@ -72,7 +73,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
         [25.0]
     """
     y_true, y_pred = paired("loss 'mean_absolute_percentage_error'", y_true, y_pred)
-    relative = jnp.abs((y_true - y_pred) / jnp.maximum(jnp.abs(y_true), epsilon()))
+    relative = absolute((y_true - y_pred) / jnp.maximum(jnp.abs(y_true), epsilon()))
     return 100.0 * jnp.mean(relative, axis=-1)
 
 

@@ -11,6 +11,7 @@ import jax.scipy.special
 
 from nacre.core import config
 from nacre.core.errors import ShapeError, message
+from nacre.ops import kinks
 from nacre.ops import mask_rules as masks
 from nacre.ops._arrays import Tensor, array, arrays, floating, is_inexact, operands
 from nacre.ops._define import Family
@@ -102,13 +103,13 @@ def power(x1: Tensor, x2: Tensor) -> jax.Array:
 @op
 def maximum(x1: Tensor, x2: Tensor) -> jax.Array:
     """The larger of two values; NaN wins."""
-    return jnp.maximum(*operands(x1, x2))
+    return kinks.larger(*operands(x1, x2))
 
 
 @op
 def minimum(x1: Tensor, x2: Tensor) -> jax.Array:
     """The smaller of two values; NaN wins."""
-    return jnp.minimum(*operands(x1, x2))
+    return kinks.smaller(*operands(x1, x2))
 
 
 @op
@@ -186,19 +187,19 @@ def negative(x: Tensor) -> jax.Array:
 @op
 def absolute(x: Tensor) -> jax.Array:
     """The distance from zero."""
-    return jnp.absolute(array(x))
+    return kinks.absolute(array(x))
 
 
 @op
 def abs(x: Tensor) -> jax.Array:
     """The same as `absolute`."""
-    return jnp.absolute(array(x))
+    return kinks.absolute(array(x))
 
 
 @op
 def fabs(x: Tensor) -> jax.Array:
     """The distance from zero, always a float."""
-    return jnp.fabs(floating(x))
+    return kinks.absolute(floating(x))
 
 
 @op
@@ -473,7 +474,7 @@ def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> jax.Array:
         x = x.astype("int32")
     x, *given = operands(x, *(limit for limit in (x_min, x_max) if limit is not None))
     low = None if x_min is None else given[0]
-    return jnp.clip(x, low, None if x_max is None else given[-1])
+    return kinks.limited(x, low, None if x_max is None else given[-1])
 
 
 @op

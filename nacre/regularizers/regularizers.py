@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, ShapeError, message, refuse_unknown
 from nacre.core.registry import register
 from nacre.core.safety import reads_config
 from nacre.core.variable import Variable
+from nacre.ops.kinks import absolute
 
 
 class Regularizer(Versioned):
@@ -104,7 +105,7 @@ class L1L2(Regularizer):
         x = jnp.asarray(x)
         penalty = jnp.zeros((), x.dtype)
         if self.l1:
-            penalty = penalty + self.l1 * jnp.sum(jnp.abs(x))
+            penalty = penalty + self.l1 * jnp.sum(absolute(x))
         if self.l2:
             penalty = penalty + self.l2 * jnp.sum(jnp.square(x))
         return penalty
@@ -137,7 +138,7 @@ class L1(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty of `x`."""
-        return self.l1 * jnp.sum(jnp.abs(jnp.asarray(x)))
+        return self.l1 * jnp.sum(absolute(x))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as plain data."""
@@ -210,7 +211,7 @@ class OrthogonalRegularizer(Regularizer):
         squares = jnp.sum(jnp.square(vectors), axis=1, keepdims=True)
         vectors = vectors / jnp.sqrt(jnp.maximum(squares, 1e-12))  # 1e-12: Keras's l2_normalize
         count = vectors.shape[0]
-        cosines = jnp.abs(vectors @ vectors.T) * (1.0 - jnp.eye(count, dtype=x.dtype))
+        cosines = absolute(vectors @ vectors.T) * (1.0 - jnp.eye(count, dtype=x.dtype))
         pairs = max(count * (count - 1) / 2.0, 1.0)
         return self.factor * 0.5 * jnp.sum(cosines) / pairs
 

@@ -12,6 +12,7 @@ from nacre.core.errors import ArgumentError, message
 from nacre.core.registry import register
 from nacre.layers.base.keywords import LayerKeywords
 from nacre.layers.merging.merge import Merge
+from nacre.ops.kinks import absolute
 
 
 def _euclidean(first: Any, second: Any, keepdims: bool) -> Any:
@@ -22,7 +23,7 @@ def _euclidean(first: Any, second: Any, keepdims: bool) -> Any:
 
 
 def _manhattan(first: Any, second: Any, keepdims: bool) -> Any:
-    return jnp.sum(jnp.abs(first - second), axis=-1, keepdims=keepdims)
+    return jnp.sum(absolute(first - second), axis=-1, keepdims=keepdims)
 
 
 def _cosine(first: Any, second: Any, keepdims: bool) -> Any:
