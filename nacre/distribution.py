@@ -487,3 +487,7 @@ __all__ = [
     "list_devices",
     "set_distribution",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -18,7 +18,7 @@ _QUEUES = (
 )
 
 NOT_YET: dict[str, str] = {
-    "distribution": "Training on several devices is not here yet.",
+    "saving.KerasFileEditor": "Editing files of weights is not here yet: h5py opens .weights.h5.",
     "summary.trace_on": _TRACES,
     "summary.trace_off": _TRACES,
     "summary.trace_export": _TRACES,

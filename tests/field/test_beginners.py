@@ -356,20 +356,10 @@ def test_data_and_targets_that_changed_places_are_told_so():
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        *(
-            name.removeprefix("keras.").replace("*", "image_dataset", 1)
-            for name in NOT_YET
-            if name.startswith("keras.utils.") or name == "keras.preprocessing"
-        ),
-        "distribution",
-    ],
+    "path", [name.removeprefix("keras.").replace("*", "image_dataset", 1) for name in NOT_YET]
 )
 def test_names_that_are_not_here_yet_say_so_and_what_to_do(path):
     module, _, name = path.rpartition(".")
-    if path == "utils.Progbar":
-        pytest.skip("no script of a beginner asks for it")
     owner = getattr(nacre, module) if module else nacre
     with pytest.raises(AttributeError, match="not here yet"):
         getattr(owner, name)
