@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from nacre.core.context import put
 from nacre.core.errors import ArgumentError, UnsupportedError, message
-from nacre.core.layout import Layout, current_layout
+from nacre.core.layout import Layout, current_layout, fitting_key
 from nacre.core.tracing import is_tracer
 from nacre.core.typed_jax import said_to_lie
 from nacre.core.warning import warn
@@ -181,7 +181,7 @@ class TensorLayout:
         axes: For each axis of the tensor the name of one of the mesh's, or None: not divided.
         device_mesh: The mesh.
     Raises:
-        ArgumentError: The mesh has no such axis.
+        ArgumentError: The mesh has no such axis, or one is named twice.
     Example:
         >>> TensorLayout((None, "data"), DeviceMesh((1,), ["data"], list_devices()[:1])).axes
         (None, 'data')
@@ -189,6 +189,10 @@ class TensorLayout:
 
     def __init__(self, axes: Sequence[str | None], device_mesh: DeviceMesh | None = None) -> None:
         self.axes = tuple(axes)
+        named = [axis for axis in self.axes if axis is not None]
+        if len(set(named)) < len(named):
+            rule = "an axis of the mesh must divide one axis of the tensor"
+            raise ArgumentError(message(f"{_WHO}.TensorLayout", rule, f"axes={self.axes}"))
         self._mesh: DeviceMesh | None = None
         if device_mesh is not None:
             self.device_mesh = device_mesh
@@ -207,10 +211,10 @@ class TensorLayout:
         who = f"{_WHO}.TensorLayout"
         if self._mesh is not None:
             raise ArgumentError(message(who, "the mesh is set once", f"a second: {device_mesh}"))
-        missing = {axis for axis in self.axes if axis} - set(device_mesh.axis_names)
+        missing = {axis for axis in self.axes if axis is not None} - set(device_mesh.axis_names)
         if missing:
             rule = f"axes must be among {device_mesh.axis_names}"
-            raise ArgumentError(message(who, rule, ", ".join(map(repr, sorted(missing)))))
+            raise ArgumentError(message(who, rule, ", ".join(sorted(map(repr, missing)))))
         self._mesh = device_mesh
 
     @property
@@ -235,7 +239,7 @@ class LayoutMap(MutableMapping[str, Any]):
     Args:
         device_mesh: The mesh of the layouts that are given as tuples of axes.
     Raises:
-        ArgumentError: A key is set twice, or a path has several that fit.
+        ArgumentError: A key is set twice or no regular expression, or a path has several that fit.
     Example:
         >>> map = LayoutMap(DeviceMesh((1, 1), ["data", "model"], list_devices()[:1]))
         >>> map["dense.*kernel"] = (None, "model")
@@ -248,19 +252,19 @@ class LayoutMap(MutableMapping[str, Any]):
         self._layouts: dict[str, TensorLayout] = {}
 
     def __getitem__(self, key: str) -> TensorLayout | None:
-        if key in self._layouts:
-            return self._layouts[key]
-        fitting = [pattern for pattern in self._layouts if re.search(pattern, key)]
-        if len(fitting) > 1:
-            rule = f"one key must fit path '{key}'"
-            raise ArgumentError(message(f"{_WHO}.LayoutMap", rule, ", ".join(map(repr, fitting))))
-        return self._layouts[fitting[0]] if fitting else None
+        found = fitting_key(self._layouts, key)
+        return None if found is None else self._layouts[found]
 
     def __setitem__(self, key: str, layout: Any) -> None:
         who = f"{_WHO}.LayoutMap"
         if key in self._layouts:
             fix = "Delete the first one before."
             raise ArgumentError(message(who, "a key is set once", f"{key!r} again", fix))
+        try:
+            re.compile(key)
+        except re.error as error:
+            rule = "a key must be a regular expression"
+            raise ArgumentError(message(who, rule, f"{key!r} ({error})")) from error
         if isinstance(layout, (tuple, list)):
             layout = TensorLayout(layout)
         if not isinstance(layout, TensorLayout):
@@ -269,9 +273,17 @@ class LayoutMap(MutableMapping[str, Any]):
         if layout.device_mesh is None:
             layout.device_mesh = self.device_mesh
         self._layouts[key] = layout
+        self._lay_out_anew()
 
     def __delitem__(self, key: str) -> None:
         del self._layouts[key]
+        self._lay_out_anew()
+
+    def _lay_out_anew(self) -> None:
+        """Let a change hold where this map is in force: programs go by the rules it had before."""
+        in_force = distribution()
+        if isinstance(in_force, ModelParallel) and in_force._map is self:
+            set_distribution(in_force)
 
     def __len__(self) -> int:
         return len(self._layouts)

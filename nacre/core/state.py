@@ -322,7 +322,7 @@ class State:
     def _place_of(self, variable: Variable, layout: Layout) -> jax.sharding.Sharding:
         found = self._places.get(id(variable))
         if found is None:
-            found = self._places[id(variable)] = layout.of_variable(variable.path)
+            found = self._places[id(variable)] = layout.of_variable(variable.path, variable.shape)
         return found
 
     def commit(self, values: Mapping[str, Sequence[Any]]) -> None:

@@ -63,6 +63,16 @@ def test_a_scope_puts_back_what_was_set() -> None:
 MESH = (1, 1), ["data", "model"], ["cpu:0"]
 
 
+def laid_out(rules: dict[str, Any], shape: tuple[int, int] = (1, 1)) -> Any:
+    """A model trained while rules of a layout map are in force, and the map."""
+    count = shape[0] * shape[1]
+    mesh = distribution.DeviceMesh(shape, MESH[1], distribution.list_devices()[:count])
+    layout = distribution.LayoutMap(mesh)
+    for key, axes in rules.items():
+        layout[key] = axes
+    return trained(distribution.ModelParallel(layout_map=layout)), layout
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -71,6 +81,14 @@ MESH = (1, 1), ["data", "model"], ["cpu:0"]
         (lambda: distribution.DeviceMesh((1,), ["a"], ["cpu:99"]).backend_mesh, "cpu:99"),
         (lambda: distribution.TensorLayout(("q",), distribution.DeviceMesh(*MESH)), "'q'"),
         (lambda: distribution.TensorLayout((None,)).backend_layout, "must have a mesh"),
+        (lambda: distribution.TensorLayout((0,), distribution.DeviceMesh(*MESH)), "Got 0"),  # pyright: ignore[reportArgumentType]
+        (lambda: distribution.TensorLayout(("data", "data")), "one axis of the tensor"),
+        (lambda: laid_out({"d1/(": ("model",)}), "regular expression"),
+        (lambda: laid_out({"d1/": (None, "model")}), "'sequential.*d1/bias.* the 1 axes"),
+        (
+            lambda: laid_out({"d1/kernel": (None, "model"), ".*kernel": ("model", None)}),
+            "one key must fit path 'sequential.*d1/kernel'.* 'd1/kernel', '.*kernel'",
+        ),
         (lambda: distribution.ModelParallel(), "layout map"),
         (lambda: distribution.set_distribution(3), "DataParallel"),  # pyright: ignore[reportArgumentType]
         (lambda: nacre.device("the first").__enter__(), "gpu:0"),
@@ -91,6 +109,25 @@ def test_a_layout_map_has_one_layout_for_a_path() -> None:
     assert found is not None and found.axes == (None, "model") and layout["d2/bias"] is None
     with pytest.raises(ArgumentError, match="one key"):
         layout["d1/kernel"]
+
+
+@pytest.mark.eight_devices
+def test_sizes_that_cannot_be_divided_are_refused_with_the_variable() -> None:
+    with pytest.raises(ArgumentError, match="d2/kernel.* 8 by 3"):
+        laid_out({"d2/kernel": (None, "model")}, (1, 3))
+
+
+@pytest.mark.eight_devices
+def test_rules_that_a_map_gets_or_loses_in_force_hold_from_there_on() -> None:
+    model, layout = laid_out({"nowhere": ("model",)}, (2, 4))
+    kernel = model.get_layer("d1").kernel
+    assert kernel.value.sharding.shard_shape(kernel.shape) == (8, 16)
+    layout["d1/kernel"] = (None, "model")
+    model.fit(X, Y, batch_size=16, verbose=0)
+    assert kernel.value.sharding.shard_shape(kernel.shape) == (8, 4)
+    del layout["d1/kernel"]
+    model.fit(X, Y, batch_size=16, verbose=0)
+    assert kernel.value.sharding.shard_shape(kernel.shape) == (8, 16)
 
 
 def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
