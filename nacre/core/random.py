@@ -180,7 +180,7 @@ class SeedGenerator:
         self.name = name or auto_name("seed_generator")
         self._initial_seed = int(seed)
         self.state = Variable(
-            _first_state(seed),
+            first_state(seed),
             dtype="uint32",
             trainable=False,
             autocast=False,
@@ -193,7 +193,7 @@ class SeedGenerator:
     def _start(self, seed: int) -> None:
         """Begin anew from a seed."""
         self._initial_seed = seed
-        self.state.assign(_first_state(seed))
+        self.state.assign(first_state(seed))
 
     def next(self, ordered: bool = True) -> Any:
         """The next key, uint32 of shape (2,); the count goes up by one."""
@@ -220,7 +220,7 @@ class SeedGenerator:
         return cls(**config)
 
 
-def _first_state(seed: int) -> np.ndarray:
+def first_state(seed: int) -> np.ndarray:
     return np.array([int(seed) & 0xFFFFFFFF, 0], dtype="uint32")
 
 
@@ -308,6 +308,7 @@ __all__ = [
     "SeedGenerator",
     "draw_key",
     "draw_seed",
+    "first_state",
     "global_generator",
     "host_generator",
     "keyed_generator",

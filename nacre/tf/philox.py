@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nacre.core.errors import ArgumentError, message
+
 # Section 3.2 of the paper, and its table 2: multipliers, and what a key grows by in each round.
 _FACTORS = (0xD2511F53, 0xCD9E8D57)
 _STEPS = (0x9E3779B9, 0xBB67AE85)
@@ -141,10 +143,23 @@ def whole_between(source: Source, shape: Any, low: Any, high: Any, dtype: Any) -
         return (limits[0] + drawn % (limits[1] - limits[0])).astype(dtype)
 
 
+def _require_held(limit: Any, dtype: np.dtype) -> None:
+    """Refuse a limit, where it is known, that the program's dtype would cut."""
+    if isinstance(limit, jax.core.Tracer):
+        return
+    numbers, held = np.asarray(limit), np.iinfo(dtype)
+    if ((numbers < held.min) | (numbers > held.max)).any():
+        rule = f"limits must fit {dtype.name}, which a compiled function holds"
+        fix = "Draw outside of the function, where whole numbers have 64 bits."
+        raise ArgumentError(message("tf.random", rule, f"{numbers}", fix))
+
+
 def _traced_between(source: Source, shape: Any, low: Any, high: Any, dtype: np.dtype) -> Any:
     """The same in a program, which holds 32 bits."""
     signed = dtype if dtype.itemsize < 8 else np.dtype(f"{dtype.name[:-2]}32")
     kind = np.dtype(f"uint{8 * signed.itemsize}")
+    for limit in (low, high):
+        _require_held(limit, signed)
     low, high = (jnp.asarray(limit).astype(signed) for limit in (low, high))
     span = high.astype(kind) - low.astype(kind)
     if dtype.itemsize < 8:
@@ -230,7 +245,7 @@ def truncated_normal(source: Source, shape: Any, dtype: Any) -> Any:
     at = groups + xp.arange(2 * _PAIRS // _BLOCK, dtype=np.uint32)
     blocks = xp.stack(_blocks(source, at.reshape(-1)), 1).reshape(len(groups), _PAIRS, 2)
     uniform = _fractions(blocks, np.dtype("float32"))
-    drawn = _both_normal(uniform[..., 0], uniform[..., 1]).reshape(len(groups), -1)
+    drawn = _both_normal(uniform[..., 0], uniform[..., 1]).reshape(len(groups), 2 * _PAIRS)
     # The first four of each group that are near enough come first, in their order.
     order = xp.argsort((abs(drawn) >= 2).astype(np.int32), 1, stable=True)[:, :_BLOCK]
     found = xp.take_along_axis(drawn, order, 1).reshape(-1)[:count]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import weakref
 from typing import Any
 
 import jax
@@ -18,7 +19,13 @@ import numpy as np
 
 from nacre import random
 from nacre.core.errors import ArgumentError, ShapeError, TracedValueError, message
-from nacre.core.random import SeedGenerator, global_generator, set_own_seed, user_seed
+from nacre.core.random import (
+    SeedGenerator,
+    first_state,
+    global_generator,
+    set_own_seed,
+    user_seed,
+)
 from nacre.core.tracing import is_tracer
 from nacre.core.variable import Variable
 from nacre.data.dataset.elements import sealed
@@ -28,11 +35,21 @@ from nacre.tf.sizes import plain, sizes_of
 from nacre.tf.values import landed, tensor
 
 _of_ops: dict[tuple[int | None, int], SeedGenerator] = {}
+# Those of seeds that were set before, which functions that are compiled go on drawing from.
+_former: list[tuple[weakref.ref[Variable], int]] = []
 
 
 def set_seed(seed: Any) -> None:
-    """Begin the random numbers of nacre anew; Python's and NumPy's go on."""
+    """Begin the random numbers of nacre anew; Python's and NumPy's go on.
+
+    A function that is compiled keeps the seeds its ops were traced with, and begins with them anew.
+    """
+    _former.extend((weakref.ref(g.state), _start_of(*key)) for key, g in _of_ops.items())
     _of_ops.clear()
+    _former[:] = [(state, start) for state, start in _former if state() is not None]
+    for state, start in _former:
+        if (variable := state()) is not None:
+            variable.assign(first_state(start))
     set_own_seed(int(plain(seed)) % 2**32)
 
 
@@ -42,8 +59,12 @@ def op_seed(seed: Any) -> Any:
         return seed
     key = (user_seed(), int(plain(seed)) % 2**32)
     if key not in _of_ops:
-        _of_ops[key] = SeedGenerator(key[1] if key[0] is None else (key[0] * 31 + key[1]) % 2**32)
+        _of_ops[key] = SeedGenerator(_start_of(*key))
     return _of_ops[key]
+
+
+def _start_of(of_all: int | None, of_op: int) -> int:
+    return of_op if of_all is None else (of_all * 31 + of_op) % 2**32
 
 
 class Stateless:

@@ -12,10 +12,39 @@ import numpy as np
 import pytest
 
 import nacre.tf as tf
+from nacre.core.errors import ArgumentError
 
 
 def plain(x: Any) -> Any:
     return x.numpy().tolist()
+
+
+@pytest.mark.parametrize("draw", ["uniform", "normal", "truncated_normal"])
+def test_a_seed_that_is_set_again_begins_functions_anew_that_were_compiled(draw: str) -> None:
+    function = tf.function(lambda: getattr(tf.random, draw)([3], seed=5))
+    found = []
+    for seed in (3, 3, 4):  # the last as well: an op keeps the seed it was traced with
+        tf.random.set_seed(seed)
+        found.append([function().numpy().tolist() for _ in range(2)])
+    assert found[0] == found[1] == found[2]
+    assert found[0][0] != found[0][1]
+
+
+def test_limits_that_a_compiled_function_would_cut_are_refused() -> None:
+    @tf.function
+    def function(seed: Any, high: int) -> Any:
+        return tf.random.stateless_uniform([3], seed, 0, high, dtype=tf.int64)
+
+    assert (function(tf.constant([1, 2]), 2**31 - 1).numpy() > 0).any()
+    with pytest.raises(ArgumentError, match="must fit int32"):
+        function(tf.constant([1, 2]), 2**40)
+
+
+@pytest.mark.parametrize("draw", ["uniform", "normal", "truncated_normal"])
+def test_no_numbers_are_drawn_where_none_are_asked_for(draw: str) -> None:
+    for dtype in ("float32", "float64"):
+        assert getattr(tf.random, f"stateless_{draw}")([0, 3], [1, 2], dtype=dtype).shape == (0, 3)
+    assert getattr(tf.random.Generator.from_seed(1), draw)([0]).shape == (0,)
 
 
 def test_a_generator_draws_tensorflows_numbers() -> None:
