@@ -10,6 +10,7 @@ import re
 import sys
 import tokenize
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,6 +44,7 @@ _TIMED_LINE = re.compile(r"%time(it)?\s+(-([nrp]\s*\d+|[tcqov]+)\s+)*")
 
 
 _KEPT_LINES = re.compile(r"([A-Za-z_]\w*)\s*=\s*!\s*(.+)")  # `files = !ls data`
+_VARIABLE = re.compile(r"%(?:set_)?env\s+(\w+)(?:\s*=\s*|\s+)(.*\S)\s*")  # of the environment
 _HELP = re.compile(r"[A-Za-z_][\w.]*\?\??\s*")  # `tf.add?`
 
 
@@ -103,6 +105,9 @@ def _line(line: str) -> str:
     timed = _TIMED_LINE.match(code)
     if timed is not None:
         return indent + code[timed.end() :]
+    variable = _VARIABLE.fullmatch(code)
+    if variable is not None:
+        return f"{indent}__import__('os').environ[{variable[1]!r}] = {variable[2]!r}"
     return f"{indent}pass  # {code}"
 
 
@@ -115,7 +120,8 @@ def run_cells(path: Path, main: ModuleType) -> None:
     scope["display"] = _display
     cells = list(code_cells(path))
     for _, cell in cells:
-        note_source(as_python(cell))
+        with suppress(SyntaxError):  # told when the cell is run
+            note_source(ast.parse(as_python(cell)))
     for number, cell in cells:
         name, text = f"{path}, cell {number}", as_python(cell)
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)

@@ -70,8 +70,8 @@ def _compiled(path: Path) -> CodeType:
     from nacre.tf.generation import note_source
 
     source = path.read_bytes()
-    note_source(source.decode("utf-8", "replace"))
     tree = ast.parse(source, str(path))
+    note_source(tree)
     with_shapes_as_one(tree)
     return compile(tree, str(path), "exec", dont_inherit=True)
 

@@ -5,32 +5,93 @@ What is here has the names of both. `__version__` can tell one only, and scripts
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 
-# What only scripts for Keras 3 have: its backends, modules that came with it, packages on it.
-_SIGN = re.compile(
-    r"KERAS_BACKEND|Keras 3"
-    r"|\bkeras\.(?:ops|random|tree|dtype_policies|distribution|quantizers|device|version)\b"
-    r"|\bkeras\.(?:config|saving)\.\w*(?:policy|backend|floatx|format|file_editor|KerasFileEditor)"
-    r"|\bfrom (?:tensorflow\.)?keras import [^\n]*"
-    r"\b(?:ops|random|tree|distribution|quantizers|dtype_policies)\b"
-    r"|\bimport keras_(?:hub|rs)\b|\bfrom keras_(?:hub|rs)\b"
-    r"|__version__[^\n]*[\"']3\b"
-)
+# What only scripts for Keras 3 have: modules that came with it, packages on it, and some names
+# within modules that are older.
+_MODULES = frozenset(["ops", "random", "tree", "distribution", "quantizers", "dtype_policies"])
+_NAMES = _MODULES | {"device", "version"}
+_PACKAGES = frozenset(["keras_hub", "keras_rs"])
+_LATER = re.compile(r"keras\.(?:config|saving)\.\w*(?:policy|backend|floatx|format|file_editor|KerasFileEditor)")  # noqa: E501  # fmt: skip
 _KERAS_3 = {"": "2.21.0", "version.VERSION": "2.21.0", "keras": "3.15.0", "compat.v1": "2.21.0"}
 
 _sources: list[bool] = []
 
 
-def note_source(text: str) -> None:
-    """Look for what only scripts for Keras 3 have in the text of the script that is run.
+def note_source(tree: ast.Module) -> None:
+    """Look for what only scripts for Keras 3 have in the script that is run, or a cell of it.
+
+    Comments and texts tell nothing: one may speak of both generations.
 
     Example:
-        >>> note_source("import keras")
+        >>> note_source(ast.parse("import keras"))
     """
-    if not _sources and _SIGN.search(text):
+    if not _sources and _has_sign(tree):
         _sources.append(True)
+
+
+def _has_sign(tree: ast.Module) -> bool:
+    names: dict[str, str] = {}  # what a name stands for, where an import says so
+    nodes = list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names.update((a.asname, a.name) for a in node.names if a.asname)
+        elif isinstance(node, ast.ImportFrom):
+            names.update((a.asname or a.name, f"{node.module}.{a.name}") for a in node.names)
+    return any(_is_sign(node, names) for node in nodes)
+
+
+def _is_sign(node: ast.AST, names: dict[str, str]) -> bool:
+    if isinstance(node, ast.Import):
+        return any(_is_of_keras_3(alias.name) for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return any(_is_of_keras_3(f"{node.module}.{alias.name}") for alias in node.names)
+    if isinstance(node, ast.Attribute):
+        return _is_of_keras_3(_path_of(node, names))
+    if _asks_for_version_3(node):
+        return True
+    if isinstance(node, ast.Subscript | ast.Call):  # os.environ[...], os.environ.setdefault(...)
+        asked = [node.slice] if isinstance(node, ast.Subscript) else node.args[:1]
+        return "KERAS_BACKEND" in _texts_in(asked)
+    if isinstance(node, ast.Dict):  # os.environ.update({...})
+        return "KERAS_BACKEND" in _texts_in([key for key in node.keys if key is not None])
+    return False
+
+
+def _is_of_keras_3(path: str) -> bool:
+    """Whether a path in dots is of Keras 3 alone: `keras.ops`, `tf.keras.ops.abs`."""
+    parts = path.split(".")
+    if parts[0] in _PACKAGES:
+        return True
+    if "keras" not in parts[:2]:
+        return False
+    below = parts[parts.index("keras") :]
+    return below[1:2] != [] and (below[1] in _NAMES or bool(_LATER.match(".".join(below))))
+
+
+def _path_of(node: ast.expr, names: dict[str, str]) -> str:
+    """An attribute as a path in dots; nothing of what begins with no name."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id, node.id)
+    return f"{_path_of(node.value, names)}.{node.attr}" if isinstance(node, ast.Attribute) else ""
+
+
+def _texts_in(nodes: list[ast.expr]) -> list[str]:
+    return [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+
+
+def _asks_for_version_3(node: ast.AST) -> bool:
+    """Whether `__version__`, or a part of it, is compared with '3' or '3.…', or begins so."""
+    is_begin = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "startswith"
+    if not is_begin and not isinstance(node, ast.Compare):
+        return False
+    parts = list(ast.walk(node))
+    if not any(isinstance(p, ast.Attribute) and p.attr == "__version__" for p in parts):
+        return False
+    texts = _texts_in([p for p in parts if isinstance(p, ast.expr)])
+    return any(re.match(r"3\b", text) for text in texts)
 
 
 def is_keras_3() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -22,6 +23,20 @@ SIGNS = [
     ('assert keras.__version__ >= "3.0"', True),
     ("from tensorflow import keras\nkeras.layers.Dense(1)", False),
     ("import tensorflow as tf\ntf.random.normal((2,))", False),
+    ("import os\nos.environ.setdefault('KERAS_BACKEND', 'jax')", True),
+    ("import os\nos.environ.update({'KERAS_BACKEND': 'jax'})", True),
+    ("from tensorflow import keras as k\nk.ops.ones(2)", True),
+    ("import tensorflow as tf\ntf.keras.ops.ones(2)", True),
+    ("from keras import (\n    layers,\n    ops,\n)", True),
+    ("from keras.ops import ones", True),
+    ("import keras.ops as K", True),
+    ("import keras\nif keras.__version__.startswith('3.'): pass", True),
+    ("import keras\nkeras.config.set_dtype_policy('float32')", True),
+    ("import keras\n# works with Keras 3 (keras.ops), not with KERAS_BACKEND", False),
+    ("'''Not for Keras 3: from keras import ops.'''\nimport keras", False),
+    ("import keras\nprint('KERAS_BACKEND'.lower() or 'Keras 3', 'keras.random')", False),
+    ("import keras\nprint(keras.__version__, '3 layers')", False),
+    ("def f(own): return own.keras.models.ops", False),
     ("from keras.models import Sequential\nkeras.saving.load_model('m')", False),
 ]
 
@@ -34,7 +49,7 @@ def test_a_script_is_told_the_version_it_is_written_for(
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     before = tf.keras.__version__  # read first: nothing of it may be kept
     assert before.startswith("2.15")
-    generation.note_source(text)
+    generation.note_source(ast.parse(text))
     assert tf.keras.__version__.startswith("3." if is_third else "2.15")
     assert tf.__version__ == tf.version.VERSION == tf.compat.v1.__version__
     assert tf.__version__.startswith("2.21" if is_third else "2.15")
@@ -51,8 +66,9 @@ def test_a_script_that_chose_jax_is_told_so(
     assert tf.keras.backend.backend() == told
 
 
-def test_a_notebook_is_told_it_from_its_first_cell_on(tmp_path: Path) -> None:
-    texts = ["import keras\nprint(keras.__version__[0])", "from keras import ops"]
+@pytest.mark.parametrize("sign", ["from keras import ops", "%env KERAS_BACKEND=jax"])
+def test_a_notebook_is_told_it_from_its_first_cell_on(sign: str, tmp_path: Path) -> None:
+    texts = ["import keras\nprint(keras.__version__[0])", sign]
     cells = [{"cell_type": "code", "source": text} for text in texts]
     path = tmp_path / "n.ipynb"
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
