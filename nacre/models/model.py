@@ -992,8 +992,16 @@ class Model(Trainable):
         self._check_built_for_weights(filepath)
         return found
 
+    def _has_all_variables(self) -> bool:
+        """Whether it is built; or all it holds is, and it is never called itself: a class that
+        holds the parts of a GAN, for which `train_step` calls them."""
+        if self.built:
+            return True
+        parts = self._flatten_layers(include_self=False)
+        return not self._computes() and bool(self.weights) and all(part.built for part in parts)
+
     def _check_built_for_weights(self, filepath: Any) -> None:
-        if not self.built:
+        if not self._has_all_variables():
             raise NotBuiltError(
                 message(self._who(), "it must be built before weights are read", str(filepath))
             )

@@ -25,6 +25,7 @@ from nacre.core.regions import Content, Region, as_bytes
 from nacre.core.variable import Variable
 from nacre.core.warning import warn
 from nacre.layers.base.layer import Layer
+from nacre.models.model import Model
 from nacre.optimizers import Nadam, OptaxOptimizer, Optimizer
 from nacre.saving import hdf5
 from nacre.saving.layout import Entry, entries
@@ -756,12 +757,13 @@ def optimizer_steps(
 
 def require_built(model: Any, who: str) -> None:
     """Raise when a model has no variables to load into."""
-    if not model.built:
+    is_built = model.built or (isinstance(model, Model) and model._has_all_variables())
+    if not is_built:
         raise NotBuiltError(
             message(
                 who,
                 f"{type(model).__name__} '{model.name}' must be built before weights are read",
-                "a model without variables",
+                "a model without variables" if not model.weights else "one with parts that are not",
                 "Call it on a batch first, or model.build((None, ...)).",
             )
         )
