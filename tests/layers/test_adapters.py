@@ -424,3 +424,16 @@ def test_the_penalty_of_a_frozen_weight_falls_on_its_change(kind: str) -> None:
     layer.build((None, 4))
     layer.enable_lora(2, a_initializer="ones", b_initializer="ones")
     assert sorted(float(loss) for loss in layer.losses) == pytest.approx([0.06, 0.08])
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_low_rank_changes_of_16_bit_layers_are_trained_in_32(dtype):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, dtype=dtype)])
+    dense = model.layers[0]
+    dense.enable_lora(2, a_initializer="ones", b_initializer="ones")
+    model.compile(keras.optimizers.SGD(1e-4), "mse")
+    model.fit(np.ones((4, 4)), np.zeros((4, 3)), verbose=0)
+    moved = np.abs(np.asarray(dense.lora_kernel_b, "float32") - 1)
+    assert 0 < moved.min() and moved.max() < 4e-3  # 1 + 4e-3 is 1 in bfloat16
+    assert dense.lora_kernel_a.dtype == "float32"
+    assert dense(np.ones((1, 4))).dtype == dense.kernel.dtype == dtype

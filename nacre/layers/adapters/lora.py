@@ -15,6 +15,12 @@ from nacre.layers.base.adapting import Adapter, register_adapter
 from nacre.layers.core.embedding import Embedding
 
 
+def _trained_dtype(layer: Any) -> str | None:
+    """float32 in a layer whose weights have 16 bits: small steps would be lost in rounding."""
+    dtype = layer.variable_dtype
+    return "float32" if dtype in ("bfloat16", "float16") else None
+
+
 class LowRank:
     """The change itself: A, B and their scale.
 
@@ -51,6 +57,7 @@ class LowRank:
             variable = layer.add_weight(
                 name=f"lora_{name}_{letter}",
                 shape=size,
+                dtype=_trained_dtype(layer),
                 initializer=initializer,
                 regularizer=getattr(layer, f"{name}_regularizer", None),
             )
