@@ -20,6 +20,7 @@ from nacre.core import tree
 from nacre.core.errors import UnsupportedError, message
 from nacre.core.symbolic import KerasTensor
 from nacre.core.variable import Variable
+from nacre.core.warning import warn
 from nacre.data import HostTensor
 from nacre.tf.dtypes import DType
 from nacre.tf.values import landed, read, tensor
@@ -188,14 +189,20 @@ def experimental_enable_numpy_behavior(
 
     Args:
         prefer_float32: Whether numbers of Python's become float32 and int32, not 64 bits.
-        dtype_conversion_mode: Accepted for compatibility.
+        dtype_conversion_mode: 'legacy'; of 'all' and 'safe' it is said that dtypes meet as in that.
 
     Source:
-        TensorFlow 2.15. Differs: functions of tensors of two dtypes follow JAX, where int32 and
-        float32 meet as float32; operators give NumPy's float64.
+        TensorFlow 2.15. Differs: there is one way for dtypes to meet. Functions of tensors of two
+        dtypes follow JAX, where int32 and float32 meet as float32; operators give NumPy's float64.
     """
     from nacre.tf.methods import lend_numpy_methods
 
+    if dtype_conversion_mode in ("all", "safe"):
+        warn(
+            "tf.experimental.numpy.experimental_enable_numpy_behavior: dtype_conversion_mode="
+            f"'{dtype_conversion_mode}' is not here: dtypes meet as in 'legacy', where int32 + "
+            "float32 gives float64 and nothing is refused. Cast where it matters: tf.cast."
+        )
     _prefers_32_bits[0] = bool(prefer_float32)
     lend_numpy_methods()
 

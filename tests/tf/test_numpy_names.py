@@ -109,3 +109,14 @@ def test_numpys_own_functions_give_numpys_own_values_of_tensors() -> None:
     assert type(np.concatenate([tf.constant([1]), tf.constant([2])])) is np.ndarray
     with pytest.raises(TypeError, match="tensors do not change"):
         tf.constant([1, 2])[0] = 3
+
+
+@pytest.mark.parametrize("mode", ["all", "safe"])
+def test_other_ways_for_dtypes_to_meet_are_told_not_to_be_here(mode: str) -> None:
+    try:
+        with pytest.warns(UserWarning, match=f"dtype_conversion_mode='{mode}' is not here"):
+            tnp.experimental_enable_numpy_behavior(dtype_conversion_mode=mode)
+        total = tf.constant(1, tf.int32) + tf.constant(0.5, tf.float32)
+        assert total.dtype == tf.float64  # as is said
+    finally:
+        methods._follows_numpy[0] = False
