@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from nacre.core.errors import ArgumentError, PositionError, TracedValueError, message
 from nacre.core.tracing import is_tracer
 from nacre.tf.arranging import joined, stacked, unstacked
 from nacre.tf.dtypes import as_dtype
+from nacre.tf.shapes import TensorShape
 from nacre.tf.sizes import plain
 from nacre.tf.values import tensor
 
@@ -25,7 +27,8 @@ class TensorArray:
         dtype: The dtype.
         size: How many there are.
         dynamic_size: Whether it grows when a place behind the end is written.
-        clear_after_read, tensor_array_name, handle, flow, infer_shape, element_shape,
+        element_shape: The shape of each, for what `stack` gives of none.
+        clear_after_read, tensor_array_name, handle, flow, infer_shape,
             colocate_with_first_write_call, name: Accepted for compatibility.
 
     Source:
@@ -130,10 +133,7 @@ class TensorArray:
         """All of them as one tensor."""
         if self._buffer is not None:
             return self._buffer
-        if not self._items:
-            rule = "there must be something in it"
-            raise ArgumentError(message("tf.TensorArray.stack", rule, "nothing"))
-        return stacked(self._filled(), 0)
+        return stacked(self._filled(), 0) if self._items else self._empty("stack", 0)
 
     def gather(self, indices: Any, name: Any = None) -> Any:
         """Some of them as one tensor."""
@@ -143,7 +143,7 @@ class TensorArray:
 
     def concat(self, name: Any = None) -> Any:
         """All of them one after another."""
-        return joined(self._filled(), 0)
+        return joined(self._filled(), 0) if self._parts() else self._empty("concat", 1)
 
     def unstack(self, value: Any, name: Any = None) -> TensorArray:
         """An array of the parts of a tensor."""
@@ -163,6 +163,18 @@ class TensorArray:
     def identity(self) -> TensorArray:
         """The array."""
         return self
+
+    def _empty(self, method: str, axis: int) -> Any:
+        """No rows: what an array with nothing in it is, of its elements' sizes from an axis on."""
+        shape = None if self.element_shape is None else TensorShape(self.element_shape)
+        sizes = [None] * (axis + 1) if shape is None or shape.rank is None else shape.as_list()
+        known = [size for size in sizes[axis:] if size is not None]
+        if len(known) < len(sizes[axis:]):
+            rule = "an array with nothing in it must know the shape of its elements"
+            fix = "Make it with element_shape=[...]."
+            got = f"element_shape={self.element_shape}"
+            raise ArgumentError(message(f"tf.TensorArray.{method}", rule, got, fix))
+        return tensor(np.zeros((0, *known), self.dtype.as_numpy_dtype))
 
     def _parts(self) -> tuple[Any, ...]:
         """Them one by one; None where none was written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import nacre.tf as tf
-from nacre.core.errors import TracedValueError
+from nacre.core.errors import ArgumentError, TracedValueError
 
 
 @pytest.fixture
@@ -308,3 +309,22 @@ def test_sizes_that_are_open_are_told_as_none() -> None:
 
     Shown()(tf.keras.Input((2,)))
     assert set(told) == {"(None, 2) TensorShape([None, 2])"}
+
+
+def test_tensor_arrays_with_nothing_in_them_have_the_shape_of_their_elements() -> None:
+    @tf.function
+    def squares(n):
+        found = tf.TensorArray(tf.float32, size=0, dynamic_size=True, element_shape=[2, 3])
+        for i in tf.range(n):
+            found = found.write(i, tf.zeros([2, 3]))
+        return found.stack(), found.concat()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert [tuple(x.shape) for x in squares(tf.constant(0))] == [(0, 2, 3), (0, 3)]
+        assert [tuple(x.shape) for x in squares(tf.constant(2))] == [(2, 2, 3), (4, 3)]
+    assert tuple(tf.TensorArray(tf.string, 0, element_shape=[]).stack().shape) == (0,)
+    open_ends = tf.TensorArray(tf.int32, 0, element_shape=[None, 2])
+    assert tuple(open_ends.concat().shape) == (0, 2)
+    with pytest.raises(ArgumentError, match=r"Got element_shape=None. Make it with element_shape"):
+        tf.TensorArray(tf.float32, 0).stack()
