@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         The exit status of the script; 1 where it raised.
     """
     from nacre.core.errors import ArgumentError, message
+    from nacre.tf.conversion.modules import install_finder
     from nacre.tf.takeover import install
 
     words: list[str] = arguments.target
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.module is None and not Path(words[0]).is_file():
         raise FileNotFoundError(f"there is no file {words[0]!r}")
     install(quiet=arguments.quiet)
+    install_finder()
     if arguments.module is not None:
         return _guarded(lambda: _run_module(arguments.module, words))
     path = Path(words[0])

@@ -136,3 +136,33 @@ f(x)
     for name, wanted in (("script.py", lines), ("notes.ipynb", lines[:2])):
         done = run("-q", name, folder=tmp_path)
         assert done.stdout.splitlines() == wanted and not done.stderr
+
+
+def test_a_shape_is_one_value_in_texts_of_modules_and_their_bytecode_stays_plain(
+    tmp_path: Path,
+) -> None:
+    package = tmp_path / "parts"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "inner.py").write_text("def told(x):\n    return 'inner %s' % x.shape\n")
+    outer = "import tensorflow as tf\nfrom parts.inner import told\nx = tf.zeros([2, 3])\n"
+    outer += "print('outer %s' % x.shape, 'one %s' % x.shape[:1], told(x))\n"
+    (tmp_path / "outer.py").write_text(outer)
+    (tmp_path / "script.py").write_text("import outer")
+    (tmp_path / "plain.py").write_text(
+        "from parts.inner import told\nclass Shaped: shape = (7,)\nprint(told(Shaped))\n"
+    )
+    for words in (["script.py"], ["-m", "outer"], ["script.py"]):  # also a second time
+        done = run("-q", *words, folder=tmp_path)
+        assert done.stdout == "outer (2, 3) one (2,) inner (2, 3)\n" and not done.stderr
+    plain = [sys.executable, "plain.py"]
+    assert subprocess.check_output(plain, cwd=tmp_path, text=True) == "inner 7\n"
+    assert run("-q", "script.py", folder=tmp_path).stdout.startswith("outer (2, 3)")
+
+
+def test_a_module_that_is_no_python_is_told_as_python_tells_it(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("x = '%s' % (\n")
+    (tmp_path / "script.py").write_text("import broken")
+    done = run("-q", "script.py", folder=tmp_path)
+    assert done.returncode == 1 and "SyntaxError" in done.stderr and "broken.py" in done.stderr
+    assert "nacre" not in done.stderr
