@@ -61,9 +61,10 @@ def _traced(torch: Any, module: Any, graph: Graph) -> Any:
         as_tensor(torch, np.ones([size_value(size, sizes) for size in value.shape], value.dtype))
         for value in graph.inputs
     )
-    dim, fault = torch.export.Dim, None
+    dim, fault, program = torch.export.Dim, None, None
     # Late in a process that exported many nets, PyTorch 2.14 has refused recurrent ones, "s79 must
-    # not be 4", which a new process takes: it keeps what it compiled of the loops of others.
+    # not be 4", or written that into their files, which a new process does not: it keeps what it
+    # compiled of the loops of others.
     for named, is_anew in ((True, False), (False, False), (True, True), (False, True)):
         if named and is_anew:
             torch._dynamo.reset()
@@ -74,20 +75,31 @@ def _traced(torch: Any, module: Any, graph: Graph) -> Any:
         ]
         try:
             with _any_size(torch):
-                return torch.export.export(
+                program = torch.export.export(
                     module,
                     arguments,
                     dynamic_shapes=tuple(shapes),
                     strict=False,
                     prefer_deferred_runtime_asserts_over_guards=True,
                 )
+            if is_anew or not _excludes_a_size(torch, program):
+                return program
         except torch._dynamo.exc.TorchDynamoException as error:
             fault = error
+    if program is not None:  # what is wrong with it is told where it is run
+        return program
     assert fault is not None
     rule = "each size that varies in the model must vary in its trace"
     got = str(fault).strip().split("\n")[0]
     fix = 'Give these sizes in the shape of Input(), or take format="torchscript".'
     raise UnsupportedError(message(WHO, rule, got, fix)) from fault
+
+
+def _excludes_a_size(torch: Any, program: Any) -> bool:
+    """Whether a program says that a size must not be some number."""
+    modules = program.graph_module.modules()
+    graphs = [module.graph for module in modules if isinstance(module, torch.fx.GraphModule)]
+    return any(node.target is torch.sym_not for graph in graphs for node in graph.nodes)
 
 
 def _any_size(torch: Any) -> contextlib.AbstractContextManager[Any]:

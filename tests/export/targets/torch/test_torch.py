@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from typing import Any
 
@@ -232,3 +233,13 @@ def test_what_pytorch_keeps_of_other_nets_refuses_none(is_kept, tmp_path, monkey
             net.export(tmp_path / "m.pt2", format="torch", verbose=False)
     else:
         assert net.export(tmp_path / "m.pt2", format="torch", verbose=False).is_verified
+
+
+def test_what_was_exported_before_says_nothing_of_other_sizes(tmp_path: Path) -> None:
+    # PyTorch keeps what it compiled of loops: a file of the second net said "not 4 steps".
+    command = [sys.executable, "-m", "tests.reference.check_formats", "run", str(tmp_path / "log")]
+    options = ["--formats", "torch", "--subjects", "lstmcell,net_lstm"]
+    subprocess.run([*command, *options], check=True, capture_output=True)
+    rows = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    found = {row["subject"]: row["state"] for row in rows}
+    assert found == {"lstmcell": "ok", "net_lstm": "ok"}
