@@ -12,7 +12,7 @@ pairs two dicts does it by key.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -311,6 +311,26 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
     if result is None:
         return structure
     return None if result is MAP_TO_NONE else result
+
+
+def structure_key(structure: Any) -> Hashable:
+    """What is equal for structures of the same containers and keys whose leaves print alike.
+
+    A container counts by its class: two named tuples may have one name and do different things.
+
+    Example:
+        >>> structure_key({"a": [1]}) == structure_key({"a": [1]})
+        True
+        >>> structure_key([1]) == structure_key((1,))
+        False
+    """
+    if not is_nested(structure):
+        return repr(structure)
+    if isinstance(structure, Mapping):
+        parts = tuple((repr(key), structure_key(part)) for key, part in structure.items())
+    else:
+        parts = tuple(map(structure_key, structure))
+    return type(structure), parts
 
 
 def lists_to_tuples(structure: Any) -> Any:

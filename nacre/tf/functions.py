@@ -54,7 +54,8 @@ def _key_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             leaves.append((type(leaf), repr(leaf)))  # 1, 1.0 and True, 0.0 and -0.0 are equal
         else:
             return None
-    return repr(tree.map_structure(lambda _: 0, [list(args), kwargs])), tuple(leaves)
+    structure = tree.map_structure(lambda _: 0, [list(args), kwargs])
+    return tree.structure_key(structure), tuple(leaves)
 
 
 class Function(Compiled[..., Any]):

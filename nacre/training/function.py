@@ -149,7 +149,7 @@ class Function(Versioned, Generic[P, R]):
             return _FIXED
 
         structure = tree.map_structure(take, [list(args), kwargs])
-        key = ("kind", repr(structure), tuple(map(_identity, fixed)))
+        key = ("kind", tree.structure_key(structure), tuple(map(_identity, fixed)))
         programs = programs_of(self)
         if key not in programs:
             self._note_new_kind(repr(structure), fixed)

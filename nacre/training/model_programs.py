@@ -376,7 +376,8 @@ def _size(stretch: Stretch) -> int | None:
 
 def _form(stretch: Stretch) -> tuple[Hashable, ...]:
     """What programs for steps depend on, besides shapes."""
-    return stretch.repeats, _size(stretch), stretch.order is None, repr(stretch.structure)
+    structure = tree.structure_key(stretch.structure)
+    return stretch.repeats, _size(stretch), stretch.order is None, structure
 
 
 def _train_key(

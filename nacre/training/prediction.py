@@ -461,8 +461,8 @@ def _program(model: Any, x: Any) -> PredictionProgram:
     Few models change anything while they predict: stateful recurrent layers carry their states from
     batch to batch.
     """
-    structure_key = None if not tree.is_nested(x) else repr(tree.map_structure(_is_none, x))
-    key = ("predict", *call_key(model), structure_key)
+    structure = tree.structure_key(tree.map_structure(_is_none, x)) if tree.is_nested(x) else None
+    key = ("predict", *call_key(model), structure)
     return programs_of(model).get(key, lambda: _prediction_program(model, x))
 
 

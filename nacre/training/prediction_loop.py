@@ -83,7 +83,7 @@ class ChunkedPrediction:
         forms = tuple((leaf.shape, str(leaf.dtype)) for leaf in self._leaves)
         key = (
             "predict chunk", *call_key(self._model), self._batches, self._size, forms,
-            repr(stretch.structure), program_steps(self._batches),
+            tree.structure_key(stretch.structure), program_steps(self._batches),
         )  # fmt: skip
         return programs_of(self._model).get(key, lambda: self._made(stretch.structure))
 

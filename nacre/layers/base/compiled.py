@@ -108,7 +108,7 @@ def program_of_call(
     structure = [tree.map_structure(extract, a) for a in args]
     key = (
         "call",
-        repr(structure),
+        tree.structure_key(structure),
         tuple(sorted((k, repr(v)) for k, v in kwargs.items())),
         *call_key(layer),
         scope.masks_end_at_ops(),
