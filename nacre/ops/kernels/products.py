@@ -22,8 +22,8 @@ products: ours of float32, of bfloat16, and XLA's forward product of bfloat16:
 | 32, 784, 128          | 0.023 / 0.017 / 0.10 | 0.046 / 0.02 | 0.024 / 0.02 |
 
 So oneDNN, a dependency of 50 MB, would gain less than 1.15 times, but for kernels packed before,
-which training has only for one step. Nor would kernels that `predict` and `generate` keep
-packed gain that much: for few rows they are read where they lie, and those packed before take 0.83
+which training has only for one step. Kernels that `predict` and `generate` keep packed would
+mostly gain less, too: for few rows they are read where they lie, and those packed before take 0.83
 of the time for (8, 1024, 1024), 0.92 for (8, 384, 1536), 0.94 for (128, 1024, 1024), 0.97 to 0.99
 for 2048 rows; so a copy of every kernel, which can go stale, is not kept.
 
