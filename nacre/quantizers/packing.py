@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from nacre.core.errors import ArgumentError, DTypeError, message
-from nacre.core.halves import in_bytes
+from nacre.core.nibbles import in_bytes
 
 _DTYPES = ("int8", "uint8")
 

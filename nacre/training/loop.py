@@ -425,7 +425,7 @@ class TrainRun(ResumableRun):
             self.sync()
             self._is_exact = False
             self.runner.on_train_batch_begin(step)
-            if not self._follows_flags():
+            if self._flags.changed() and not self._follows_flags():
                 self._flags.warn_of_changes(self.who)
 
     def _execute(self, dispatch: Dispatch) -> None:

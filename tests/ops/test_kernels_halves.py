@@ -11,12 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nacre.ops.kernels import products
 from nacre.ops.kernels.native import library
 from tests import native
-from tests.ops.test_kernels_dense import THREADS
+from tests.ops.test_kernels_dense import SIZES, THREADS
 
 HALF_STEP = 2.0**-8  # of a bfloat16, relative
 
@@ -52,9 +51,6 @@ def check(rows, features, units):
     d_kernel, d_bias = products._kernel_gradient(x, g)
     assert_rounded_sums(d_kernel, x.T, g)
     assert_rounded_sums(d_bias[None], np.ones((1, rows)), g)
-
-
-SIZES = st.one_of(st.integers(1, 40), st.sampled_from([48, 63, 64, 65, 100, 128, 130]))
 
 
 @settings(max_examples=12, deadline=None)

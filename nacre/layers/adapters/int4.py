@@ -21,7 +21,7 @@ from nacre.layers.adapters.weights import (
     unpacked,
 )
 from nacre.layers.base.adapting import register_adapter
-from nacre.ops.kernels.quantized import int4_product, is_compiled_of_4_bits
+from nacre.ops.kernels.quantized import int4_product, is_compiled_of_few_rows
 from nacre.quantizers import Int4QuantizationConfig
 
 
@@ -78,7 +78,7 @@ class Int4Stored:
         if self.block_size == -1 or not is_usual:
             return None
         arrays = [variable.value for variable in self.variables[:3]]
-        if not is_compiled_of_4_bits(inputs, *arrays):
+        if not is_compiled_of_few_rows(inputs, *arrays):
             return None
         return _product_of_blocks(weight, self.block_size, inputs, *arrays)
 

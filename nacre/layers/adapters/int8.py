@@ -12,7 +12,7 @@ from nacre.core.indices import outside_as
 from nacre.layers.adapters.quantized import Quantized
 from nacre.layers.adapters.weights import Weight, int8_arrays
 from nacre.layers.base.adapting import register_adapter
-from nacre.ops.kernels.quantized import bytes_product, is_compiled_of_4_bits
+from nacre.ops.kernels.quantized import bytes_product, is_compiled_of_few_rows
 from nacre.quantizers import Int8QuantizationConfig
 
 
@@ -49,7 +49,7 @@ class Int8Stored:
         """Few rows of floats: by a compiled kernel where it can be used."""
         numbers, scale = self.numbers()
         matrix, scale = numbers.reshape(self.weight.matrix), scale.reshape(-1)
-        if not self.weight.has_output_columns or not is_compiled_of_4_bits(inputs, matrix, scale):
+        if not self.weight.has_output_columns or not is_compiled_of_few_rows(inputs, matrix, scale):
             return None
         return _product_of_bytes(inputs, matrix, scale)
 

@@ -127,7 +127,7 @@ def int8_matmul(x: Array, numbers: Array) -> Array:
     return over_rows(run, (True, False), x, numbers)
 
 
-def is_compiled_of_4_bits(
+def is_compiled_of_few_rows(
     x: Shaped, packed: Shaped, scale: Shaped, zero: Shaped | None = None
 ) -> bool:
     """Tell whether `int4_product` can be asked for here; without zero points, `bytes_product`."""
@@ -138,7 +138,7 @@ def is_compiled_of_4_bits(
 
 
 def int4_product(x: Array, packed: Array, scale: Array, zero: Array, block_size: int) -> Array:
-    """Few rows by a kernel of 4 bits in blocks, where `is_compiled_of_4_bits` has said so.
+    """Few rows by a kernel of 4 bits in blocks, where `is_compiled_of_few_rows` has said so.
 
     The kernel is read as it lies, an eighth of the bytes of float32, and made float in registers:
     `generate` of a GPT of 6 × 384 takes 0.30 of the time at batch 1, 0.63 at batch 8.
@@ -161,7 +161,7 @@ def int4_product(x: Array, packed: Array, scale: Array, zero: Array, block_size:
 
 
 def bytes_product(x: Array, numbers: Array, scale: Array) -> Array:
-    """Few rows of floats by a kernel of 8 bits, where `is_compiled_of_4_bits` has said so.
+    """Few rows of floats by a kernel of 8 bits, where `is_compiled_of_few_rows` has said so.
 
     `generate` of a GPT of 6 × 384 takes 0.40 of float32's time at batch 1, 0.80 at batch 8.
 

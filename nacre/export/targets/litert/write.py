@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nacre.core.errors import ArgumentError, UnsupportedOpError, listed, message
-from nacre.core.halves import in_bytes_as_stored
+from nacre.core.nibbles import in_bytes_as_stored
 from nacre.core.regions import Content
 from nacre.core.wire.tflite import (
     IDENTIFIER,

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from nacre.core.halves import in_bytes_as_stored
+from nacre.core.nibbles import in_bytes_as_stored
 from nacre.export.targets.onnx.body import Array, Body, Made, Stored, graphs_within
 
 Bits: TypeAlias = Literal["int8", "int4"]

@@ -14,14 +14,6 @@ struct Floats {
   }
   static NACRE_INLINE Vector add(Vector sum, Vector one, Vector right) { return sum + one * right; }
   static NACRE_INLINE Vector add_numbers(Vector sum, Vector numbers) { return sum + numbers; }
-  template <typename Pointer>
-  static Pointer as_words(Pointer numbers) {
-    return numbers;
-  }
-  static void store_part(float* to, Vector value, int64_t count) {
-    nacre::store_part(to, value, count);
-  }
-
   // Rows as they lie, of which `count` columns are left, into panel[row][column].
   static void pack(const float* from, int64_t from_stride, int64_t count, int64_t depth, float* panel,
                    int64_t stride) {

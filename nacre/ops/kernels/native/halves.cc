@@ -51,9 +51,6 @@ struct Halves {
   static NACRE_INLINE Vector add_numbers(Vector sum, Vector words) {
     return (sum + low(words)) + high(words);
   }
-  // Never asked for: all factors are packed, and all sums kept until they are whole.
-  static float* as_words(const Number*) { return nullptr; }
-
   static NACRE_INLINE void store_part(Number* to, Vector value, int64_t count) {
     Shorts rounded;
 #if defined(__AVX512BF16__) && defined(__AVX512F__)

@@ -236,7 +236,7 @@ void piece(const Product<Kind>& m, int64_t begin, int64_t end, int64_t column) {
   int64_t left_stride = (along_rows ? m.left.row_stride : m.left.depth_stride) * kBytes;
   const int64_t rows = end - begin, columns = m.columns - column;
   const bool is_packed =
-      kNumbers > 1 || m.right.transposed || rows > kUnpacked || columns < P * kWidth;
+      is_rounded || m.right.transposed || rows > kUnpacked || columns < P * kWidth;
   const int64_t words = pieces_of(m.depth, kNumbers), parts = pieces_of(words, Kept::kWords);
   const int64_t step = parts == 0 ? 1 : pieces_of(words, parts) * kNumbers;
   Vector totals[P] = {};
@@ -249,11 +249,10 @@ void piece(const Product<Kind>& m, int64_t begin, int64_t end, int64_t column) {
     if (is_packed) {
       pack<Kind>(m.right, column, m.columns, k0, depth, P * kWidth, panel);
       b.panel = panel, b.panel_stride = P * kWidth;
-    } else {
-      b.panel = Kind::as_words(m.right.data + k0 * m.right.stride + column);
-      b.panel_stride = m.right.stride;
+    } else if constexpr (!is_rounded) {
+      b.panel = m.right.data + k0 * m.right.stride + column, b.panel_stride = m.right.stride;
     }
-    if constexpr (kNumbers > 1) {
+    if constexpr (is_rounded) {
       if (!along_rows) {
         Kind::pack(left, m.left.depth_stride, rows, depth, memory.left(), memory.left_stride());
         left_stride = memory.left_stride() * 4;
@@ -268,17 +267,16 @@ void piece(const Product<Kind>& m, int64_t begin, int64_t end, int64_t column) {
         for (int p = 0; p < P; ++p)
           totals[p] = Kind::add_numbers(totals[p], load(b.panel + k * b.panel_stride + p * kWidth));
     b.add = k0 > 0;
-    if (is_rounded) {
+    if constexpr (is_rounded) {
       b.to = memory.sums(), b.to_stride = b.columns = P * kWidth;
     } else {
-      b.to = Kind::as_words(m.result + begin * m.columns + column);
-      b.to_stride = m.columns, b.columns = columns;
+      b.to = m.result + begin * m.columns + column, b.to_stride = m.columns, b.columns = columns;
       b.bias = m.bias && k0 + depth == m.depth ? m.bias + column : nullptr;
     }
     blocks<Kind, P, along_rows>(b, left_stride, rows);
   }
-  if (is_rounded && m.depth > 0)
-    for (int64_t row = begin; row < end; ++row)
+  if constexpr (is_rounded)
+    for (int64_t row = m.depth > 0 ? begin : end; row < end; ++row)
       for (int64_t at = 0; at < P * kWidth && at < columns; at += kWidth) {
         Vector sum = load(memory.sums() + (row - begin) * P * kWidth + at);
         if (m.bias) sum = sum + load_part(m.bias + column + at, columns - at);

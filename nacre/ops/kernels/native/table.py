@@ -43,7 +43,7 @@ FEWEST_ELEMENTS = 2**12  # of an activation or a normalisation: fewer cost less 
 FEWEST_ROWS = 8
 FEWEST_PRODUCTS = 2**13  # fewer cost less than a call
 FEWEST_BYTES = 2**12  # of an int8 kernel: fewer cost less than a call
-MOST_ROWS_OF_4_BITS = 64  # of 128 it takes as long to make the kernel float once for all
+MOST_ROWS_OF_FLOATS = 64  # of 128 it takes as long to make the kernel float once for all
 FEWEST_SCORES = 2**12  # fewer cost less than a call
 MANY_ARRAYS = 32  # XLA makes the choice of fewer in the loops of their update
 
@@ -513,8 +513,8 @@ NIBBLES: Kernel[NibblesWork] = Kernel(
         Condition(_KNOWN, lambda w: _are_known(w.x, w.packed)),
         Condition("float32 by int4 or int8", _nibbles_dtypes),
         Condition(
-            f"{MOST_ROWS_OF_4_BITS} rows at most",
-            lambda w: w.x.size <= MOST_ROWS_OF_4_BITS * w.x.shape[-1],
+            f"{MOST_ROWS_OF_FLOATS} rows at most",
+            lambda w: w.x.size <= MOST_ROWS_OF_FLOATS * w.x.shape[-1],
         ),
         Condition(
             f"{FEWEST_BYTES} bytes of a kernel or more",

@@ -11,7 +11,7 @@ import pytest
 import nacre
 from nacre import layers
 from nacre.core.errors import ArgumentError, FileFormatError
-from nacre.core.halves import in_bytes_as_stored
+from nacre.core.nibbles import in_bytes_as_stored
 from nacre.export.targets.onnx import weights
 from nacre.export.targets.onnx.weights import quantized
 from tests.contracts.test_target_contract import writable
