@@ -15,14 +15,14 @@ from nacre.tf.conversion.percents import with_shapes_as_one
 
 
 class _Loader(SourceFileLoader):
-    """Loads a file; what it changes is kept from `__pycache__`, which plain Python reads too."""
+    """Loads a changed file; it is kept from `__pycache__`, which plain Python reads too."""
+
+    def __init__(self, name: str, path: str, tree: ast.Module) -> None:
+        super().__init__(name, path)
+        self._tree = tree
 
     def get_code(self, fullname: str) -> CodeType | None:
-        path = self.get_filename(fullname)
-        tree = _changed(self.get_data(path), path)
-        if tree is None:
-            return super().get_code(fullname)
-        return compile(tree, path, "exec", dont_inherit=True)
+        return compile(self._tree, self.get_filename(fullname), "exec", dont_inherit=True)
 
 
 def _changed(source: bytes, path: str) -> ast.Module | None:
@@ -47,10 +47,11 @@ class _Finder(MetaPathFinder):
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is None or type(spec.loader) is not SourceFileLoader or _is_installed(spec):
             return None
-        loader = _Loader(spec.loader.name, spec.loader.path)
-        if _changed(loader.get_data(loader.path), loader.path) is None:
+        plain = spec.loader
+        tree = _changed(plain.get_data(plain.path), plain.path)
+        if tree is None:
             return None  # for Python's own loader
-        spec.loader = loader
+        spec.loader = _Loader(plain.name, plain.path, tree)
         return spec
 
 
