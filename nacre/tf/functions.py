@@ -23,7 +23,7 @@ from nacre.data import HostTensor, TensorSpec
 from nacre.data.dataset.sparse import SparseEntries
 from nacre.data.dataset.spec import SparseSpec
 from nacre.tf.concrete import ConcreteFunction
-from nacre.tf.conversion import converted
+from nacre.tf.conversion.calls import converted
 from nacre.tf.conversion.meaning import known
 from nacre.tf.conversion.stepping import compiled_turns
 from nacre.tf.dtypes import DType, as_dtype

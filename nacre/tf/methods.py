@@ -822,7 +822,7 @@ def lend_methods() -> None:
     """Give arrays, variables and symbolic tensors what scripts ask a tensor of TensorFlow's for."""
     if _lent:
         return
-    from nacre.tf.conversion import converted
+    from nacre.tf.conversion.calls import converted
 
     rewrite_with(converted)
     give_shapes_as(TensorShape)

@@ -42,6 +42,12 @@ def test_exit_statuses_are_the_scripts(tmp_path: Path) -> None:
     assert 'File "fail.py", line 3' in done.stderr and "nacre/cli" not in done.stderr
 
 
+@pytest.mark.parametrize("words", [("one.py",), ("-m", "one")])
+def test_a_script_starts_before_jax_is_there(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("import sys; print('jax' in sys.modules)")
+    assert run("-q", *words, folder=tmp_path).stdout == "False\n"
+
+
 def test_a_module_is_run(tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__main__.py").write_text("import keras, sys; print(sys.argv[1:])")

@@ -6,7 +6,3 @@ program. Ours in place of AutoGraph as a library (diastatic-malt 2.15.3): that w
 each function, which lines of errors then name, and sees no variables of a function around that
 change later.
 """
-
-from nacre.tf.conversion.calls import converted as converted
-
-__all__ = ["converted"]
